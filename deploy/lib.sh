@@ -21,8 +21,9 @@ need_value() {      # OPTION COUNT-OF-ARGUMENTS-LEFT
 }
 
 need_port() {
-    [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$1" -ge 1 ] && [ "$1" -le 65535 ] ||
+    if ! [[ $1 =~ ^[0-9]{1,5}$ ]] || [ "$1" -lt 1 ] || [ "$1" -gt 65535 ]; then
         usage_error "'$1' is not a port: a number from 1 to 65535 is"
+    fi
 }
 
 # The start time of a living process; nothing for one that is gone or only waits to be reaped.
