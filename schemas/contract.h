@@ -1,0 +1,511 @@
+/*
+ * contract.h - what control plane and workers say to each other, in one page.
+ *
+ * A control plane asks: it writes a *command* for one *server* into the topic of the
+ * server's *agent* (a Docker host).  A *worker* on that host takes it, looks at the
+ * container, carries out the *steps* that are missing, and answers with *events* in one
+ * topic that is kept for ever:
+ *
+ *     Record   what was asked, written by the control plane with the command
+ *     Result   how a command goes: accepted, progress, then exactly one terminal outcome
+ *     State    one server's container as the engine shows it, or its absence
+ *     Sync     all containers of one partition as one list of the engine shows them
+ *
+ * "Which servers are missing?" is a pure function of that topic (producer/presence.h).
+ *
+ * The structs here are the records of the .avsc files, field by field and under the same
+ * names; shape.c holds the table that binds them.  Rules for all of them:
+ *
+ *   - Times are wall clock, milliseconds since 1970 UTC, fields end in _at.
+ *   - Optional numbers are CONTRACT_NONE when absent, optional strings and records NULL.
+ *   - Strings are UTF-8.  Arrays are GPtrArrays that own their elements, never NULL in a
+ *     struct made by x_new() or by the codec.
+ *   - Values of env are secrets: they travel in commands only, never in an event, a log
+ *     line or an error.
+ *
+ * This file does no I/O and knows no library but GLib.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONTRACT_NONE INT64_MIN /* an optional number that is absent */
+
+/* --- Words ------------------------------------------------------------------------- */
+
+/* What can be asked.  Travels as a string, so that a worker can refuse by name what it
+ * does not know; ACTION_UNKNOWN is that case. */
+enum action {
+    ACTION_UNKNOWN,
+    ACTION_CREATE,
+    ACTION_START,
+    ACTION_STOP,
+    ACTION_RESTART,
+    ACTION_REBUILD,
+    ACTION_RECREATE,
+    ACTION_RESTORE,
+    ACTION_DELETE,
+    ACTION_PURGE,
+    ACTION_CANCEL,
+    ACTION_SYNC,
+    ACTION_COUNT,
+};
+
+/* How a command goes.  Everything from OUTCOME_DONE on is terminal: a command has exactly
+ * one of those in the log. */
+enum outcome {
+    OUTCOME_ACCEPTED, /* begun: from here on it is finished or rolled back, never expired */
+    OUTCOME_PROGRESS,  /* at most one a second, e.g. a pull */
+    OUTCOME_DONE,      /* the container is as asked; `already` tells that it was before */
+    OUTCOME_FAILED,    /* tried; `code` and `message` say why */
+    OUTCOME_REJECTED,  /* never tried: unknown, malformed, forbidden, wrong host */
+    OUTCOME_EXPIRED,   /* never tried: not begun by expires_at */
+    OUTCOME_CANCELLED, /* ended by a cancel */
+    OUTCOME_COUNT,
+};
+
+/* A container's status in Docker's words, and two of ours at either end. */
+enum container_status {
+    CONTAINER_UNKNOWN, /* the engine did not answer about it in time */
+    CONTAINER_ABSENT,  /* the engine says that there is none */
+    CONTAINER_CREATED,
+    CONTAINER_RUNNING,
+    CONTAINER_PAUSED,
+    CONTAINER_RESTARTING,
+    CONTAINER_REMOVING,
+    CONTAINER_EXITED,
+    CONTAINER_DEAD,
+    CONTAINER_STATUS_COUNT,
+};
+
+/* yes, no, or nobody looked. */
+enum maybe { MAYBE_UNKNOWN, MAYBE_NO, MAYBE_YES };
+
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_COUNT };
+
+/* When to ask the registry for the image. */
+enum pull {
+    PULL_BY_ACTION, /* create and rebuild: always; the others: if the image is not here */
+    PULL_ALWAYS,
+    PULL_MISSING,
+    PULL_NEVER,
+    PULL_COUNT,
+};
+
+/* What made a worker list its engine. */
+enum sync_reason {
+    SYNC_ON_START,      /* the worker came up */
+    SYNC_ON_ASSIGNMENT, /* it got the partition */
+    SYNC_ON_COMMAND,    /* a sync command, named in `cause` */
+    SYNC_ON_ENGINE,     /* the engine was away, or events of it were lost */
+    SYNC_ON_CHANGE,     /* the list differs from what the events have told */
+    SYNC_ON_TIME,       /* every 15 minutes */
+    SYNC_REASON_COUNT,
+};
+
+/* What a Record event is about. */
+enum record_kind {
+    RECORD_COMMAND, /* a command was queued; `server` is the record it was made from */
+    RECORD_SERVER,  /* a server's record was made or changed without a command */
+    RECORD_AGENT,   /* an agent was made or changed */
+    RECORD_LOST, /* the command in `cause` has left the topic unanswered: it is closed */
+    RECORD_RELEASE, /* a person released the agent's mass_absence mark */
+    RECORD_KIND_COUNT,
+};
+
+const char *action_name(enum action action);    /* "create" */
+enum action action_from_name(const char *name); /* ACTION_UNKNOWN if it is none */
+const char *outcome_name(enum outcome outcome); /* "done" */
+bool outcome_is_terminal(enum outcome outcome);
+const char *container_status_name(enum container_status status);
+enum container_status container_status_from_name(const char *name);
+const char *maybe_name(enum maybe maybe); /* "unknown", "no", "yes" */
+const char *protocol_name(enum protocol protocol);
+const char *pull_name(enum pull pull);
+const char *sync_reason_name(enum sync_reason reason);
+const char *record_kind_name(enum record_kind kind);
+
+/* Codes of results that programs may branch on.  Lower-case words in `result.code`; the
+ * set grows, so a reader treats one that it does not know as "failed". */
+#define CODE_OK                   ""
+#define CODE_ALREADY_EXISTS       "already_exists" /* create: made by another command */
+#define CODE_NAME_CONFLICT        "name_conflict"  /* the name is a foreign container's */
+#define CODE_PORT_CONFLICT        "port_conflict"
+#define CODE_IMAGE_NOT_FOUND      "image_not_found"
+#define CODE_REGISTRY_DENIED      "registry_denied"  /* 401, 403, wrong credentials */
+#define CODE_REGISTRY_LIMITED     "registry_limited" /* 429, "toomanyrequests" */
+#define CODE_REGISTRY_UNREACHABLE "registry_unreachable"
+#define CODE_PULL_STALLED         "pull_stalled" /* no bytes for too long */
+#define CODE_PULL_FAILED          "pull_failed"
+#define CODE_NETWORK_FAILED       "network_failed"
+#define CODE_MOUNT_FAILED         "mount_failed" /* a directory could not be made or used */
+#define CODE_CREATE_FAILED        "create_failed"
+#define CODE_START_FAILED         "start_failed" /* did not come up, or did not stay up */
+#define CODE_STOP_TIMEOUT         "stop_timeout" /* still runs after signal and kill */
+#define CODE_REMOVE_FAILED        "remove_failed"
+#define CODE_PURGE_FAILED         "purge_failed"
+#define CODE_SYNC_FAILED          "sync_failed" /* the engine's list did not come whole */
+#define CODE_ENGINE_UNREACHABLE   "engine_unreachable"
+#define CODE_ENGINE_TIMEOUT       "engine_timeout" /* outcome looked up and still unknown */
+#define CODE_ENGINE_UNSUPPORTED   "engine_unsupported" /* no API version in common */
+#define CODE_ENGINE_REFUSED       "engine_refused" /* any other final no of the engine */
+#define CODE_FORBIDDEN            "forbidden"      /* outside the host's policy */
+#define CODE_INVALID              "invalid"        /* the command contradicts itself */
+#define CODE_MALFORMED            "malformed"      /* undecodable: a dead letter has it */
+#define CODE_UNKNOWN_ACTION       "unknown_action"
+#define CODE_UNSUPPORTED          "unsupported" /* a known action that is not carried out */
+#define CODE_WRONG_AGENT          "wrong_agent"
+#define CODE_WRONG_ENGINE         "wrong_engine"
+#define CODE_EXPIRED              "expired"
+#define CODE_CANCELLED            "cancelled"
+#define CODE_TOO_LATE             "too_late" /* cancel: its target was done */
+#define CODE_LOST                 "lost"     /* retention ate the command */
+
+/* --- Names on the bus -------------------------------------------------------------- */
+
+#define TOPIC_EVENTS     "muster.events"
+#define TOPIC_HEARTBEATS "muster.heartbeats"
+#define TOPIC_DEADLETTER "muster.deadletter"
+#define HEADER_TRACEPARENT \
+ "traceparent" /* W3C Trace Context, passed from command to events */
+
+char *topic_commands(const char *agent_id); /* "muster.commands.<agent>"; g_free it */
+char *topic_control(const char *agent_id);  /* "muster.control.<agent>"; g_free it */
+char *group_workers(const char *agent_id);  /* "muster.worker.<agent>"; g_free it */
+
+/* The partition of a key: Kafka's DefaultPartitioner for keyed records, that is
+ * toPositive(murmur2(key)) % partitions.  `partitions` > 0. */
+int32_t partition_of(const char *key, int32_t partitions);
+
+/* The labels that make a container ours. */
+#define LABEL_MANAGED     "muster.managed" /* "true" */
+#define LABEL_SERVER_ID   "muster.server.id"
+#define LABEL_SERVER_NAME "muster.server.name"
+#define LABEL_CONTAINER   "muster.container"  /* the canonical name; others are extra */
+#define LABEL_COMMAND_ID  "muster.command.id" /* the command that made it */
+#define LABEL_SPEC        "muster.spec"       /* spec.digest at that time */
+#define LABEL_PREFIX      "muster."           /* a spec's own labels may not begin so */
+
+/* --- The spec: a container, completely described ------------------------------------ */
+
+struct pair {
+    char *key;
+    char *value;
+};
+
+struct network {
+    char *name;
+    bool internal; /* made so if absent: no way out, and a faster stop */
+};
+
+struct mount {
+    char *host_path; /* absolute, inside the worker's data roots */
+    char *container_path;
+    bool read_only;
+    bool make_directory; /* make host_path if it is not there */
+};
+
+struct port {
+    char *host_ip; /* "" for all */
+    int64_t host_port;
+    int64_t container_port;
+    enum protocol protocol;
+};
+
+struct stop {
+    char *signal;      /* "SIGTERM"; "" for the image's own */
+    int64_t timeout_s; /* from the signal to SIGKILL */
+    GPtrArray *save;   /* char *; argv run inside before the signal; empty: none */
+    int64_t save_timeout_s;
+};
+
+struct resources { /* 0: no limit */
+    int64_t memory_bytes;
+    int64_t nano_cpus; /* 1,000,000,000 is one CPU */
+    int64_t pids;
+};
+
+struct spec {
+    char *server_name;
+    char *container; /* the container's name */
+    char *data_dir;  /* the directory that purge removes; "" for none */
+    char *image;     /* repository, with the registry's host */
+    char *image_tag;
+    char *digest;        /* of this spec, keyed by the control plane; opaque to workers */
+    GPtrArray *env;      /* struct pair, sorted by key; values are secret */
+    GPtrArray *labels;   /* struct pair, sorted by key */
+    GPtrArray *networks; /* struct network; the first is the container's main one */
+    GPtrArray *mounts;   /* struct mount */
+    GPtrArray *ports;    /* struct port */
+    char *restart_policy; /* Docker's word: "no", "unless-stopped", … */
+    struct stop *stop;
+    struct resources *resources;
+    char *adopt; /* id of an unlabelled container that is this server's, or NULL */
+};
+
+/* --- Command ------------------------------------------------------------------------ */
+
+struct options {
+    enum pull pull;
+    bool start;     /* restore: start afterwards */
+    bool fresh;     /* begin with new data although the old is known to be gone */
+    bool skip_save; /* do not run the save command before a stop */
+};
+
+struct command {
+    char *command_id; /* UUIDv7 */
+    char *agent_id;
+    char *engine_id; /* the agent's pinned engine, or NULL while none was seen */
+    char *server_id; /* NULL only in a sync */
+    char *action;    /* see enum action */
+    int64_t issued_at;
+    int64_t expires_at; /* not begun by then: expired; always set */
+    char *actor;        /* who asked */
+    char *reason;       /* in their words, may be "" */
+    struct spec *spec;  /* NULL in sync and cancel */
+    struct options *options;
+    char *target; /* cancel: the command id to cancel; else NULL */
+};
+
+/* --- Event -------------------------------------------------------------------------- */
+
+/* The command that made this event happen, and where it lies. */
+struct cause {
+    char *command_id; /* "" if it could not be decoded */
+    char *action;
+    char *actor;
+    char *topic;
+    int64_t partition;
+    int64_t offset; /* CONTRACT_NONE in a Record: its place is not known yet */
+};
+
+struct server_record { /* the ledger's columns, under the ledger's names */
+    char *name;
+    char *profile;
+    char *image; /* NULL: the agent's registry */
+    char *image_tag;
+    int64_t game_port;
+    int64_t udp_port;
+    int64_t rcon_port;
+    char *server_data_path;  /* NULL: the agent's */
+    GPtrArray *config_names; /* char *; the names of config, never its values */
+    char *status;
+    char *container_id; /* NULL: none is known */
+    enum maybe data_exists;
+    int64_t created_at;
+    int64_t updated_at;
+    int64_t deleted_at; /* CONTRACT_NONE: not deleted */
+    struct spec *spec;  /* env has names and empty values; NULL before the first */
+};
+
+struct agent_record {
+    char *name;
+    char *steam_zomboid_registry;
+    char *server_data_path;
+    char *engine_id; /* NULL: not seen yet */
+    int64_t partitions;
+    int64_t created_at;
+    int64_t updated_at;
+};
+
+struct record {
+    enum record_kind kind;
+    struct server_record *server; /* or NULL */
+    struct agent_record *agent;   /* or NULL */
+    int64_t expires_at;           /* RECORD_COMMAND; else CONTRACT_NONE */
+    struct options *options;      /* RECORD_COMMAND; else NULL */
+    char *target;                 /* a cancel's; else NULL */
+    char *reason;
+};
+
+struct state {
+    enum container_status status;
+    char *container_id; /* NULL: absent, or never seen */
+    char *container;    /* its name, without Docker's slash */
+    char *image;        /* as it was asked for: repository:tag */
+    char *image_id;     /* "sha256:…" of the image's configuration */
+    GPtrArray *ports;   /* struct port, as published */
+    int64_t started_at;
+    int64_t finished_at;
+    int64_t exit_code; /* CONTRACT_NONE while it never ended */
+    bool oom_killed;
+    int64_t restart_count;
+    char *health;      /* Docker's word; "" if the image has no check */
+    char *command_id;  /* of its label: the command that made it; "" if unlabelled */
+    char *spec_digest; /* of its label */
+    enum maybe data_exists;
+};
+
+struct step_report {
+    char *name; /* "pull", "create", … */
+    char *did;  /* "done", "already", "failed" */
+    int64_t ms; /* from the first request to the last answer */
+    int64_t retries;
+};
+
+struct result {
+    enum outcome outcome;
+    char *code;             /* CODE_…; "" when all is well */
+    char *message;          /* one sentence that a person can act on */
+    GPtrArray *steps;       /* struct step_report */
+    bool recovered;         /* the container was gone and has been made again */
+    bool already;           /* nothing had to be done */
+    bool rolled_back;       /* a rebuild failed, the old container is back */
+    bool drift;             /* the container was made from an older record */
+    enum maybe data_exists; /* as found, before anything was made */
+    enum maybe saved;
+    enum maybe killed;
+    struct state *state; /* as seen afterwards; NULL if nobody could look */
+};
+
+struct listed { /* one server in a sync */
+    char *server_id;
+    struct state *state;
+};
+
+struct found {          /* one container or directory that is no server's canonical one */
+    char *server_id;    /* of its label; "" if it has none */
+    char *container_id; /* "" for a directory */
+    char *name;         /* container name, or the directory's path */
+    char *status;       /* Docker's word; "" for a directory */
+    char *image;
+};
+
+struct sync {
+    char *sync_id;
+    int64_t partition; /* of the agent's commands topic: the servers it covers */
+    int64_t partitions;
+    enum sync_reason reason;
+    int64_t listed_at; /* when the list was asked for */
+    bool complete;     /* only then it proves anything */
+    int64_t chunk;     /* 0 … chunks - 1, all in one transaction */
+    int64_t chunks;
+    int64_t seen; /* commands below this offset had been received when it was asked for */
+    GPtrArray *servers;   /* struct listed */
+    GPtrArray *pending;   /* char *, server ids about which it says nothing */
+    GPtrArray *unknown;   /* char *, server ids that the engine did not tell in time */
+    GPtrArray *extra;     /* struct found: bear a server's label but not its name */
+    GPtrArray *unmanaged; /* struct found: no label, a name with our prefix */
+    GPtrArray *data;      /* struct found: directories under the data roots */
+    char *code;           /* CODE_SYNC_FAILED when not complete; else "" */
+    char *message;
+};
+
+struct event {
+    char *event_id; /* UUIDv7 */
+    char *agent_id;
+    char *server_id; /* NULL: about no single one */
+    char *worker;    /* the slot; "" if the control plane wrote it */
+    char *engine_id; /* "" likewise */
+    int64_t at;
+    struct cause *cause; /* NULL: no command made it happen */
+    /* exactly one of these: */
+    struct record *record;
+    struct result *result;
+    struct state *state;
+    struct sync *sync;
+};
+
+/* --- Beside the log ----------------------------------------------------------------- */
+
+struct heartbeat {
+    char *agent_id;
+    char *worker;
+    char *engine_id; /* "" while the engine has not answered */
+    int64_t at;
+    int64_t interval_ms;
+    int64_t started_at;
+    char *host;
+    char *version;         /* of the worker */
+    char *engine_version;  /* "20.10.24, API 1.41" */
+    GPtrArray *partitions; /* char *, "commands 0"-style numbers as text: "0", "3" */
+    GPtrArray *reads;      /* char *, fingerprints of the command schemas it can read */
+    int64_t queued;        /* commands received and not ended */
+    bool draining;
+};
+
+struct deadletter {
+    char *agent_id;
+    char *worker;
+    int64_t at;
+    char *topic; /* where the record lies */
+    int64_t partition;
+    int64_t offset;
+    char *code;
+    char *message;
+    int64_t length; /* of the whole value, bytes */
+    char *sha256;   /* of the whole value, hex */
+    GBytes *bytes;  /* its first 64 KiB */
+};
+
+/* --- Life of the structs ------------------------------------------------------------ */
+
+/* x_new(): strings "" (optional ones NULL), arrays empty, optional numbers CONTRACT_NONE,
+ * required records made.  x_free() takes NULL. */
+struct command *command_new(void);
+struct spec *spec_new(void);
+struct event *event_new(void);
+struct record *record_new(void);
+struct server_record *server_record_new(void);
+struct agent_record *agent_record_new(void);
+struct result *result_new(void);
+struct state *state_new(void);
+struct sync *sync_new(void);
+struct heartbeat *heartbeat_new(void);
+struct deadletter *deadletter_new(void);
+void command_free(struct command *command);
+void spec_free(struct spec *spec);
+void event_free(struct event *event);
+void record_free(struct record *record);
+void server_record_free(struct server_record *server);
+void agent_record_free(struct agent_record *agent);
+void result_free(struct result *result);
+void state_free(struct state *state);
+void sync_free(struct sync *sync);
+void heartbeat_free(struct heartbeat *heartbeat);
+void deadletter_free(struct deadletter *deadletter);
+
+struct spec *spec_dup(const struct spec *spec);
+struct state *state_dup(const struct state *state);
+
+/* Elements for the arrays; strings are copied. */
+struct pair *pair_new(const char *key, const char *value);
+const char *pairs_get(const GPtrArray *pairs, const char *key); /* borrowed, or NULL */
+void pairs_set(GPtrArray *pairs, const char *key,
+               const char *value); /* keeps the order */
+struct listed *listed_new(const char *server_id, struct state *state_taken);
+struct found *found_new(void);
+struct step_report *step_report_new(const char *name, const char *did, int64_t ms);
+struct network *network_new(const char *name, bool internal);
+struct mount *mount_new(const char *host_path, const char *container_path);
+struct port *port_new(int64_t host_port, int64_t container_port, enum protocol protocol);
+
+/* A fresh UUIDv7 (RFC 9562), g_free it.  `now_ms` is the wall clock; the random part comes
+ * from the system. */
+char *uuid7_new(int64_t now_ms);
+
+/* g_autoptr(Command) command = …; the typedefs exist for g_autoptr alone. */
+typedef struct command Command;
+typedef struct spec Spec;
+typedef struct event Event;
+typedef struct record Record;
+typedef struct server_record ServerRecord;
+typedef struct agent_record AgentRecord;
+typedef struct result Result;
+typedef struct state State;
+typedef struct sync Sync;
+typedef struct heartbeat Heartbeat;
+typedef struct deadletter Deadletter;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Command, command_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spec, spec_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Event, event_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Record, record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServerRecord, server_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentRecord, agent_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Result, result_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(State, state_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sync, sync_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Heartbeat, heartbeat_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Deadletter, deadletter_free)
