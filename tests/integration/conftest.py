@@ -1,0 +1,165 @@
+"""What the integration tests are given.
+
+`fleet`       an agent on the real engine, on each bus in turn (parameter bus_kind)
+`bare_fleet`  the same without an engine: for tests that bring a scripted one
+`engine`, `registry`, `kafka`, `image`   what tests/run has started, for the whole session
+`own_kafka`   a broker of this test alone, to stop and to kill
+
+`@pytest.mark.bus("kafka")` keeps a test to one bus; `@pytest.mark.long` to tests/run --long.
+"""
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from fleet import BUILD, Fleet
+from services import Engine, Kafka, Ports, Registry, run_script
+
+TIER = os.environ.get("MUSTER_TIER", "default")
+SHARED_NETWORKS = ("zomboid-servers", "zomboid-backend")
+fleets_key = pytest.StashKey()
+
+
+def pytest_generate_tests(metafunc):
+    if "bus_kind" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("bus")
+        metafunc.parametrize("bus_kind", marker.args if marker else ("kafka", "sqlite"))
+
+
+def is_of_tier(item):
+    if TIER != "long" and item.get_closest_marker("long"):
+        return False
+    if TIER != "quick":
+        return True
+    kind = getattr(item, "callspec", None) and item.callspec.params.get("bus_kind")
+    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka"}
+    return kind != "kafka" and not needs
+
+
+def pytest_collection_modifyitems(config, items):
+    chosen = [item for item in items if is_of_tier(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not is_of_tier(item)])
+    items[:] = chosen
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what the programs have logged."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for fleet in item.stash.get(fleets_key, []):
+        for process in fleet.processes:
+            report.sections.append((f"log of {process.name}, pid {process.pid}", process.output()[-8000:]))
+
+
+def from_environment(name):
+    value = os.environ.get(name)
+    if not value:
+        pytest.skip(f"{name} is not set: start the tests with tests/run")
+    return value
+
+
+@pytest.fixture(scope="session")
+def engine():
+    engine = Engine(from_environment("MUSTER_DOCKER_SOCKET"), os.environ.get("MUSTER_ENGINE_DIR"))
+    there = {network.name for network in engine.client.networks.list()}
+    yield engine
+    for network in engine.client.networks.list(names=list(SHARED_NETWORKS)):
+        if network.name in SHARED_NETWORKS and network.name not in there:
+            network.remove()
+
+
+@pytest.fixture(scope="session")
+def registry():
+    return Registry(from_environment("MUSTER_REGISTRY"), os.environ.get("MUSTER_REGISTRY_DIR"))
+
+
+@pytest.fixture(scope="session")
+def kafka():
+    return Kafka(from_environment("MUSTER_KAFKA"), os.environ.get("MUSTER_KAFKA_DIR"))
+
+
+@pytest.fixture(scope="session")
+def image(engine, registry):
+    """The demo image, in the registry alone."""
+    return registry.push_demo(engine, "steam-zomboid:latest")
+
+
+@pytest.fixture
+def own_kafka(short_dir):
+    directory = short_dir / "kafka"
+    address = run_script("kafka", "start", "--port", Ports.take(), "--dir", directory)
+    yield Kafka(address, directory)
+    run_script("kafka", "kill", "--dir", directory)
+
+
+@pytest.fixture
+def short_dir():
+    """A directory whose path leaves room for sockets, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp(prefix="f"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def bus(bus_kind, request, short_dir):
+    """(url, broker or None) of the bus that this run of the test is on."""
+    if bus_kind == "kafka":
+        kafka = request.getfixturevalue("kafka")
+        return kafka.url, kafka
+    return f"sqlite://{short_dir}/bus.db", None
+
+
+def need_programs():
+    for program in ("muster", "muster-worker"):
+        if not (BUILD / program).exists():
+            pytest.skip(f"{BUILD / program} is not built")
+
+
+def keep(request, fleet):
+    request.node.stash.setdefault(fleets_key, []).append(fleet)
+    return fleet
+
+
+@pytest.fixture
+def new_fleet(request, short_dir, engine, registry, image):
+    """A function that makes fleets on a bus of the test's choice; they end with the test."""
+    need_programs()
+    made = []
+
+    def make(url, kafka=None):
+        directory = short_dir / str(len(made))
+        directory.mkdir()
+        made.append(keep(request, Fleet(directory, url, engine, registry, image, kafka)))
+        made[-1].init().add_agent()
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        fleet.close()
+
+
+@pytest.fixture
+def fleet(new_fleet, bus):
+    return new_fleet(*bus)
+
+
+@pytest.fixture
+def bare_fleet(request, short_dir, bus):
+    need_programs()
+    directory = short_dir / "fleet"
+    directory.mkdir()
+    fleet = keep(request, Fleet(directory, bus[0], kafka=bus[1]))
+    fleet.init().add_agent()
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture(scope="session")
+def rounds():
+    """rounds(n): how often to do a thing; less under a sanitizer, more with --long."""
+    factor = 0.25 if os.environ.get("MUSTER_BRIEF") else 4 if TIER == "long" else 1
+    return lambda number: max(1, int(number * factor))

@@ -1,0 +1,126 @@
+"""log_reader - read the log as an auditor would: with clients and a codec that we did not write.
+
+python3-confluent-kafka at read_committed takes the bytes off the topic, python3-avro decodes
+them by schemas/*.avsc.  Nothing of Muster's own code is in between.
+"""
+import io
+import json
+import struct
+import time
+from pathlib import Path
+
+import avro.io
+import avro.schema
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+MARKER = b"\xc3\x01"
+EMPTY = 0xC15D213AA4D7A795
+
+
+def _crc_table():
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (EMPTY if crc & 1 else 0)
+        table.append(crc)
+    return table
+
+
+_TABLE = _crc_table()
+
+
+def crc_64_avro(data):
+    """The fingerprint that the Avro specification calls CRC-64-AVRO."""
+    crc = EMPTY
+    for byte in data:
+        crc = (crc >> 8) ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc
+
+
+class Codec:
+    """One schema, both ways, in single-object encoding."""
+
+    def __init__(self, name):
+        self.schema = avro.schema.parse((SCHEMAS / f"{name}.avsc").read_text())
+        self.fingerprint = crc_64_avro(self.schema.canonical_form.encode())
+
+    def decode(self, data):
+        assert data[:2] == MARKER, f"not single-object encoding: {data[:16].hex()}"
+        (fingerprint,) = struct.unpack("<Q", data[2:10])
+        assert fingerprint == self.fingerprint, (
+            f"written with schema {fingerprint:016x}, ours is {self.fingerprint:016x}")
+        body = io.BytesIO(data[10:])
+        value = avro.io.DatumReader(self.schema).read(avro.io.BinaryDecoder(body))
+        assert not body.read(1), "bytes are left over behind the record"
+        return value
+
+    def encode(self, value):
+        body = io.BytesIO()
+        avro.io.DatumWriter(self.schema).write(value, avro.io.BinaryEncoder(body))
+        return MARKER + struct.pack("<Q", self.fingerprint) + body.getvalue()
+
+
+class Message:
+    """One record of a topic; `value` is decoded if a codec was given, else bytes."""
+
+    def __init__(self, message, value):
+        self.topic, self.partition, self.offset = message.topic(), message.partition(), message.offset()
+        self.key = message.key().decode(errors="replace") if message.key() is not None else None
+        self.headers = dict(message.headers() or [])
+        self.append_ms = message.timestamp()[1]
+        self.value = value
+
+    def __repr__(self):
+        return f"{self.topic}[{self.partition}]@{self.offset} {self.key}: {self.value}"
+
+
+class LogReader:
+    """Reads whole topics of a Kafka cluster, from the beginning to the end as it is now."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+
+    def read(self, topic, codec=None, timeout=30):
+        """All committed records there are, in order within each partition."""
+        consumer = Consumer({
+            "bootstrap.servers": self.bootstrap, "group.id": "log-reader",
+            "enable.auto.commit": False, "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        })
+        try:
+            return self._drain(consumer, topic, codec, time.monotonic() + timeout)
+        finally:
+            consumer.close()
+
+    def events(self, agent_id=None, timeout=30):
+        """The events of one agent (or of all) as dicts; they are in order for one agent."""
+        found = [m.value for m in self.read("muster.events", Codec("event"), timeout)]
+        return [e for e in found if agent_id is None or e["agent_id"] == agent_id]
+
+    @staticmethod
+    def _drain(consumer, topic, codec, deadline):
+        metadata = consumer.list_topics(topic, timeout=10).topics[topic]
+        if metadata.error:
+            raise KafkaException(metadata.error)
+        waiting = set(metadata.partitions)
+        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in waiting])
+        messages = []
+        while waiting:
+            assert time.monotonic() < deadline, f"partitions {waiting} of {topic} did not end in time"
+            message = consumer.poll(0.2)
+            if message is None:
+                continue
+            if message.error():
+                if message.error().name() != "_PARTITION_EOF":
+                    raise KafkaException(message.error())
+                waiting.discard(message.partition())
+            elif message.partition() in waiting:
+                value = message.value()
+                messages.append(Message(message, codec.decode(value) if codec and value else value))
+        return messages
+
+
+def pretty(event):
+    return json.dumps(event, default=lambda b: b.hex(), sort_keys=True)

@@ -1,0 +1,113 @@
+"""services - the real engine, registry and broker that tests/run has started, as objects."""
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import docker
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_script(name, *arguments):
+    """Run one of deploy/ and return the last line it printed."""
+    done = subprocess.run([str(ROOT / "deploy" / name), *map(str, arguments)], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, f"deploy/{name} failed: {done.stderr}"
+    return (done.stdout.splitlines() or [""])[-1]
+
+
+class Engine:
+    """A Docker Engine; what tests do behind Muster's back goes through `client`."""
+
+    def __init__(self, socket, directory=None):
+        self.socket, self.directory = socket, directory
+        self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
+
+    def find(self, name):
+        """The container of that name, or None."""
+        try:
+            return self.client.containers.get(name)
+        except docker.errors.NotFound:
+            return None
+
+    def inspect(self, name):
+        return self.client.api.inspect_container(name)
+
+    def remove(self, name):
+        """docker rm -f, by hand, as a person would."""
+        self.client.api.remove_container(name, force=True)
+
+    def names(self, prefix):
+        return sorted(n.lstrip("/") for c in self.client.api.containers(all=True)
+                      for n in c["Names"] if prefix in n)
+
+    def stop(self):
+        run_script("engine", "stop", "--dir", self.directory)
+
+    def kill(self):
+        run_script("engine", "kill", "--dir", self.directory)
+
+    def start(self):
+        run_script("engine", "start", "--dir", self.directory)
+
+
+class Registry:
+    def __init__(self, address, directory=None):
+        self.address, self.directory = address, directory
+
+    def push_demo(self, engine, name, *env):
+        """Make the demo image and push it; returns its full name."""
+        options = [word for pair in env for word in ("--env", pair)]
+        return run_script("demo-image", engine.socket, self.address, name, *options)
+
+    def tags(self, repository):
+        return requests.get(f"http://{self.address}/v2/{repository}/tags/list", timeout=10).json()["tags"]
+
+    def stop(self):
+        run_script("registry", "stop", "--dir", self.directory)
+
+    def start(self):
+        run_script("registry", "start", "--dir", self.directory)
+
+
+class Kafka:
+    """A broker.  `address` is host:port, `url` what --bus takes."""
+
+    def __init__(self, address, directory):
+        self.address, self.directory = address, directory
+
+    @property
+    def url(self):
+        return f"kafka://{self.address}"
+
+    def stop(self):
+        run_script("kafka", "stop", "--dir", self.directory)
+
+    def kill(self):
+        run_script("kafka", "kill", "--dir", self.directory)
+
+    def start(self):
+        run_script("kafka", "start", "--port", self.address.rsplit(":", 1)[1], "--dir", self.directory)
+
+
+class Ports:
+    """Numbers that no other test uses; below the range from which the kernel hands out its own."""
+
+    _next = 21000 + os.getpid() % 2000
+    _lock = threading.Lock()
+
+    @classmethod
+    def take(cls):
+        import socket
+        with cls._lock:
+            while True:
+                cls._next = 21000 if cls._next >= 31999 else cls._next + 1
+                try:
+                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                        with socket.socket(socket.AF_INET, kind) as probe:
+                            probe.bind(("0.0.0.0", cls._next))
+                    return cls._next
+                except OSError:
+                    continue
