@@ -5,7 +5,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from fleet import Process, wait_for
-from log_reader import LogReader, crc_64_avro
+from log_reader import LogReader, canonical, crc_64_avro
 from services import Ports
 
 
@@ -13,6 +13,17 @@ def test_the_fingerprint_is_the_one_of_the_specification():
     assert crc_64_avro(b'"null"') == 0x63DD24E7CC258F8A
     assert crc_64_avro(b'"int"') == 0x7275D51A3F395C8F
     assert crc_64_avro(b'"string"') == 0x8F014872634503C7
+
+
+def test_the_canonical_form_is_the_one_of_the_specification():
+    schema = {"type": "record", "name": "R", "namespace": "a.b", "doc": "gone", "fields": [
+        {"name": "t", "type": {"type": "long", "logicalType": "timestamp-millis"}, "default": 1},
+        {"name": "e", "type": {"type": "enum", "name": "c.E", "symbols": ["X", "Y"]}},
+        {"name": "l", "type": ["null", {"type": "array", "items": "R"}]}]}
+    assert canonical(schema) == (
+        '{"name":"a.b.R","type":"record","fields":[{"name":"t","type":"long"},'
+        '{"name":"e","type":{"name":"c.E","type":"enum","symbols":["X","Y"]}},'
+        '{"name":"l","type":["null",{"type":"array","items":"a.b.R"}]}]}')
 
 
 def test_ports_are_given_once():
