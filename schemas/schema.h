@@ -51,12 +51,16 @@ const struct schema_node *schema_root(const struct schema *schema);
 
 /* Appends the Avro binary encoding of `value` (a struct of `shape`) to `out`.  Fields of
  * the schema that the shape lacks are an error (G_IO_ERROR_INVALID_DATA); fields of the
- * shape that an older schema lacks are left out. */
+ * shape that an older schema lacks are left out.  Bytes in strings that are no UTF-8 are
+ * replaced, since no reader would take them. */
 bool schema_encode(const struct schema *schema, const struct shape *shape,
                    const void *value, GByteArray *out, GError **error);
 
 /* The text of a compiled-in schema ("command", "event", "heartbeat", "deadletter"). */
 const char *schema_text(const char *name);
+/* The names, for schema_text(), of its earlier versions, which old records were written
+ * with; g_strfreev() it. */
+char **schema_history(const char *name);
 
 typedef struct schema Schema;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Schema, schema_free)
