@@ -281,13 +281,17 @@ static const struct kind_row kinds[] = {
 
 /* --- The loops --------------------------------------------------------------------- */
 
+void shape_make_field(const struct field *field, void *value)
+{
+    kinds[field->kind].make(field, at_field(value, field));
+}
+
 void *shape_new(const struct shape *shape)
 {
     void *value = g_malloc0(shape->size);
 
     for (size_t i = 0; i < shape->n_fields; i++)
-        kinds[shape->fields[i].kind].make(&shape->fields[i],
-                                          at_field(value, &shape->fields[i]));
+        shape_make_field(&shape->fields[i], value);
     return value;
 }
 

@@ -59,6 +59,8 @@ extern const struct shape shape_pair, shape_network, shape_mount, shape_port,
 
 void *shape_new(const struct shape *shape);              /* see contract.h, x_new() */
 void shape_free(const struct shape *shape, void *value); /* NULL is fine */
+/* Gives one field of a struct of zeros its default. */
+void shape_make_field(const struct field *field, void *value);
 void *shape_dup(const struct shape *shape, const void *value); /* deep */
 /* The record as a JSON object under the schema's names; env values are left out (""), bytes
  * are printed as their number.
