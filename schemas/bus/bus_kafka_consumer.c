@@ -1,0 +1,407 @@
+/*
+ * bus_kafka_consumer.c - a static member of a group: partitions come and go as notices,
+ * records wait in a queue per topic until there is room for them.
+ *
+ * Rebalances are events on the consumer's queue, answered when the caller has finished with
+ * what it held.  Nothing is ever paused: pausing throws the prefetched records away, and
+ * each would be fetched many times.  Instead the queues of a topic's partitions are led into
+ * one queue of ours that is polled only while there is room; librdkafka stops fetching when
+ * it holds queued.min.messages.  Every assignment gets new queues, so that a record of an
+ * earlier one cannot be handed out.  librdkafka commits no offset and stores none.
+ */
+#include "bus_kafka.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SAME_WORDS_US = 30 *
+                    G_USEC_PER_SEC, /* the same passing error is told once in that time */
+    WORDS_KEPT = 64,
+};
+
+struct kafka_membership {
+    struct bus_membership base;
+    rd_kafka_consumer_group_metadata_t *metadata;
+};
+
+struct kafka_consumer {
+    struct bus_consumer base;
+    struct kafka *kafka;
+    char *group;
+    GStrv topics;
+    rd_kafka_t *client;
+    rd_kafka_queue_t *events; /* rebalances and errors */
+    GPtrArray *records;       /* rd_kafka_queue_t of each topic; empty: nothing is mine */
+    GQueue asides;            /* struct bus_notice, found where records were looked for */
+    GHashTable *told;         /* text → when, int64_t *, by g_get_monotonic_time() */
+    int fd;
+};
+
+/* --- Membership --------------------------------------------------------------------------- */
+
+static struct bus_membership *membership_new(rd_kafka_t *client)
+{
+    struct kafka_membership *membership = g_new0(struct kafka_membership, 1);
+    membership->base.ops = &bus_kafka_ops;
+    g_atomic_ref_count_init(&membership->base.references);
+    membership->metadata = rd_kafka_consumer_group_metadata(client);
+    return &membership->base;
+}
+
+void kafka_membership_free(struct bus_membership *base)
+{
+    struct kafka_membership *membership = (struct kafka_membership *)base;
+    if (membership->metadata)
+        rd_kafka_consumer_group_metadata_destroy(membership->metadata);
+    g_free(membership);
+}
+
+const rd_kafka_consumer_group_metadata_t *kafka_membership_metadata(
+    const struct bus_membership *membership)
+{
+    return ((const struct kafka_membership *)membership)->metadata;
+}
+
+/* --- Open and close --------------------------------------------------------------------- */
+
+static rd_kafka_t *client_new(struct kafka *kafka, const char *group,
+                              const char *instance, GError **error)
+{
+    const struct kafka_setting settings[] = {
+        {"group.id", group},
+        {"group.instance.id", instance},
+        {"partition.assignment.strategy", "range"},
+        {"isolation.level",
+         "read_committed"}, /* committed() waits for open transactions */
+        {"auto.offset.reset", "error"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"allow.auto.create.topics", "false"},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf = kafka_conf_new(kafka);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
+    return kafka_client_new(kafka, RD_KAFKA_CONSUMER, conf, settings, error);
+}
+
+static bool subscribe(struct kafka_consumer *consumer, GError **error)
+{
+    g_autoptr(rd_kafka_topic_partition_list_t)
+        list = rd_kafka_topic_partition_list_new((int)g_strv_length(consumer->topics));
+    for (char **topic = consumer->topics; *topic; topic++)
+        rd_kafka_topic_partition_list_add(list, *topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
+    if (code)
+        kafka_set_error(consumer->kafka, error, code, NULL, "join group %s",
+                        consumer->group);
+    return !code;
+}
+
+struct bus_consumer *kafka_consumer_open(struct bus *bus, const char *group,
+                                         const char *instance, const char *const *topics,
+                                         GError **error)
+{
+    g_autoptr(BusConsumer) base = (struct bus_consumer *)g_new0(struct kafka_consumer, 1);
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    consumer->base.ops = &bus_kafka_ops;
+    consumer->kafka = (struct kafka *)bus;
+    consumer->group = g_strdup(group);
+    consumer->topics = g_strdupv((GStrv)topics);
+    consumer->records = g_ptr_array_new_with_free_func(
+        (GDestroyNotify)rd_kafka_queue_destroy);
+    consumer->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    consumer->fd = kafka_eventfd_new(error);
+    if (consumer->fd < 0)
+        return NULL;
+    consumer->client = client_new(consumer->kafka, group, instance, error);
+    if (!consumer->client)
+        return NULL;
+    rd_kafka_poll_set_consumer(consumer->client);
+    consumer->events = rd_kafka_queue_get_consumer(consumer->client);
+    kafka_queue_watch(consumer->events, consumer->fd);
+    if (!subscribe(consumer, error))
+        return NULL;
+    return g_steal_pointer(&base);
+}
+
+static void aside_free(void *gone)
+{
+    bus_notice_clear(gone);
+    g_free(gone);
+}
+
+static void unwatch(rd_kafka_queue_t *queue)
+{
+    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+}
+
+/* A static member leaves nothing behind to say: no LeaveGroup, no offsets.  So the client is
+ * taken down without rd_kafka_consumer_close(), which would wait for a rebalance. */
+void kafka_consumer_close(struct bus_consumer *base)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    for (guint i = 0; i < consumer->records->len; i++)
+        unwatch(g_ptr_array_index(consumer->records, i));
+    g_ptr_array_unref(consumer->records); /* queues go before the client */
+    if (consumer->events)
+        unwatch(consumer->events);
+    g_clear_pointer(&consumer->events, rd_kafka_queue_destroy);
+    if (consumer->client)
+        rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (consumer->fd >= 0)
+        close(consumer->fd);
+    g_queue_clear_full(&consumer->asides, aside_free);
+    g_hash_table_unref(consumer->told);
+    g_strfreev(consumer->topics);
+    g_free(consumer->group);
+    g_free(consumer);
+}
+
+int kafka_consumer_fd(struct bus_consumer *base)
+{
+    return ((struct kafka_consumer *)base)->fd;
+}
+
+/* --- Notices ------------------------------------------------------------------------------ */
+
+static int by_topic_and_partition(const void *left, const void *right)
+{
+    const struct bus_partition *a = *(struct bus_partition *const *)left;
+    const struct bus_partition *b = *(struct bus_partition *const *)right;
+    int order = strcmp(a->topic, b->topic);
+    return order ? order : (a->partition > b->partition) - (a->partition < b->partition);
+}
+
+static GPtrArray *partitions_of(const rd_kafka_topic_partition_list_t *list)
+{
+    GPtrArray *partitions = bus_partitions_new();
+    for (int i = 0; list && i < list->cnt; i++)
+        bus_partitions_add(partitions, list->elems[i].topic, list->elems[i].partition);
+    g_ptr_array_sort(partitions, by_topic_and_partition);
+    return partitions;
+}
+
+static void note_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *event,
+                           struct bus_notice *notice)
+{
+    bool assigned = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    notice->partitions = partitions_of(rd_kafka_event_topic_partition_list(event));
+    if (assigned) {
+        notice->kind = BUS_NOTICE_ASSIGNED;
+        notice->membership = membership_new(consumer->client);
+    } else {
+        notice->kind = rd_kafka_assignment_lost(consumer->client) ? BUS_NOTICE_LOST
+                                                                  : BUS_NOTICE_REVOKED;
+    }
+}
+
+/* An outage makes the same error again and again. */
+static bool is_news(struct kafka_consumer *consumer, const char *text)
+{
+    int64_t now = g_get_monotonic_time();
+    int64_t *told = g_hash_table_lookup(consumer->told, text);
+    if (told && now - *told < SAME_WORDS_US)
+        return false;
+    if (g_hash_table_size(consumer->told) >= WORDS_KEPT)
+        g_hash_table_remove_all(consumer->told);
+    told = g_new(int64_t, 1);
+    *told = now;
+    g_hash_table_replace(consumer->told, g_strdup(text), told);
+    return true;
+}
+
+/* False: the consumer has come to its end. */
+static bool note_error(struct kafka_consumer *consumer, rd_kafka_event_t *event,
+                       struct bus_notice *notice, GError **error)
+{
+    char text[512] = "";
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->client, text,
+                                                     sizeof(text));
+    if (fatal) {
+        g_set_error(error, BUS_ERROR, BUS_ERROR_FATAL, "consumer of group %s: %s",
+                    consumer->group, text);
+        return false;
+    }
+    g_autofree char *name = g_strdup(rd_kafka_err2name(rd_kafka_event_error(event)));
+    if (is_news(consumer, name)) {
+        notice->kind = BUS_NOTICE_ERROR;
+        notice->message = g_strdup(rd_kafka_event_error_string(event));
+    }
+    return true;
+}
+
+static bool note_event(struct kafka_consumer *consumer, rd_kafka_event_t *event,
+                       struct bus_notice *notice, GError **error)
+{
+    switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_REBALANCE:
+        note_rebalance(consumer, event, notice);
+        return true;
+    case RD_KAFKA_EVENT_ERROR:
+        return note_error(consumer, event, notice, error);
+    default:
+        return true; /* records of partitions that are not ours any more */
+    }
+}
+
+bool kafka_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_notice,
+                           GError **error)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    struct bus_notice notice = {.kind = BUS_NOTICE_NONE};
+    struct bus_notice *aside = g_queue_pop_head(&consumer->asides);
+    kafka_eventfd_clear(
+        consumer->fd); /* before the queue is looked at, or one gets lost */
+    if (aside) {
+        kafka_eventfd_ring(consumer->fd); /* the queue was not looked at */
+        *ret_notice = *aside;
+        g_free(aside);
+        return true;
+    }
+    while (notice.kind == BUS_NOTICE_NONE) {
+        g_autoptr(rd_kafka_event_t) event = rd_kafka_queue_poll(consumer->events, 0);
+        if (!event)
+            break;
+        if (!note_event(consumer, event, &notice, error))
+            return false;
+    }
+    *ret_notice = notice;
+    return true;
+}
+
+/* --- Records ------------------------------------------------------------------------------ */
+
+/* An error in the stream of records; told by the next notice. */
+static void put_aside(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+    const char *text = rd_kafka_message_errstr(message);
+    bool range = kafka_error_code(message->err) == BUS_ERROR_RANGE;
+    if (!range && !is_news(consumer, rd_kafka_err2name(message->err)))
+        return;
+    struct bus_notice *aside = g_new0(struct bus_notice, 1);
+    aside->kind = range ? BUS_NOTICE_RANGE : BUS_NOTICE_ERROR;
+    aside->message = g_strdup(text);
+    if (message->rkt) {
+        aside->partitions = bus_partitions_new();
+        bus_partitions_add(aside->partitions, rd_kafka_topic_name(message->rkt),
+                           message->partition);
+    }
+    g_queue_push_tail(&consumer->asides, aside);
+    kafka_eventfd_ring(consumer->fd);
+}
+
+struct bus_record *kafka_consumer_take(struct bus_consumer *base, unsigned topic_index)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    if (topic_index >= consumer->records->len)
+        return NULL; /* nothing is assigned */
+    rd_kafka_queue_t *queue = g_ptr_array_index(consumer->records, topic_index);
+    for (;;) {
+        g_autoptr(rd_kafka_message_t) message = rd_kafka_consume_queue(queue, 0);
+        if (!message)
+            return NULL;
+        if (!message->err)
+            return kafka_record_new(message);
+        put_aside(consumer, message);
+    }
+}
+
+/* --- Assignment --------------------------------------------------------------------------- */
+
+GPtrArray *kafka_consumer_committed(struct bus_consumer *base,
+                                    const GPtrArray *partitions, int timeout_ms,
+                                    GError **error)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    g_autoptr(rd_kafka_topic_partition_list_t)
+        list = rd_kafka_topic_partition_list_new((int)partitions->len);
+    for (guint i = 0; i < partitions->len; i++) {
+        const struct bus_partition *asked = g_ptr_array_index(partitions, i);
+        rd_kafka_topic_partition_list_add(list, asked->topic, asked->partition);
+    }
+    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client, list, timeout_ms);
+    for (int i = 0; !code && i < list->cnt; i++)
+        code = list->elems[i].err;
+    if (code) {
+        kafka_set_error(consumer->kafka, error, code, NULL,
+                        "committed offsets of group %s", consumer->group);
+        return NULL;
+    }
+    GPtrArray *positions = bus_positions_new();
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *got = &list->elems[i];
+        g_autofree char *metadata = /* not NUL-terminated */
+            got->metadata_size ? g_strndup(got->metadata, got->metadata_size) : NULL;
+        g_ptr_array_add(positions,
+                        bus_position_new(got->topic, got->partition,
+                                         got->offset >= 0 ? got->offset : BUS_OFFSET_NONE,
+                                         metadata));
+    }
+    return positions;
+}
+
+static void drop_queues(struct kafka_consumer *consumer)
+{
+    for (guint i = 0; i < consumer->records->len; i++)
+        unwatch(g_ptr_array_index(consumer->records, i));
+    g_ptr_array_set_size(consumer->records, 0);
+}
+
+static void make_queues(struct kafka_consumer *consumer)
+{
+    for (char **topic = consumer->topics; *topic; topic++) {
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
+        kafka_queue_watch(queue, consumer->fd);
+        g_ptr_array_add(consumer->records, queue);
+    }
+}
+
+/* Leads the partition's queue into its topic's; before the assignment, or records would go
+ * to the consumer's queue. */
+static void lead(struct kafka_consumer *consumer, const struct bus_position *position)
+{
+    for (guint i = 0; i < consumer->records->len; i++) {
+        if (!g_str_equal(consumer->topics[i], position->topic))
+            continue;
+        g_autoptr(rd_kafka_queue_t) queue = rd_kafka_queue_get_partition(
+            consumer->client, position->topic, position->partition);
+        if (queue)
+            rd_kafka_queue_forward(queue, g_ptr_array_index(consumer->records, i));
+    }
+}
+
+static bool assign(struct kafka_consumer *consumer,
+                   const rd_kafka_topic_partition_list_t *list, GError **error)
+{
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer->client, list);
+    if (code)
+        kafka_set_error(consumer->kafka, error, code, NULL, "%s partitions of group %s",
+                        list ? "start" : "release", consumer->group);
+    return !code;
+}
+
+bool kafka_consumer_start(struct bus_consumer *base, const GPtrArray *positions,
+                          GError **error)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    g_autoptr(rd_kafka_topic_partition_list_t)
+        list = rd_kafka_topic_partition_list_new((int)positions->len);
+    drop_queues(consumer);
+    make_queues(consumer);
+    for (guint i = 0; i < positions->len; i++) {
+        const struct bus_position *position = g_ptr_array_index(positions, i);
+        rd_kafka_topic_partition_list_add(list, position->topic, position->partition)
+            ->offset = position->offset == BUS_OFFSET_NONE ? RD_KAFKA_OFFSET_BEGINNING
+                                                           : position->offset;
+        lead(consumer, position);
+    }
+    return assign(consumer, list, error);
+}
+
+bool kafka_consumer_release(struct bus_consumer *base, GError **error)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    drop_queues(consumer);
+    return assign(consumer, NULL, error);
+}

@@ -1,0 +1,312 @@
+/*
+ * bus_kafka_topic.c - questions about topics, and making them.
+ *
+ * Every call here is a question to the bus's one asker and waits for the answer up to its
+ * time-out.  Offsets are asked for with isolation.level=read_committed, so that the end of
+ * a partition is its last stable offset and never inside an open transaction.
+ */
+#include "bus_kafka.h"
+
+#include <string.h>
+
+/*
+ * A topic's name tag.  What tells a topic from a later one of the same name is its topic id
+ * (KIP-516), which librdkafka shows from 2.3 on only.  So a topic that we make gets a
+ * random retention.bytes of at least 4 EiB: no limit that is ever reached, and a number
+ * that lives and dies with the topic.  A topic that was made by other means without such a
+ * number is known by cluster and name alone.
+ */
+#define TAG_PROPERTY "retention.bytes"
+#define TAG_LEAST    (G_GINT64_CONSTANT(1) << 62)
+
+struct question {
+    struct kafka *kafka;
+    rd_kafka_t *asker;
+    const char *topic;
+    int64_t deadline_us;
+};
+
+static bool question_begin(struct question *question, struct bus *bus, const char *topic,
+                           int timeout_ms, GError **error)
+{
+    question->kafka = (struct kafka *)bus;
+    question->asker = kafka_asker(question->kafka, error);
+    question->topic = topic;
+    question->deadline_us = g_get_monotonic_time() + timeout_ms * INT64_C(1000);
+    return question->asker != NULL;
+}
+
+static int question_left_ms(const struct question *question)
+{
+    return (int)MAX((question->deadline_us - g_get_monotonic_time()) / 1000, 0);
+}
+
+static bool question_failed(const struct question *question, rd_kafka_resp_err_t code,
+                            const char *text, const char *what, GError **error)
+{
+    kafka_set_error(question->kafka, error, code, text, "%s of %s", what,
+                    question->topic);
+    return false;
+}
+
+/* --- Metadata ------------------------------------------------------------------------- */
+
+/* How many partitions there are, and whether each has a leader. */
+static rd_kafka_resp_err_t ask_partitions(const struct question *question,
+                                          int32_t *ret_partitions, bool *ret_led)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    g_autoptr(rd_kafka_topic_t)
+        topic = rd_kafka_topic_new(question->asker, question->topic, NULL);
+    if (!topic)
+        return rd_kafka_last_error();
+    rd_kafka_resp_err_t code = rd_kafka_metadata(question->asker, 0, topic, &metadata,
+                                                 MAX(question_left_ms(question), 1));
+    if (code)
+        return code;
+    code = metadata->topic_cnt == 1 ? metadata->topics[0].err
+                                    : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (!code) {
+        const struct rd_kafka_metadata_topic *answer = &metadata->topics[0];
+        *ret_partitions = answer->partition_cnt;
+        *ret_led = answer->partition_cnt > 0;
+        for (int i = 0; i < answer->partition_cnt; i++)
+            *ret_led = *ret_led && answer->partitions[i].leader >= 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return code;
+}
+
+bool kafka_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
+                            int32_t *ret_partitions, GError **error)
+{
+    struct question question;
+    bool led = false;
+    if (!question_begin(&question, bus, topic, timeout_ms, error))
+        return false;
+    rd_kafka_resp_err_t code = ask_partitions(&question, ret_partitions, &led);
+    return !code || question_failed(&question, code, NULL, "partition count", error);
+}
+
+/* --- Making --------------------------------------------------------------------------- */
+
+static int64_t new_tag(void)
+{
+    uint64_t random = (uint64_t)g_random_int() << 32 | g_random_int();
+    return (int64_t)(random & (TAG_LEAST - 1)) | TAG_LEAST;
+}
+
+static void configure(rd_kafka_NewTopic_t *made, const char *name, const char *format,
+                      int64_t number)
+{
+    g_autofree char *value = format ? NULL : g_strdup_printf("%" G_GINT64_FORMAT, number);
+    rd_kafka_NewTopic_set_config(made, name, format ? format : value);
+}
+
+static rd_kafka_NewTopic_t *new_topic(const struct bus_topic *topic, GError **error)
+{
+    char text[512] = "";
+    const int brokers_default = -1; /* replication factor; KIP-464 */
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(
+        topic->name, topic->partitions, brokers_default, text, sizeof(text));
+    if (!made) {
+        g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE, "topic %s: %s", topic->name, text);
+        return NULL;
+    }
+    configure(made, TAG_PROPERTY, NULL, new_tag());
+    configure(made, "retention.ms", NULL, topic->retention_ms);
+    configure(made, "cleanup.policy", topic->compacted ? "compact" : "delete", 0);
+    if (topic->append_time)
+        configure(made, "message.timestamp.type", "LogAppendTime", 0);
+    return made;
+}
+
+static rd_kafka_AdminOptions_t *admin_options(const struct question *question,
+                                              rd_kafka_admin_op_t operation)
+{
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(question->asker,
+                                                                 operation);
+    int left_ms = MAX(question_left_ms(question), 1);
+    rd_kafka_AdminOptions_set_request_timeout(options, left_ms, NULL, 0);
+    if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS)
+        rd_kafka_AdminOptions_set_operation_timeout(options, left_ms, NULL, 0);
+    return options;
+}
+
+/* Waits a little longer than librdkafka does: its sentence is better than ours. */
+static rd_kafka_event_t *admin_answer(const struct question *question,
+                                      rd_kafka_queue_t *answers)
+{
+    return rd_kafka_queue_poll(answers, question_left_ms(question) + 1000);
+}
+
+/* True also if it is there already. */
+static bool create(const struct question *question, const struct bus_topic *topic,
+                   GError **error)
+{
+    g_autoptr(rd_kafka_NewTopic_t) made = new_topic(topic, error);
+    if (!made)
+        return false;
+    g_autoptr(rd_kafka_queue_t) answers = rd_kafka_queue_new(question->asker);
+    g_autoptr(rd_kafka_AdminOptions_t)
+        options = admin_options(question, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(question->asker, &made, 1, options, answers);
+    g_autoptr(rd_kafka_event_t) event = admin_answer(question, answers);
+    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event)
+                                     : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const char *text = event ? rd_kafka_event_error_string(event) : NULL;
+    if (!code) {
+        size_t count = 0;
+        const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(
+            rd_kafka_event_CreateTopics_result(event), &count);
+        g_assert(count == 1);
+        code = rd_kafka_topic_result_error(results[0]);
+        text = rd_kafka_topic_result_error_string(results[0]);
+    }
+    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+        return true;
+    return question_failed(question, code, text, "making", error);
+}
+
+/* A topic that was made a moment ago is not known to every broker yet. */
+static bool wait_until_led(const struct question *question, int32_t *ret_partitions,
+                           GError **error)
+{
+    bool led = false;
+    for (;;) {
+        rd_kafka_resp_err_t code = ask_partitions(question, ret_partitions, &led);
+        if (!code && led)
+            return true;
+        if (question_left_ms(question) == 0)
+            return question_failed(question,
+                                   code ? code : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+                                   NULL, "leaders", error);
+        g_usleep(50 * 1000);
+    }
+}
+
+bool kafka_topic_make(struct bus *bus, const struct bus_topic *topic, int timeout_ms,
+                      GError **error)
+{
+    struct question question;
+    int32_t partitions = 0;
+    if (!question_begin(&question, bus, topic->name, timeout_ms, error) ||
+        !create(&question, topic, error) ||
+        !wait_until_led(&question, &partitions, error))
+        return false;
+    if (partitions == topic->partitions)
+        return true;
+    g_set_error(
+        error, BUS_ERROR, BUS_ERROR_PARTITIONS,
+        "topic %s is there with %d partitions, not %d; a count cannot change: make "
+        "a new topic",
+        topic->name, partitions, topic->partitions);
+    return false;
+}
+
+/* --- Offsets -------------------------------------------------------------------------- */
+
+bool kafka_topic_range(struct bus *bus, const char *topic, int32_t partition,
+                       int timeout_ms, int64_t *ret_first, int64_t *ret_end,
+                       GError **error)
+{
+    struct question question;
+    int64_t first = 0, end = 0;
+    if (!question_begin(&question, bus, topic, timeout_ms, error))
+        return false;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        question.asker, topic, partition, &first, &end, timeout_ms);
+    if (code)
+        return question_failed(&question, code, NULL, "offsets", error);
+    *ret_first = first;
+    *ret_end = end;
+    return true;
+}
+
+bool kafka_topic_offset_at(struct bus *bus, const char *topic, int32_t partition,
+                           int64_t ms, int timeout_ms, int64_t *ret_offset,
+                           GError **error)
+{
+    struct question question;
+    if (!question_begin(&question, bus, topic, timeout_ms, error))
+        return false;
+    g_autoptr(rd_kafka_topic_partition_list_t)
+        list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, topic,
+                                                                          partition);
+    asked->offset = MAX(ms, 0); /* below are Kafka's logical offsets */
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(question.asker, list,
+                                                          timeout_ms);
+    code = code ? code : asked->err;
+    if (code)
+        return question_failed(&question, code, NULL, "offset by time", error);
+    if (asked->offset >= 0) {
+        *ret_offset = asked->offset;
+        return true;
+    }
+    int64_t first = 0;
+    return kafka_topic_range(bus, topic, partition, question_left_ms(&question), &first,
+                             ret_offset, error);
+}
+
+/* --- Identity --------------------------------------------------------------------------- */
+
+static int64_t tag_in(const rd_kafka_ConfigResource_t *resource)
+{
+    size_t count = 0;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource,
+                                                                             &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        if (value && g_str_equal(rd_kafka_ConfigEntry_name(entries[i]), TAG_PROPERTY))
+            return g_ascii_strtoll(value, NULL, 10);
+    }
+    return -1;
+}
+
+static bool ask_tag(const struct question *question, int64_t *ret_tag, GError **error)
+{
+    g_autoptr(rd_kafka_ConfigResource_t)
+        asked = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, question->topic);
+    g_autoptr(rd_kafka_queue_t) answers = rd_kafka_queue_new(question->asker);
+    g_autoptr(rd_kafka_AdminOptions_t)
+        options = admin_options(question, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_DescribeConfigs(question->asker, &asked, 1, options, answers);
+    g_autoptr(rd_kafka_event_t) event = admin_answer(question, answers);
+    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event)
+                                     : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const char *text = event ? rd_kafka_event_error_string(event) : NULL;
+    if (!code) {
+        size_t count = 0;
+        const rd_kafka_ConfigResource_t **results =
+            rd_kafka_DescribeConfigs_result_resources(
+                rd_kafka_event_DescribeConfigs_result(event), &count);
+        g_assert(count == 1);
+        code = rd_kafka_ConfigResource_error(results[0]);
+        text = rd_kafka_ConfigResource_error_string(results[0]);
+        *ret_tag = tag_in(results[0]);
+    }
+    return !code || question_failed(question, code, text, "configuration", error);
+}
+
+char *kafka_topic_log_id(struct bus *bus, const char *topic, int timeout_ms,
+                         GError **error)
+{
+    struct question question;
+    int64_t tag = -1;
+    if (!question_begin(&question, bus, topic, timeout_ms, error))
+        return NULL;
+    char *cluster = rd_kafka_clusterid(question.asker, timeout_ms);
+    if (!cluster) {
+        question_failed(&question, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, "cluster id",
+                        error);
+        return NULL;
+    }
+    char *id = NULL;
+    if (ask_tag(&question, &tag, error))
+        id = tag >= TAG_LEAST ? g_strdup_printf("kafka:%s/%s/%" G_GINT64_MODIFIER "x",
+                                                cluster, topic, tag)
+                              : g_strdup_printf("kafka:%s/%s", cluster, topic);
+    rd_kafka_mem_free(question.asker, cluster);
+    return id;
+}
