@@ -132,8 +132,9 @@ bool bus_topic_make(struct bus *bus, const struct bus_topic *topic, int timeout_
 /* BUS_ERROR_NO_TOPIC if there is none. */
 bool bus_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
                           int32_t *ret_partitions, GError **error);
-/* First offset that is still there, and the end for committed readers (the last stable
- * offset): a reader that has passed `*ret_end - 1` has seen all that was committed. */
+/* First offset that is still there, and the end: all that was committed before this call is
+ * below it, so a reader that has passed it (bus_reader_passed()) has seen all that.  An open
+ * transaction may be below it too; the reader passes when that has ended. */
 bool bus_topic_range(struct bus *bus, const char *topic, int32_t partition,
                      int timeout_ms, int64_t *ret_first, int64_t *ret_end,
                      GError **error);

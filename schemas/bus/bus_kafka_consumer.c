@@ -4,10 +4,12 @@
  *
  * Rebalances are events on the consumer's queue, answered when the caller has finished with
  * what it held.  Nothing is ever paused: pausing throws the prefetched records away, and
- * each would be fetched many times.  Instead the queues of a topic's partitions are led into
- * one queue of ours that is polled only while there is room; librdkafka stops fetching when
- * it holds queued.min.messages.  Every assignment gets new queues, so that a record of an
- * earlier one cannot be handed out.  librdkafka commits no offset and stores none.
+ * each would be fetched many times.  Instead each partition keeps a queue of its own, polled
+ * only while there is room; librdkafka stops fetching a partition whose queue holds
+ * queued.min.messages.  (Leading them into one queue per topic was tried: the end of an
+ * assignment undoes that some time later, in the middle of the next.)  A record of an earlier
+ * assignment that is still queued is dropped by librdkafka's version barrier.  librdkafka
+ * commits no offset and stores none.
  */
 #include "bus_kafka.h"
 
@@ -25,6 +27,12 @@ struct kafka_membership {
     rd_kafka_consumer_group_metadata_t *metadata;
 };
 
+/* A partition that is mine. */
+struct source {
+    unsigned topic_index;
+    rd_kafka_queue_t *queue;
+};
+
 struct kafka_consumer {
     struct bus_consumer base;
     struct kafka *kafka;
@@ -32,7 +40,8 @@ struct kafka_consumer {
     GStrv topics;
     rd_kafka_t *client;
     rd_kafka_queue_t *events; /* rebalances and errors */
-    GPtrArray *records;       /* rd_kafka_queue_t of each topic; empty: nothing is mine */
+    GPtrArray *sources;       /* struct source; empty: nothing is mine */
+    guint turn;               /* the source to look at first */
     GQueue asides;            /* struct bus_notice, found where records were looked for */
     GHashTable *told;         /* text → when, int64_t *, by g_get_monotonic_time() */
     int fd;
@@ -61,6 +70,41 @@ const rd_kafka_consumer_group_metadata_t *kafka_membership_metadata(
     const struct bus_membership *membership)
 {
     return ((const struct kafka_membership *)membership)->metadata;
+}
+
+/* --- Sources ------------------------------------------------------------------------------ */
+
+static void unwatch(rd_kafka_queue_t *queue)
+{
+    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+}
+
+static void source_free(void *gone)
+{
+    struct source *source = gone;
+    unwatch(source->queue);
+    rd_kafka_queue_destroy(source->queue);
+    g_free(source);
+}
+
+/* Before the assignment: "forward to nothing" keeps the partition's records out of the
+ * consumer's queue. */
+static void add_source(struct kafka_consumer *consumer,
+                       const struct bus_position *position)
+{
+    for (unsigned i = 0; consumer->topics[i]; i++) {
+        if (!g_str_equal(consumer->topics[i], position->topic))
+            continue;
+        rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(
+            consumer->client, position->topic, position->partition);
+        g_assert(queue); /* made if need be */
+        struct source *source = g_new0(struct source, 1);
+        source->topic_index = i;
+        source->queue = queue;
+        rd_kafka_queue_forward(queue, NULL);
+        kafka_queue_watch(queue, consumer->fd);
+        g_ptr_array_add(consumer->sources, source);
+    }
 }
 
 /* --- Open and close --------------------------------------------------------------------- */
@@ -108,8 +152,7 @@ struct bus_consumer *kafka_consumer_open(struct bus *bus, const char *group,
     consumer->kafka = (struct kafka *)bus;
     consumer->group = g_strdup(group);
     consumer->topics = g_strdupv((GStrv)topics);
-    consumer->records = g_ptr_array_new_with_free_func(
-        (GDestroyNotify)rd_kafka_queue_destroy);
+    consumer->sources = g_ptr_array_new_with_free_func(source_free);
     consumer->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     consumer->fd = kafka_eventfd_new(error);
     if (consumer->fd < 0)
@@ -131,19 +174,12 @@ static void aside_free(void *gone)
     g_free(gone);
 }
 
-static void unwatch(rd_kafka_queue_t *queue)
-{
-    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
-}
-
 /* A static member leaves nothing behind to say: no LeaveGroup, no offsets.  So the client is
  * taken down without rd_kafka_consumer_close(), which would wait for a rebalance. */
 void kafka_consumer_close(struct bus_consumer *base)
 {
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
-    for (guint i = 0; i < consumer->records->len; i++)
-        unwatch(g_ptr_array_index(consumer->records, i));
-    g_ptr_array_unref(consumer->records); /* queues go before the client */
+    g_ptr_array_unref(consumer->sources); /* queues go before the client */
     if (consumer->events)
         unwatch(consumer->events);
     g_clear_pointer(&consumer->events, rd_kafka_queue_destroy);
@@ -273,38 +309,54 @@ bool kafka_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_not
 /* --- Records ------------------------------------------------------------------------------ */
 
 /* An error in the stream of records; told by the next notice. */
-static void put_aside(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+static void put_aside(struct kafka_consumer *consumer, rd_kafka_event_t *event)
 {
-    const char *text = rd_kafka_message_errstr(message);
-    bool range = kafka_error_code(message->err) == BUS_ERROR_RANGE;
-    if (!range && !is_news(consumer, rd_kafka_err2name(message->err)))
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    bool range = kafka_error_code(code) == BUS_ERROR_RANGE;
+    if (!range && !is_news(consumer, rd_kafka_err2name(code)))
         return;
+    g_autoptr(rd_kafka_topic_partition_t) where = rd_kafka_event_topic_partition(event);
     struct bus_notice *aside = g_new0(struct bus_notice, 1);
     aside->kind = range ? BUS_NOTICE_RANGE : BUS_NOTICE_ERROR;
-    aside->message = g_strdup(text);
-    if (message->rkt) {
-        aside->partitions = bus_partitions_new();
-        bus_partitions_add(aside->partitions, rd_kafka_topic_name(message->rkt),
-                           message->partition);
-    }
+    aside->message = g_strdup(rd_kafka_event_error_string(event));
+    aside->partitions = bus_partitions_new();
+    if (where)
+        bus_partitions_add(aside->partitions, where->topic, where->partition);
     g_queue_push_tail(&consumer->asides, aside);
     kafka_eventfd_ring(consumer->fd);
 }
 
+static struct bus_record *take_from(struct kafka_consumer *consumer,
+                                    struct source *source)
+{
+    for (;;) {
+        g_autoptr(rd_kafka_event_t) event = rd_kafka_queue_poll(source->queue, 0);
+        if (!event)
+            return NULL;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH)
+            return kafka_record_new(rd_kafka_event_message_next(event));
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+            put_aside(consumer, event);
+    }
+}
+
+/* Partitions take turns. */
 struct bus_record *kafka_consumer_take(struct bus_consumer *base, unsigned topic_index)
 {
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
-    if (topic_index >= consumer->records->len)
-        return NULL; /* nothing is assigned */
-    rd_kafka_queue_t *queue = g_ptr_array_index(consumer->records, topic_index);
-    for (;;) {
-        g_autoptr(rd_kafka_message_t) message = rd_kafka_consume_queue(queue, 0);
-        if (!message)
-            return NULL;
-        if (!message->err)
-            return kafka_record_new(message);
-        put_aside(consumer, message);
+    guint count = consumer->sources->len;
+    for (guint i = 0; i < count; i++) {
+        guint at = (consumer->turn + i) % count;
+        struct source *source = g_ptr_array_index(consumer->sources, at);
+        struct bus_record *record = source->topic_index == topic_index
+                                        ? take_from(consumer, source)
+                                        : NULL;
+        if (record) {
+            consumer->turn = at + 1;
+            return record;
+        }
     }
+    return NULL;
 }
 
 /* --- Assignment --------------------------------------------------------------------------- */
@@ -341,36 +393,6 @@ GPtrArray *kafka_consumer_committed(struct bus_consumer *base,
     return positions;
 }
 
-static void drop_queues(struct kafka_consumer *consumer)
-{
-    for (guint i = 0; i < consumer->records->len; i++)
-        unwatch(g_ptr_array_index(consumer->records, i));
-    g_ptr_array_set_size(consumer->records, 0);
-}
-
-static void make_queues(struct kafka_consumer *consumer)
-{
-    for (char **topic = consumer->topics; *topic; topic++) {
-        rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
-        kafka_queue_watch(queue, consumer->fd);
-        g_ptr_array_add(consumer->records, queue);
-    }
-}
-
-/* Leads the partition's queue into its topic's; before the assignment, or records would go
- * to the consumer's queue. */
-static void lead(struct kafka_consumer *consumer, const struct bus_position *position)
-{
-    for (guint i = 0; i < consumer->records->len; i++) {
-        if (!g_str_equal(consumer->topics[i], position->topic))
-            continue;
-        g_autoptr(rd_kafka_queue_t) queue = rd_kafka_queue_get_partition(
-            consumer->client, position->topic, position->partition);
-        if (queue)
-            rd_kafka_queue_forward(queue, g_ptr_array_index(consumer->records, i));
-    }
-}
-
 static bool assign(struct kafka_consumer *consumer,
                    const rd_kafka_topic_partition_list_t *list, GError **error)
 {
@@ -387,14 +409,13 @@ bool kafka_consumer_start(struct bus_consumer *base, const GPtrArray *positions,
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
     g_autoptr(rd_kafka_topic_partition_list_t)
         list = rd_kafka_topic_partition_list_new((int)positions->len);
-    drop_queues(consumer);
-    make_queues(consumer);
+    g_ptr_array_set_size(consumer->sources, 0);
     for (guint i = 0; i < positions->len; i++) {
         const struct bus_position *position = g_ptr_array_index(positions, i);
         rd_kafka_topic_partition_list_add(list, position->topic, position->partition)
             ->offset = position->offset == BUS_OFFSET_NONE ? RD_KAFKA_OFFSET_BEGINNING
                                                            : position->offset;
-        lead(consumer, position);
+        add_source(consumer, position);
     }
     return assign(consumer, list, error);
 }
@@ -402,6 +423,6 @@ bool kafka_consumer_start(struct bus_consumer *base, const GPtrArray *positions,
 bool kafka_consumer_release(struct bus_consumer *base, GError **error)
 {
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
-    drop_queues(consumer);
+    g_ptr_array_set_size(consumer->sources, 0);
     return assign(consumer, NULL, error);
 }

@@ -117,20 +117,34 @@ int kafka_reader_fd(struct bus_reader *base)
 }
 
 /* What is not a record: an end, something that passes, or an error that stays. */
-static bool take_aside(struct kafka_reader *reader, const rd_kafka_message_t *message,
-                       struct course *course, GError **error)
+static bool take_aside(struct kafka_reader *reader, rd_kafka_event_t *event,
+                       GError **error)
 {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        course->next = MAX(course->next, message->offset);
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    g_autoptr(rd_kafka_topic_partition_t) where = rd_kafka_event_topic_partition(event);
+    struct course *course = where ? course_find(reader, where->topic, where->partition)
+                                  : NULL;
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        course->next = MAX(course->next, where->offset);
         return true;
     }
-    if (kafka_error_code(message->err) == BUS_ERROR_UNREACHABLE)
+    if (kafka_error_code(code) == BUS_ERROR_UNREACHABLE)
         return true; /* librdkafka tries again */
-    kafka_set_error(reader->kafka, error, message->err, rd_kafka_message_errstr(message),
+    kafka_set_error(reader->kafka, error, code, rd_kafka_event_error_string(event),
                     "read %s partition %d from offset %" G_GINT64_FORMAT,
-                    course ? course->name : "a topic", message->partition,
+                    course ? course->name : "a topic", course ? course->partition : -1,
                     course ? course->next : -1);
     return false;
+}
+
+static struct bus_record *take_record(struct kafka_reader *reader,
+                                      rd_kafka_event_t *event)
+{
+    const rd_kafka_message_t *message = rd_kafka_event_message_next(event);
+    struct course *course = course_find(reader, rd_kafka_topic_name(message->rkt),
+                                        message->partition);
+    course->next = message->offset + 1;
+    return kafka_record_new(message);
 }
 
 bool kafka_reader_next(struct bus_reader *base, int timeout_ms,
@@ -138,29 +152,22 @@ bool kafka_reader_next(struct bus_reader *base, int timeout_ms,
 {
     struct kafka_reader *reader = (struct kafka_reader *)base;
     int64_t deadline_us = g_get_monotonic_time() + timeout_ms * INT64_C(1000);
+    struct bus_record *record = NULL;
     kafka_eventfd_clear(reader->fd);
-    for (;;) {
+    while (!record) {
         int64_t left_us = MAX(deadline_us - g_get_monotonic_time(), 0);
-        g_autoptr(rd_kafka_message_t)
-            message = rd_kafka_consume_queue(reader->queue, (int)(left_us / 1000));
-        if (!message) {
-            *ret_record = NULL;
-            return true;
-        }
-        struct course *course = message->rkt
-                                    ? course_find(reader,
-                                                  rd_kafka_topic_name(message->rkt),
-                                                  message->partition)
-                                    : NULL;
-        if (message->err) {
-            if (!take_aside(reader, message, course, error))
-                return false;
-            continue;
-        }
-        course->next = message->offset + 1;
-        *ret_record = kafka_record_new(message);
-        return true;
+        g_autoptr(rd_kafka_event_t)
+            event = rd_kafka_queue_poll(reader->queue, (int)(left_us / 1000));
+        if (!event)
+            break;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH)
+            record = take_record(reader, event);
+        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
+                 !take_aside(reader, event, error))
+            return false;
     }
+    *ret_record = record;
+    return true;
 }
 
 bool kafka_reader_passed(struct bus_reader *base, const char *topic, int32_t partition,

@@ -2,8 +2,9 @@
  * bus_kafka_topic.c - questions about topics, and making them.
  *
  * Every call here is a question to the bus's one asker and waits for the answer up to its
- * time-out.  Offsets are asked for with isolation.level=read_committed, so that the end of
- * a partition is its last stable offset and never inside an open transaction.
+ * time-out.  The end of a partition is its high watermark, not its last stable offset: the
+ * answer to a commit comes before its markers are written, so that for some milliseconds the
+ * last stable offset is still below records that are committed for good.
  */
 #include "bus_kafka.h"
 
