@@ -1,0 +1,155 @@
+/*
+ * intake.c - what a received record is, and who takes it.
+ */
+#include "intake.h"
+
+#include "log.h"
+
+/* Puts out a terminal result for a record that never becomes an order. */
+static void reject(struct intake *intake, struct partition *partition, bool control,
+                   const struct bus_record *record, const struct command *command,
+                   struct deadletter *deadletter, const char *code, const char *message,
+                   int64_t wall_ms)
+{
+    struct cause *cause = cause_new(command, record->topic, record->partition, record->offset);
+    struct letter *letter = letter_new(partition);
+    g_autofree char *traceparent = bus_record_dup_header(record, HEADER_TRACEPARENT);
+    g_autofree char *place = g_strdup_printf("%s/%d/%" G_GINT64_FORMAT, record->topic,
+                                             record->partition, record->offset);
+    if (deadletter)
+        letter_add_deadletter(letter, deadletter, intake->codec);
+    struct event *event =
+        report_ended(intake->author, command ? command->server_id : NULL, cause,
+                     OUTCOME_REJECTED, code, message, wall_ms);
+    letter_add_event(letter, event, traceparent);
+    letter_finishes(letter, control, record->offset);
+    publisher_add(intake->publisher, letter);
+    log_warning("command.rejected", "at", place, "code", code, "message", message);
+    cause_free(cause);
+}
+
+static void reject_undecodable(struct intake *intake, struct partition *partition, bool control,
+                               const struct bus_record *record, const char *why,
+                               int64_t wall_ms)
+{
+    g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
+    g_autofree char *message =
+        g_strdup_printf("%s; the record is in %s", why, TOPIC_DEADLETTER);
+    g_autoptr(Deadletter) letter = report_deadletter(
+        intake->author, record->topic, record->partition, record->offset, CODE_MALFORMED, why,
+        record->value ? record->value : empty, wall_ms);
+    reject(intake, partition, control, record, NULL, letter, CODE_MALFORMED, message, wall_ms);
+}
+
+/* --- what is refused at once --------------------------------------------------------------------- */
+
+/* A command that nobody could answer by its id is no better than garbage. */
+static const char *what_is_missing(const struct command *command)
+{
+    if (!*command->command_id)
+        return "the command has no command_id";
+    if (command->expires_at == CONTRACT_NONE || command->expires_at <= 0)
+        return "the command has no expires_at";
+    return NULL;
+}
+
+static const char *wrong_here(const struct intake *intake, const struct command *command,
+                              bool control, char **ret_message)
+{
+    const enum action action = action_from_name(command->action);
+    if (!g_str_equal(command->agent_id, intake->author->agent_id)) {
+        *ret_message = g_strdup_printf("the command is for the agent %s, this one is %s",
+                                       command->agent_id, intake->author->agent_id);
+        return CODE_WRONG_AGENT;
+    }
+    if (action == ACTION_UNKNOWN) {
+        *ret_message = g_strdup_printf("this worker knows no action \"%s\"", command->action);
+        return CODE_UNKNOWN_ACTION;
+    }
+    if (control != (action == ACTION_SYNC || action == ACTION_CANCEL)) {
+        *ret_message = g_strdup_printf("%s belongs into the %s topic", command->action,
+                                       control ? "commands" : "control");
+        return CODE_INVALID;
+    }
+    if (action == ACTION_CANCEL) {
+        *ret_message = g_strdup("this worker cannot cancel; upgrade it");
+        return CODE_UNSUPPORTED;
+    }
+    if (action != ACTION_SYNC && (!command->server_id || !*command->server_id)) {
+        *ret_message = g_strdup_printf("%s names no server", command->action);
+        return CODE_INVALID;
+    }
+    return NULL;
+}
+
+/* --- records ------------------------------------------------------------------------------------------ */
+
+static struct order *order_new(struct command *command_taken, const struct bus_record *record,
+                               bool control, const char *begun)
+{
+    struct order *order = g_new0(struct order, 1);
+    order->cause = cause_new(command_taken, record->topic, record->partition, record->offset);
+    order->command = command_taken;
+    order->traceparent = bus_record_dup_header(record, HEADER_TRACEPARENT);
+    order->control = control;
+    order->begun = g_strdup(begun);
+    return order;
+}
+
+static enum known what_is_known(const struct partition *partition, const char *command_id)
+{
+    if (!partition->known)
+        return KNOWN_NOTHING;
+    return GPOINTER_TO_INT(g_hash_table_lookup(partition->known, command_id));
+}
+
+static void take_command(struct intake *intake, struct partition *partition, bool control,
+                         const struct bus_record *record, struct command *command_taken,
+                         const char *begun, int64_t wall_ms)
+{
+    g_autoptr(Command) command = command_taken;
+    g_autofree char *message = NULL;
+    struct offsets *offsets = control ? partition->control : partition->commands;
+    const enum known known = what_is_known(partition, command->command_id);
+    if (known == KNOWN_ANSWERED) { /* the log has its result already */
+        offsets_finish(offsets, record->offset);
+        return;
+    }
+    const char *code = begun ? NULL : wrong_here(intake, command, control, &message);
+    if (code) {
+        reject(intake, partition, control, record, command, NULL, code, message, wall_ms);
+        return;
+    }
+    const char *note = begun ? begun : known == KNOWN_BEGUN ? "" : NULL;
+    struct order *order = order_new(g_steal_pointer(&command), record, control, note);
+    if (control)
+        inventory_command(intake->inventory, partition, order);
+    else
+        lanes_push(intake->lanes, partition, order);
+}
+
+void intake_record(struct intake *intake, struct partition *partition, bool control,
+                   const struct bus_record *record, int64_t wall_ms)
+{
+    const char *note = NULL;
+    struct offsets *offsets = control ? partition->control : partition->commands;
+    const enum offsets_taken taken = offsets_receive(offsets, record->offset, &note);
+    if (taken == OFFSETS_DONE)
+        return;
+    struct command *command = NULL;
+    g_autoptr(GError) error = NULL;
+    gsize length = 0;
+    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
+    if (codec_decode_command(intake->codec, bytes, length, &command, &error) != DECODED) {
+        reject_undecodable(intake, partition, control, record, error->message, wall_ms);
+        return;
+    }
+    const char *missing = what_is_missing(command);
+    if (missing) {
+        reject_undecodable(intake, partition, control, record, missing, wall_ms);
+        command_free(command);
+        return;
+    }
+    take_command(intake, partition, control, record, command,
+                 taken == OFFSETS_BEGUN ? note : NULL, wall_ms);
+}

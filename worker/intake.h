@@ -1,0 +1,25 @@
+/*
+ * intake.h - records of the bus become orders, or are refused where they stand.
+ *
+ * What cannot be decoded goes to the dead letters and gets a `rejected` result named by
+ * partition and offset; what is decodable but not for here, or unknown, is `rejected` by its
+ * command id.  The partition always moves on.
+ */
+#pragma once
+
+#include "assignment.h"
+#include "inventory.h"
+#include "lane.h"
+#include "publish.h"
+
+struct intake {
+    struct codec *codec;
+    struct publisher *publisher;
+    struct lanes *lanes;
+    struct inventory *inventory;
+    const struct author *author;
+};
+
+/* Takes note of one received record; `control`: of the control topic. */
+void intake_record(struct intake *intake, struct partition *partition, bool control,
+                   const struct bus_record *record, int64_t wall_ms);

@@ -1,0 +1,74 @@
+/*
+ * job.h - a plan being carried out: one command of one server.
+ *
+ * A job looks at its container, has a plan made, waits until its beginning is committed,
+ * drives the steps, undoes what cannot stay after a failure, looks once more, and ends with
+ * a result.  It may be killed between any two of these; its next life finds the note of its
+ * beginning and the container as it is.
+ *
+ * The loop moves it: job_advance() goes on until the job waits for something; replies and
+ * commits are handed in.  A job never blocks and never calls back.
+ */
+#pragma once
+
+#include "docker.h"
+#include "errand.h"
+#include "plan.h"
+#include "policy.h"
+#include "pulls.h"
+#include "report.h"
+
+/* A command that was received, on its way to be a job. */
+struct order {
+    struct command *command;
+    struct cause *cause;
+    char *traceparent; /* or NULL */
+    bool control;      /* of the control topic */
+    char *begun;       /* the note of an earlier life, or NULL: fresh */
+};
+void order_free(struct order *order);
+
+/* Where jobs are carried out; all borrowed. */
+struct site {
+    struct docker *docker;
+    struct errands *errands;
+    struct pulls *pulls;
+    const struct policy *policy;
+    int64_t pull_stall_ms;
+};
+
+enum job_state {
+    JOB_LOOKING,   /* at the container and its data, before the plan is made */
+    JOB_BEGINNING, /* its beginning has to be committed: job_begun() */
+    JOB_STEPPING,
+    JOB_UNDOING,
+    JOB_REPORTING, /* the last look, for the result's state */
+    JOB_ENDED,     /* job_take_result() */
+    JOB_ABANDONED, /* the partition is gone; nothing is reported */
+};
+
+struct job;
+struct job *job_new(const struct site *site, struct order *order_taken);
+void job_free(struct job *job); /* not while a call is on its way: job_can_be_freed() */
+
+/* `now_ms` is host time (g_get_monotonic_time() / 1000). */
+void job_advance(struct job *job, int64_t now_ms);
+void job_reply(struct job *job, const struct reply *reply, int64_t now_ms);
+void job_pulled(struct job *job, const struct reply *reply, const struct pull_stream *stream,
+                int64_t now_ms);
+void job_begun(struct job *job); /* `accepted` and the begun mark are committed */
+/* Stops at the next safe point, without a result. */
+void job_abandon(struct job *job);
+
+enum job_state job_state(const struct job *job);
+const char *job_state_name(enum job_state state);
+const struct order *job_order(const struct job *job); /* borrowed */
+uint64_t job_ticket(const struct job *job); /* of the reply it waits for, or 0 */
+const char *job_note(const struct job *job); /* in JOB_BEGINNING: what redelivery must know */
+int64_t job_wakes_at(const struct job *job); /* host time; INT64_MAX: not by the clock */
+/* It waits for a registry, a game or a clock, not for the engine's CPU. */
+bool job_is_patient(const struct job *job);
+bool job_can_be_freed(const struct job *job);
+/* What to tell of it while it goes on ("pull: 3 of 6 layers, …"), or NULL; g_free it. */
+char *job_progress(const struct job *job);
+struct result *job_take_result(struct job *job); /* JOB_ENDED, once */

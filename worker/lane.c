@@ -1,0 +1,484 @@
+/*
+ * lane.c - one queue per server.
+ */
+#include "lane.h"
+
+#include "log.h"
+
+#define PROGRESS_MS 1000
+#define EXPIRY_MS 1000
+
+struct waiting { /* an order in its lane */
+    struct partition *partition;
+    struct order *order;
+};
+
+struct lane {
+    char *server_id;
+    GQueue orders; /* struct waiting; without the one whose job runs */
+    struct job *job;
+    struct partition *partition; /* of the job */
+    unsigned open;               /* taken, and their terminal result not committed */
+    char *told_progress;
+    int64_t progress_at;
+    bool beginning; /* the job's `accepted` has been handed over */
+    struct lanes *lanes;
+};
+
+struct orphan {
+    char *server_id;
+    int32_t number; /* of the partition whose lock it holds */
+    struct job *job;
+};
+
+struct lanes {
+    struct lanes_setup setup;
+    GHashTable *by_server; /* server id → struct lane */
+    GQueue ready;          /* lanes with orders and no job, in the order they became so */
+    GPtrArray *running;    /* lanes with a job */
+    GPtrArray *orphans;
+    bool closed;
+    int64_t wakes_at;
+    int64_t expiry_at; /* host time of the next look for expired heads */
+    lanes_told told;
+    void *told_context;
+    lanes_touched touched;
+    void *touched_context;
+};
+
+static void waiting_free(void *data)
+{
+    struct waiting *waiting = data;
+    order_free(waiting->order);
+    g_free(waiting);
+}
+
+static void lane_free(void *data)
+{
+    struct lane *lane = data;
+    g_assert(!lane->job);
+    g_queue_clear_full(&lane->orders, waiting_free);
+    g_free(lane->server_id);
+    g_free(lane->told_progress);
+    g_free(lane);
+}
+
+static void orphan_free(void *data)
+{
+    struct orphan *orphan = data;
+    job_free(orphan->job);
+    g_free(orphan->server_id);
+    g_free(orphan);
+}
+
+struct lanes *lanes_new(const struct lanes_setup *setup)
+{
+    struct lanes *lanes = g_new0(struct lanes, 1);
+    lanes->setup = *setup;
+    lanes->by_server = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, lane_free);
+    lanes->running = g_ptr_array_new();
+    g_queue_init(&lanes->ready);
+    lanes->orphans = g_ptr_array_new_with_free_func(orphan_free);
+    lanes->wakes_at = INT64_MAX;
+    return lanes;
+}
+
+void lanes_free(struct lanes *lanes)
+{
+    if (!lanes)
+        return;
+    lanes_end(lanes);
+    g_hash_table_unref(lanes->by_server);
+    g_ptr_array_unref(lanes->running);
+    g_ptr_array_unref(lanes->orphans);
+    g_free(lanes);
+}
+
+void lanes_on_told(struct lanes *lanes, lanes_told told, void *context)
+{
+    lanes->told = told;
+    lanes->told_context = context;
+}
+
+void lanes_on_touched(struct lanes *lanes, lanes_touched touched, void *context)
+{
+    lanes->touched = touched;
+    lanes->touched_context = context;
+}
+
+static void touch(struct lanes *lanes, const char *server_id)
+{
+    if (lanes->touched)
+        lanes->touched(lanes->touched_context, server_id);
+}
+
+static struct lane *lane_of(struct lanes *lanes, const char *server_id)
+{
+    struct lane *lane = g_hash_table_lookup(lanes->by_server, server_id);
+    if (lane)
+        return lane;
+    lane = g_new0(struct lane, 1);
+    lane->server_id = g_strdup(server_id);
+    lane->lanes = lanes;
+    g_queue_init(&lane->orders);
+    g_hash_table_insert(lanes->by_server, lane->server_id, lane);
+    return lane;
+}
+
+void lanes_push(struct lanes *lanes, struct partition *partition, struct order *order_taken)
+{
+    struct lane *lane = lane_of(lanes, order_taken->command->server_id);
+    struct waiting *waiting = g_new0(struct waiting, 1);
+    waiting->partition = partition;
+    waiting->order = order_taken;
+    if (!lane->job && g_queue_is_empty(&lane->orders))
+        g_queue_push_tail(&lanes->ready, lane);
+    g_queue_push_tail(&lane->orders, waiting);
+    lane->open++;
+    touch(lanes, lane->server_id);
+}
+
+/* --- results ------------------------------------------------------------------------------------ */
+
+static void result_committed(void *owner)
+{
+    struct lane *lane = owner;
+    touch(lane->lanes, lane->server_id);
+    if (--lane->open == 0)
+        g_hash_table_remove(lane->lanes->by_server, lane->server_id);
+}
+
+static void begin_committed(void *owner)
+{
+    struct lane *lane = owner;
+    if (lane->job)
+        job_begun(lane->job);
+}
+
+static void log_result(const struct order *order, const struct result *result)
+{
+    log_info("command", "command", order->command->command_id, "action",
+             order->command->action, "server", order->command->server_id, "outcome",
+             outcome_name(result->outcome), "code", result->code, "message", result->message);
+}
+
+static void post_result(struct lanes *lanes, struct lane *lane, struct partition *partition,
+                        const struct order *order, struct event *event_taken)
+{
+    struct letter *letter = letter_new(partition);
+    log_result(order, event_taken->result);
+    if (event_taken->result->state && lanes->told)
+        lanes->told(lanes->told_context, lane->server_id, event_taken->result->state);
+    letter_add_event(letter, event_taken, order->traceparent);
+    letter_finishes(letter, order->control, order->cause->offset);
+    letter_then(letter, result_committed, lane);
+    publisher_add(lanes->setup.publisher, letter);
+}
+
+static void post_begun(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    const struct order *order = job_order(lane->job);
+    struct letter *letter = letter_new(lane->partition);
+    letter_add_event(letter,
+                     report_accepted(lanes->setup.author, lane->server_id, order->cause, wall_ms),
+                     order->traceparent);
+    letter_begins(letter, order->control, order->cause->offset, job_note(lane->job));
+    letter_then(letter, begin_committed, lane);
+    publisher_add(lanes->setup.publisher, letter);
+    lane->beginning = true;
+}
+
+static void post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms,
+                          int64_t wall_ms)
+{
+    if (now_ms < lane->progress_at)
+        return;
+    g_autofree char *text = job_progress(lane->job);
+    lane->progress_at = now_ms + PROGRESS_MS;
+    if (!text || g_strcmp0(text, lane->told_progress) == 0)
+        return;
+    const struct order *order = job_order(lane->job);
+    struct letter *letter = letter_new(lane->partition);
+    letter_add_event(
+        letter,
+        report_progress(lanes->setup.author, lane->server_id, order->cause, text, wall_ms),
+        order->traceparent);
+    publisher_add(lanes->setup.publisher, letter);
+    g_free(lane->told_progress);
+    lane->told_progress = g_steal_pointer(&text);
+}
+
+/* --- heads of lanes ------------------------------------------------------------------------------- */
+
+static bool refuse_order(const struct lanes *lanes, const struct order *order,
+                         enum outcome *ret_outcome, struct refusal *ret_refusal,
+                         int64_t wall_ms)
+{
+    const struct command *command = order->command;
+    const char *engine_id = lanes->setup.author->engine_id;
+    if (order->begun)
+        return false; /* a begun command is finished, whatever has changed */
+    *ret_outcome = OUTCOME_EXPIRED;
+    if (wall_ms >= command->expires_at) {
+        refusal_set(ret_refusal, CODE_EXPIRED,
+                    "it was not begun before it expired; ask again if it is still wanted");
+        return true;
+    }
+    *ret_outcome = OUTCOME_REJECTED;
+    if (command->engine_id && *command->engine_id && *engine_id &&
+        !g_str_equal(command->engine_id, engine_id)) {
+        refusal_set(ret_refusal, CODE_WRONG_ENGINE,
+                    "the command is for the engine %s, and this host's is %s; if the engine was "
+                    "replaced on purpose, rebind the agent",
+                    command->engine_id, engine_id);
+        return true;
+    }
+    return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
+}
+
+static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    g_autofree struct waiting *waiting = g_queue_pop_head(&lane->orders);
+    enum outcome outcome;
+    struct refusal refusal = {0};
+    if (refuse_order(lanes, waiting->order, &outcome, &refusal, wall_ms)) {
+        struct event *event =
+            report_ended(lanes->setup.author, lane->server_id, waiting->order->cause, outcome,
+                         refusal.code, refusal.message, wall_ms);
+        post_result(lanes, lane, waiting->partition, waiting->order, event);
+        refusal_clear(&refusal);
+        order_free(waiting->order);
+        return;
+    }
+    lane->job = job_new(&lanes->setup.site, waiting->order);
+    lane->partition = waiting->partition;
+    lane->beginning = false;
+    g_clear_pointer(&lane->told_progress, g_free);
+}
+
+static bool orphan_holds(const struct lanes *lanes, const char *server_id)
+{
+    for (guint i = 0; i < lanes->orphans->len; i++) {
+        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
+        if (g_str_equal(orphan->server_id, server_id))
+            return true;
+    }
+    return false;
+}
+
+static bool head_has_expired(const struct lane *lane, int64_t wall_ms)
+{
+    const struct waiting *head = lane->orders.head->data;
+    return !head->order->begun && wall_ms >= head->order->command->expires_at;
+}
+
+static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    struct job *job = g_steal_pointer(&lane->job);
+    const struct order *order = job_order(job);
+    struct event *event = report_result(lanes->setup.author, lane->server_id, order->cause,
+                                        job_take_result(job), wall_ms);
+    post_result(lanes, lane, lane->partition, order, event);
+    job_free(job);
+    g_ptr_array_remove_fast(lanes->running, lane);
+    if (!g_queue_is_empty(&lane->orders))
+        g_queue_push_tail(&lanes->ready, lane);
+}
+
+static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms, int64_t wall_ms)
+{
+    job_advance(lane->job, now_ms);
+    if (job_state(lane->job) == JOB_BEGINNING && !lane->beginning)
+        post_begun(lanes, lane, wall_ms);
+    else if (job_state(lane->job) == JOB_ENDED)
+        end_job(lanes, lane, wall_ms);
+    else
+        post_progress(lanes, lane, now_ms, wall_ms);
+}
+
+static void advance_running(struct lanes *lanes, int64_t now_ms, int64_t wall_ms)
+{
+    for (guint i = lanes->running->len; i > 0; i--)
+        advance_job(lanes, g_ptr_array_index(lanes->running, i - 1), now_ms, wall_ms);
+}
+
+static unsigned count_busy(const struct lanes *lanes)
+{
+    unsigned busy = 0;
+    for (guint i = 0; i < lanes->running->len; i++) {
+        const struct lane *lane = g_ptr_array_index(lanes->running, i);
+        busy += !job_is_patient(lane->job);
+    }
+    return busy;
+}
+
+/* The head of a ready lane becomes a job, or is answered without one. */
+static void start_lane(struct lanes *lanes, struct lane *lane, int64_t now_ms, int64_t wall_ms)
+{
+    start_head(lanes, lane, wall_ms);
+    if (lane->job) {
+        g_ptr_array_add(lanes->running, lane);
+        advance_job(lanes, lane, now_ms, wall_ms);
+    } else if (!g_queue_is_empty(&lane->orders)) {
+        g_queue_push_tail(&lanes->ready, lane);
+    }
+}
+
+static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms)
+{
+    const bool look_for_expired = now_ms >= lanes->expiry_at;
+    if (look_for_expired)
+        lanes->expiry_at = now_ms + EXPIRY_MS;
+    GQueue passed_over = G_QUEUE_INIT;
+    for (guint left = lanes->ready.length; left > 0; left--) {
+        const bool room = engine_up && count_busy(lanes) < lanes->setup.at_once;
+        if (!room && !look_for_expired)
+            break;
+        struct lane *lane = g_queue_pop_head(&lanes->ready);
+        if (!orphan_holds(lanes, lane->server_id) && (room || head_has_expired(lane, wall_ms)))
+            start_lane(lanes, lane, now_ms, wall_ms);
+        else
+            g_queue_push_tail(&passed_over, lane);
+    }
+    while (!g_queue_is_empty(&passed_over)) /* they keep their places at the front */
+        g_queue_push_head(&lanes->ready, g_queue_pop_tail(&passed_over));
+}
+
+static void end_orphans(struct lanes *lanes)
+{
+    for (guint i = lanes->orphans->len; i > 0; i--) {
+        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i - 1);
+        if (!job_can_be_freed(orphan->job))
+            continue;
+        locks_release(lanes->setup.locks, orphan->number);
+        g_ptr_array_remove_index_fast(lanes->orphans, i - 1);
+    }
+}
+
+static int64_t lane_wakes_at(const struct lane *lane, int64_t now_ms)
+{
+    g_autofree char *progress = job_progress(lane->job);
+    return MIN(job_wakes_at(lane->job),
+               progress ? MAX(lane->progress_at, now_ms) : INT64_MAX);
+}
+
+void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms)
+{
+    end_orphans(lanes);
+    advance_running(lanes, now_ms, wall_ms);
+    if (!lanes->closed)
+        start_ready(lanes, engine_up, now_ms, wall_ms);
+    lanes->wakes_at = g_queue_is_empty(&lanes->ready) ? INT64_MAX : lanes->expiry_at;
+    for (guint i = 0; i < lanes->running->len; i++)
+        lanes->wakes_at = MIN(lanes->wakes_at,
+                              lane_wakes_at(g_ptr_array_index(lanes->running, i), now_ms));
+}
+
+int64_t lanes_wakes_at(const struct lanes *lanes)
+{
+    return lanes->wakes_at;
+}
+
+/* --- answers of the engine ------------------------------------------------------------------------- */
+
+static struct job *job_of_ticket(const struct lanes *lanes, uint64_t ticket)
+{
+    for (guint i = 0; i < lanes->running->len; i++) {
+        const struct lane *lane = g_ptr_array_index(lanes->running, i);
+        if (job_ticket(lane->job) == ticket)
+            return lane->job;
+    }
+    for (guint i = 0; i < lanes->orphans->len; i++) {
+        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
+        if (job_ticket(orphan->job) == ticket)
+            return orphan->job;
+    }
+    return NULL;
+}
+
+bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms)
+{
+    g_autoptr(PullStream) stream = NULL;
+    g_autoptr(GPtrArray) waiting = pulls_reply(lanes->setup.site.pulls, reply, &stream);
+    for (guint i = 0; waiting && i < waiting->len; i++)
+        job_pulled(g_ptr_array_index(waiting, i), reply, stream, now_ms);
+    if (waiting)
+        return true;
+    struct job *job = job_of_ticket(lanes, reply->ticket);
+    if (job)
+        job_reply(job, reply, now_ms);
+    return job != NULL;
+}
+
+bool lanes_line(struct lanes *lanes, uint64_t ticket, const char *line)
+{
+    return pulls_line(lanes->setup.site.pulls, ticket, line) ||
+           job_of_ticket(lanes, ticket) != NULL; /* a save's output: not kept */
+}
+
+/* --- the end ----------------------------------------------------------------------------------------- */
+
+void lanes_close(struct lanes *lanes)
+{
+    lanes->closed = true;
+}
+
+static void make_orphan(struct lanes *lanes, struct lane *lane)
+{
+    struct orphan *orphan = g_new0(struct orphan, 1);
+    orphan->server_id = g_strdup(lane->server_id);
+    orphan->number = lane->partition->number;
+    orphan->job = g_steal_pointer(&lane->job);
+    locks_hold(lanes->setup.locks, orphan->number);
+    g_ptr_array_add(lanes->orphans, orphan);
+}
+
+void lanes_end(struct lanes *lanes)
+{
+    for (guint i = 0; i < lanes->running->len; i++) {
+        struct lane *lane = g_ptr_array_index(lanes->running, i);
+        job_abandon(lane->job);
+        if (job_can_be_freed(lane->job))
+            g_clear_pointer(&lane->job, job_free);
+        else
+            make_orphan(lanes, lane);
+    }
+    g_ptr_array_set_size(lanes->running, 0);
+    g_queue_clear(&lanes->ready);
+    g_hash_table_remove_all(lanes->by_server);
+}
+
+/* --- what others may know ----------------------------------------------------------------------------- */
+
+bool lanes_server_is_busy(const struct lanes *lanes, const char *server_id)
+{
+    const struct lane *lane = g_hash_table_lookup(lanes->by_server, server_id);
+    return lane && lane->job;
+}
+
+unsigned lanes_queued(const struct lanes *lanes)
+{
+    GHashTableIter iter;
+    struct lane *lane;
+    unsigned queued = 0;
+    g_hash_table_iter_init(&iter, lanes->by_server);
+    while (g_hash_table_iter_next(&iter, NULL, (void **)&lane))
+        queued += lane->open;
+    return queued;
+}
+
+unsigned lanes_running(const struct lanes *lanes)
+{
+    return lanes->running->len + lanes->orphans->len;
+}
+
+void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids)
+{
+    GHashTableIter iter;
+    struct lane *lane;
+    g_hash_table_iter_init(&iter, lanes->by_server);
+    while (g_hash_table_iter_next(&iter, NULL, (void **)&lane)) {
+        if (lane->open > 0)
+            g_hash_table_add(server_ids, g_strdup(lane->server_id));
+    }
+}

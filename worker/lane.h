@@ -1,0 +1,58 @@
+/*
+ * lane.h - the ordered queues of commands, one lane per server, and the jobs at their heads.
+ *
+ * A lane runs one job at a time, in the order of the log.  Lanes do not wait for each other,
+ * but only so many jobs that use the engine's CPU are begun at once; jobs that wait for a
+ * registry or a game do not count (job_is_patient()).
+ *
+ * Lanes belong to an assignment.  lanes_end() gives up all of it: jobs with a call on its way
+ * to the engine go on as orphans, holding the host's lock of their partition, until that call
+ * has returned; a new lane of that server waits for them.
+ */
+#pragma once
+
+#include "job.h"
+#include "publish.h"
+
+struct lanes_setup {
+    struct site site;
+    struct publisher *publisher;
+    struct locks *locks;
+    const struct author *author;
+    unsigned at_once; /* jobs that use the engine's CPU */
+};
+
+struct lanes;
+struct lanes *lanes_new(const struct lanes_setup *setup);
+void lanes_free(struct lanes *lanes);
+
+/* A received command, at the end of its lane.  Takes the order. */
+void lanes_push(struct lanes *lanes, struct partition *partition, struct order *order_taken);
+
+/* Starts what may start, moves what can move, ends what has ended.  `engine_up`: without the
+ * engine nothing new is begun, but what has expired is answered.  Both clocks: host time for
+ * deadlines, wall time for expiry and events. */
+void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms);
+int64_t lanes_wakes_at(const struct lanes *lanes);
+
+/* Offers a reply or a line; false: it is no job's. */
+bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms);
+bool lanes_line(struct lanes *lanes, uint64_t ticket, const char *line);
+
+/* Drain: begin nothing new. */
+void lanes_close(struct lanes *lanes);
+/* The assignment is over. */
+void lanes_end(struct lanes *lanes);
+
+bool lanes_server_is_busy(const struct lanes *lanes, const char *server_id); /* a job runs */
+unsigned lanes_queued(const struct lanes *lanes);  /* received and without a terminal result */
+unsigned lanes_running(const struct lanes *lanes); /* jobs, orphans too */
+/* Adds (as char *) the servers with a command taken whose result is not committed. */
+void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids);
+/* The newest results' states, handed out once: what the log has been told of a server. */
+typedef void (*lanes_told)(void *context, const char *server_id, const struct state *state);
+void lanes_on_told(struct lanes *lanes, lanes_told told, void *context);
+/* A command of this server was taken, or ended: the list of a running inventory says nothing
+ * about it. */
+typedef void (*lanes_touched)(void *context, const char *server_id);
+void lanes_on_touched(struct lanes *lanes, lanes_touched touched, void *context);

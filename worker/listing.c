@@ -1,0 +1,248 @@
+/*
+ * listing.c - from a list of containers to Syncs.
+ */
+#include "listing.h"
+
+#include <string.h>
+
+#define CHUNK_SERVERS 500
+
+struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes)
+{
+    struct listing *listing = g_new0(struct listing, 1);
+    listing->listed_at = listed_at;
+    listing->prefixes = prefixes;
+    listing->states = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                            (GDestroyNotify)state_free);
+    listing->gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    listing->unknown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    listing->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return listing;
+}
+
+void listing_free(struct listing *listing)
+{
+    if (!listing)
+        return;
+    g_clear_pointer(&listing->containers, g_ptr_array_unref);
+    g_clear_pointer(&listing->data, g_ptr_array_unref);
+    g_hash_table_unref(listing->states);
+    g_hash_table_unref(listing->gone);
+    g_hash_table_unref(listing->unknown);
+    g_hash_table_unref(listing->touched);
+    g_free(listing->failure);
+    g_free(listing);
+}
+
+const struct container *listing_canonical(const struct listing *listing, const char *server_id)
+{
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (container_is_canonical(seen) && g_str_equal(seen->server_id, server_id))
+            return seen;
+    }
+    return NULL;
+}
+
+static bool is_in(const struct container *seen, int32_t partition, int32_t partitions)
+{
+    return *seen->server_id && partition_of(seen->server_id, partitions) == partition;
+}
+
+static bool is_as_told(const struct container *seen, GHashTable *told)
+{
+    const struct state *state = g_hash_table_lookup(told, seen->server_id);
+    return state && state->status == seen->status &&
+           g_strcmp0(state->container_id, seen->id) == 0;
+}
+
+GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told, int32_t partition,
+                              int32_t partitions)
+{
+    GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (container_is_canonical(seen) && is_in(seen, partition, partitions) &&
+            !g_hash_table_contains(listing->touched, seen->server_id) && !is_as_told(seen, told))
+            g_ptr_array_add(ids, g_strdup(seen->server_id));
+    }
+    return ids;
+}
+
+/* What is now known of a listed container: looked at, or told before and the same. */
+static const struct state *state_of(const struct listing *listing, GHashTable *told,
+                                    const struct container *seen)
+{
+    const struct state *looked = g_hash_table_lookup(listing->states, seen->server_id);
+    if (looked)
+        return looked;
+    return is_as_told(seen, told) ? g_hash_table_lookup(told, seen->server_id) : NULL;
+}
+
+static bool says_something(const struct listing *listing, const char *server_id)
+{
+    return !g_hash_table_contains(listing->touched, server_id) &&
+           !g_hash_table_contains(listing->unknown, server_id);
+}
+
+/* --- the lists of a Sync -------------------------------------------------------------------------- */
+
+static struct found *found_of(const struct container *seen)
+{
+    struct found *found = found_new();
+    g_free(found->server_id);
+    g_free(found->container_id);
+    g_free(found->name);
+    g_free(found->status);
+    g_free(found->image);
+    found->server_id = g_strdup(seen->server_id);
+    found->container_id = g_strdup(seen->id);
+    found->name = g_strdup(seen->name);
+    found->status = g_strdup(container_status_name(seen->status));
+    found->image = g_strdup(seen->image);
+    return found;
+}
+
+static bool has_prefix(const struct container *seen, const GPtrArray *prefixes)
+{
+    for (guint i = 0; i < prefixes->len; i++) {
+        if (g_str_has_prefix(seen->name, g_ptr_array_index(prefixes, i)))
+            return true;
+    }
+    return false;
+}
+
+static void add_container(const struct listing *listing, const struct listing_scope *scope,
+                          GHashTable *told, const struct container *seen, struct sync *sync)
+{
+    if (!seen->managed) {
+        if (has_prefix(seen, listing->prefixes))
+            g_ptr_array_add(sync->unmanaged, found_of(seen));
+        return;
+    }
+    if (!is_in(seen, scope->partition, scope->partitions))
+        return;
+    if (!container_is_canonical(seen)) {
+        g_ptr_array_add(sync->extra, found_of(seen));
+        return;
+    }
+    const struct state *state = state_of(listing, told, seen);
+    if (state && says_something(listing, seen->server_id) &&
+        !g_hash_table_contains(listing->gone, seen->server_id))
+        g_ptr_array_add(sync->servers, listed_new(seen->server_id, state_dup(state)));
+}
+
+static void add_ids(GHashTable *ids, const struct listing_scope *scope, GPtrArray *to)
+{
+    GHashTableIter iter;
+    const char *id;
+    g_hash_table_iter_init(&iter, ids);
+    while (g_hash_table_iter_next(&iter, (void **)&id, NULL)) {
+        if (partition_of(id, scope->partitions) == scope->partition)
+            g_ptr_array_add(to, g_strdup(id));
+    }
+}
+
+static struct found *found_dup(const struct found *found)
+{
+    struct found *copy = found_new();
+    g_free(copy->name);
+    copy->name = g_strdup(found->name);
+    return copy;
+}
+
+static void fill(const struct listing *listing, const struct listing_scope *scope,
+                 GHashTable *told, struct sync *sync)
+{
+    if (listing->failure) {
+        g_free(sync->code);
+        g_free(sync->message);
+        sync->code = g_strdup(CODE_SYNC_FAILED);
+        sync->message = g_strdup(listing->failure);
+        return;
+    }
+    sync->complete = true;
+    for (guint i = 0; i < listing->containers->len; i++)
+        add_container(listing, scope, told, g_ptr_array_index(listing->containers, i), sync);
+    add_ids(listing->touched, scope, sync->pending);
+    add_ids(listing->unknown, scope, sync->unknown);
+    for (guint i = 0; scope->partition == 0 && listing->data && i < listing->data->len; i++)
+        g_ptr_array_add(sync->data, found_dup(g_ptr_array_index(listing->data, i)));
+}
+
+static struct sync *sync_of_scope(const struct listing *listing,
+                                  const struct listing_scope *scope, const char *sync_id)
+{
+    struct sync *sync = sync_new();
+    g_free(sync->sync_id);
+    sync->sync_id = g_strdup(sync_id);
+    sync->partition = scope->partition;
+    sync->partitions = scope->partitions;
+    sync->reason = scope->reason;
+    sync->listed_at = listing->listed_at;
+    sync->seen = scope->seen;
+    return sync;
+}
+
+/* Moves what is over the size of a chunk into further ones. */
+static GPtrArray *chunked(const struct listing *listing, const struct listing_scope *scope,
+                          struct sync *whole)
+{
+    GPtrArray *chunks = g_ptr_array_new_with_free_func((GDestroyNotify)sync_free);
+    g_ptr_array_add(chunks, whole);
+    while (whole->servers->len > CHUNK_SERVERS) {
+        struct sync *chunk = sync_of_scope(listing, scope, whole->sync_id);
+        const guint from = MAX(whole->servers->len - CHUNK_SERVERS, CHUNK_SERVERS);
+        chunk->complete = whole->complete;
+        while (whole->servers->len > from)
+            g_ptr_array_add(chunk->servers,
+                            g_ptr_array_steal_index(whole->servers, whole->servers->len - 1));
+        chunk->chunk = chunks->len;
+        g_ptr_array_add(chunks, chunk);
+    }
+    for (guint i = 0; i < chunks->len; i++)
+        ((struct sync *)g_ptr_array_index(chunks, i))->chunks = chunks->len;
+    return chunks;
+}
+
+GPtrArray *listing_syncs(const struct listing *listing, const struct listing_scope *scope,
+                         GHashTable *told, int64_t now_ms)
+{
+    g_autofree char *sync_id = uuid7_new(now_ms);
+    struct sync *sync = sync_of_scope(listing, scope, sync_id);
+    fill(listing, scope, told, sync);
+    return chunked(listing, scope, sync);
+}
+
+/* --- differences --------------------------------------------------------------------------------------- */
+
+static bool told_but_not_listed(const struct listing *listing, const struct listing_scope *scope,
+                                GHashTable *told)
+{
+    GHashTableIter iter;
+    const char *id;
+    const struct state *state;
+    g_hash_table_iter_init(&iter, told);
+    while (g_hash_table_iter_next(&iter, (void **)&id, (void **)&state)) {
+        if (state->status != CONTAINER_ABSENT && says_something(listing, id) &&
+            partition_of(id, scope->partitions) == scope->partition &&
+            (g_hash_table_contains(listing->gone, id) || !listing_canonical(listing, id)))
+            return true;
+    }
+    return false;
+}
+
+bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
+                     GHashTable *told)
+{
+    if (listing->failure)
+        return false;
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (container_is_canonical(seen) && is_in(seen, scope->partition, scope->partitions) &&
+            says_something(listing, seen->server_id) && !is_as_told(seen, told) &&
+            !g_hash_table_contains(listing->gone, seen->server_id))
+            return true;
+    }
+    return told_but_not_listed(listing, scope, told);
+}

@@ -1,0 +1,46 @@
+/*
+ * listing.h - what one list of the engine says about one partition: a Sync, made purely.
+ *
+ * Pure: the list, what was looked at, what was told and what was touched come in; Syncs come
+ * out.  inventory.c gathers, this decides.
+ */
+#pragma once
+
+#include "container.h"
+
+/* What one run has gathered. */
+struct listing {
+    int64_t listed_at;     /* wall clock, when the list was asked for */
+    GPtrArray *containers; /* struct container, as listed; NULL: the list failed */
+    char *failure;         /* why; NULL: it came whole */
+    GHashTable *states;    /* server id → struct state, looked at since */
+    GHashTable *gone;      /* server ids whose container went away between list and look */
+    GHashTable *unknown;   /* server ids that the engine did not tell in time */
+    GHashTable *touched;   /* server ids about which the list says nothing */
+    GPtrArray *data;       /* struct found */
+    const GPtrArray *prefixes; /* char *, of unmanaged names worth telling; borrowed */
+};
+struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes);
+void listing_free(struct listing *listing);
+
+/* The canonical container of this server in the list, or NULL. */
+const struct container *listing_canonical(const struct listing *listing, const char *server_id);
+
+/* Server ids in the list that hash to this partition and are neither touched nor told as they
+ * are listed: they have to be looked at.  `told`: server id → struct state.  char *. */
+GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told, int32_t partition,
+                              int32_t partitions);
+
+struct listing_scope {
+    int32_t partition;
+    int32_t partitions;
+    int64_t seen;
+    enum sync_reason reason;
+};
+
+/* The Sync of a partition, in chunks (struct sync). */
+GPtrArray *listing_syncs(const struct listing *listing, const struct listing_scope *scope,
+                         GHashTable *told, int64_t now_ms);
+/* Whether it differs from what was told of that partition's servers. */
+bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
+                     GHashTable *told);

@@ -1,0 +1,238 @@
+/*
+ * main.c - muster-worker: options, and the process around worker_run().
+ */
+#include "log.h"
+#include "options.h"
+#include "worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+struct settings {
+    char *agent;
+    char *bus;
+    GPtrArray *data_roots;
+    GPtrArray *registries;
+    char *worker;
+    char *policy;
+    GPtrArray *name_prefixes;
+    GPtrArray *property_files;
+    GPtrArray *properties;
+    char *docker;
+    int64_t sync_interval_ms;
+    int64_t concurrency;
+    int64_t heartbeat_ms;
+    int64_t pull_stall_ms;
+    int64_t takeover_ms;
+    int64_t drain_ms;
+    bool json_log;
+    bool debug;
+    bool version;
+};
+
+#define AT(field) offsetof(struct settings, field)
+
+/* clang-format off */
+static const struct option options[] = {
+    {"agent", 0, OPTION_STRING, AT(agent), "ID",
+     "the agent (Docker host) whose commands to take; made by `muster agent add`"},
+    {"bus", 0, OPTION_STRING, AT(bus), "URL",
+     "kafka://HOST:PORT[,…] or sqlite:///PATH; default: $MUSTER_BUS"},
+    {"data-root", 0, OPTION_STRINGS, AT(data_roots), "DIR",
+     "directory in which servers' data may lie; may be repeated; locks lie in the first"},
+    {"registry", 0, OPTION_STRINGS, AT(registries), "PREFIX",
+     "images may come from here, e.g. registry.example:5000/games; may be repeated"},
+    {"worker", 0, OPTION_STRING, AT(worker), "NAME",
+     "this worker's slot; default: the first free of agent-1, agent-2, …"},
+    {"policy", 0, OPTION_STRING, AT(policy), "FILE", "further limits on commands, as JSON"},
+    {"name-prefix", 0, OPTION_STRINGS, AT(name_prefixes), "P",
+     "unlabelled containers whose names begin so are told to the control plane; default: "
+     "steam-zomboid-"},
+    {NULL, 'F', OPTION_STRINGS, AT(property_files), "FILE",
+     "librdkafka properties, one key=value a line"},
+    {NULL, 'X', OPTION_STRINGS, AT(properties), "KEY=VALUE", "a librdkafka property"},
+    {"docker", 0, OPTION_STRING, AT(docker), "SOCKET",
+     "the engine's unix socket; default: /var/run/docker.sock"},
+    {"sync-interval", 0, OPTION_DURATION, AT(sync_interval_ms), "TIME",
+     "between two lists of the engine; default: 30s"},
+    {"concurrency", 0, OPTION_NUMBER, AT(concurrency), "N",
+     "engine changes at once; default: twice the cores", false, 0, 1000},
+    {"heartbeat", 0, OPTION_DURATION, AT(heartbeat_ms), "TIME",
+     "between two signs of life; default: 30s"},
+    {"pull-stall", 0, OPTION_DURATION, AT(pull_stall_ms), "TIME",
+     "end a pull that brings nothing for that long; default: 2m"},
+    {"takeover", 0, OPTION_DURATION, AT(takeover_ms), "TIME",
+     "kill a stalled worker that holds a partition of ours after that; default: 30s"},
+    {"drain", 0, OPTION_DURATION, AT(drain_ms), "TIME",
+     "on SIGTERM, let running commands end for that long; default: 60s"},
+    {"log-json", 0, OPTION_FLAG, AT(json_log), NULL, "log lines as JSON objects"},
+    {"debug", 0, OPTION_FLAG, AT(debug), NULL, "log more"},
+    {"version", 0, OPTION_FLAG, AT(version), NULL, "print the version"},
+};
+
+static const struct option_table table = {
+    .usage = "muster-worker --agent ID --bus URL --data-root DIR… --registry PREFIX… [OPTION…]",
+    .summary = "Carries out the commands of an agent on this host's Docker Engine, and writes "
+               "what it did and saw to the topic muster.events.",
+    .footer = "Exit codes: 0 ended by SIGTERM, 1 cannot go on (start it again), 2 usage.\n",
+    .options = options,
+    .n_options = G_N_ELEMENTS(options),
+};
+/* clang-format on */
+
+static bool check_required(const struct settings *settings, GError **error)
+{
+    const char *missing = !settings->agent             ? "--agent ID"
+                          : !settings->bus             ? "--bus URL"
+                          : !settings->data_roots->len ? "--data-root DIR"
+                          : !settings->registries->len ? "--registry PREFIX"
+                                                       : NULL;
+    if (missing)
+        g_set_error(error, OPTIONS_ERROR, OPTIONS_ERROR_USAGE,
+                    "%s is required; see muster-worker --help", missing);
+    return !missing;
+}
+
+static bool fill_policy(const struct settings *settings, struct policy *policy, GError **error)
+{
+    for (guint i = 0; i < settings->data_roots->len; i++) {
+        if (!policy_add_data_root(policy, g_ptr_array_index(settings->data_roots, i), error))
+            return false;
+    }
+    for (guint i = 0; i < settings->registries->len; i++) {
+        if (!policy_add_registry(policy, g_ptr_array_index(settings->registries, i), error))
+            return false;
+    }
+    return true;
+}
+
+static bool add_file(const char *path, GPtrArray *properties, GError **error)
+{
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, error))
+        return false;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        g_strstrip(*line);
+        if (**line && **line != '#')
+            g_ptr_array_add(properties, g_strdup(*line));
+    }
+    return true;
+}
+
+static GPtrArray *all_properties(const struct settings *settings, GError **error)
+{
+    g_autoptr(GPtrArray) properties = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < settings->property_files->len; i++) {
+        if (!add_file(g_ptr_array_index(settings->property_files, i), properties, error))
+            return NULL;
+    }
+    for (guint i = 0; i < settings->properties->len; i++)
+        g_ptr_array_add(properties, g_strdup(g_ptr_array_index(settings->properties, i)));
+    return g_steal_pointer(&properties);
+}
+
+static int usage(GError *error)
+{
+    fprintf(stderr, "muster-worker: %s\n", error->message);
+    g_error_free(error);
+    return 2;
+}
+
+static void block_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(const struct settings *settings)
+{
+    GError *error = NULL;
+    g_autoptr(Policy) policy = policy_new();
+    g_autoptr(GPtrArray) properties = all_properties(settings, &error);
+    if (!properties || !check_required(settings, &error) ||
+        !fill_policy(settings, policy, &error))
+        return usage(error);
+    g_autoptr(Bus) bus = bus_open(settings->bus, properties, &error);
+    if (!bus)
+        return usage(error);
+    const struct worker_config config = {
+        .agent_id = settings->agent,
+        .slot = settings->worker,
+        .bus = bus,
+        .docker_socket = settings->docker,
+        .policy = policy,
+        .name_prefixes = settings->name_prefixes,
+        .concurrency = (unsigned)settings->concurrency,
+        .sync_interval_ms = settings->sync_interval_ms,
+        .heartbeat_ms = settings->heartbeat_ms,
+        .pull_stall_ms = settings->pull_stall_ms,
+        .takeover_ms = settings->takeover_ms,
+        .drain_ms = settings->drain_ms,
+    };
+    if (worker_run(&config, &error))
+        return 0;
+    log_error("ended", "why", error->message);
+    g_error_free(error);
+    return 1;
+}
+
+static void settings_init(struct settings *settings)
+{
+    *settings = (struct settings){
+        .bus = g_strdup(g_getenv("MUSTER_BUS")),
+        .data_roots = g_ptr_array_new_with_free_func(g_free),
+        .registries = g_ptr_array_new_with_free_func(g_free),
+        .name_prefixes = g_ptr_array_new_with_free_func(g_free),
+        .property_files = g_ptr_array_new_with_free_func(g_free),
+        .properties = g_ptr_array_new_with_free_func(g_free),
+        .docker = g_strdup("/var/run/docker.sock"),
+        .sync_interval_ms = 30000,
+        .heartbeat_ms = 30000,
+        .pull_stall_ms = 120000,
+        .takeover_ms = 30000,
+        .drain_ms = 60000,
+    };
+}
+
+static void settings_clear(struct settings *settings)
+{
+    g_free(settings->agent);
+    g_free(settings->bus);
+    g_free(settings->worker);
+    g_free(settings->policy);
+    g_free(settings->docker);
+    g_ptr_array_unref(settings->data_roots);
+    g_ptr_array_unref(settings->registries);
+    g_ptr_array_unref(settings->name_prefixes);
+    g_ptr_array_unref(settings->property_files);
+    g_ptr_array_unref(settings->properties);
+}
+
+int main(int argc, char **argv)
+{
+    const struct option_table *tables[] = {&table};
+    struct settings settings;
+    settings_init(&settings);
+    void *intos[] = {&settings};
+    GError *error = NULL;
+    bool helped = false;
+    int code = 0;
+    if (!options_parse(tables, intos, 1, &argc, &argv, &helped, &error)) {
+        code = usage(error);
+    } else if (settings.version) {
+        printf("muster-worker %s\n", MUSTER_VERSION);
+    } else if (!helped) {
+        if (settings.name_prefixes->len == 0)
+            g_ptr_array_add(settings.name_prefixes, g_strdup("steam-zomboid-"));
+        log_setup(settings.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, settings.json_log);
+        block_signals();
+        code = run(&settings);
+    }
+    settings_clear(&settings);
+    return code;
+}
