@@ -5,7 +5,9 @@
  *     bus_sqlite_sql.c    the schema and every statement
  *     bus_sqlite_db.c     a connection: opening the file, statements, transactions, the bell
  *     bus_sqlite_feed.c   records on their way out: wake-ups, bounded read-ahead, readers
- *     bus_sqlite_group.c  groups: members with leases, assignment, positions
+ *     bus_sqlite_decide.c what a member of a group does next; pure
+ *     bus_sqlite_group.c  a slot in a group: lease, share, membership
+ *     bus_sqlite_consumer.c  a consumer: notices, records, positions
  *     bus_sqlite_send.c   records on their way in: transactions, limits, retention
  *
  * Every object has a connection of its own, so that each may live on its own thread.  No
@@ -14,6 +16,7 @@
 #pragma once
 
 #include "bus_ops.h"
+#include "bus_sqlite_decide.h"
 
 #include <sqlite3.h>
 
@@ -188,6 +191,35 @@ bool sqlite_reader_passed(struct bus_reader *reader, const char *topic, int32_t 
 /* --- Groups ------------------------------------------------------------------------------ */
 
 int64_t lease_clock_ms(void); /* CLOCK_BOOTTIME: it goes on while the host sleeps */
+
+/* A named place in a group; whoever entered last has it. */
+struct slot {
+    struct db *db;    /* borrowed */
+    const char *boot; /* borrowed */
+    int64_t lease_ms;
+    char *group;
+    char *instance;
+    GPtrArray *topics; /* names, sorted */
+
+    int64_t group_id, member, epoch;
+    int64_t renew_at;   /* lease clock */
+    int64_t generation; /* of `share` */
+    GPtrArray *share;   /* struct bus_partition */
+    char *missing;      /* to be told: a topic that is not there yet; or NULL */
+};
+struct slot *slot_new(struct sqlite_bus *bus, struct db *db, const char *group,
+                      const char *instance, const char *const *topics);
+void slot_free(struct slot *slot);
+/* Takes the slot, whoever had it.  The other members notice only if nobody had it, or if it
+ * reads other topics now. */
+bool slot_enter(struct slot *slot, GError **error);
+/* Does what is next, once.  ACT_TAKE has set `generation` and `share`.  Without `keep` the
+ * lease is not renewed. */
+bool slot_act(struct slot *slot, enum phase phase, bool keep, enum act *ret_act,
+              GError **error);
+bool slot_is_due(const struct slot *slot); /* for a renewal of its lease */
+
+struct bus_membership *membership_new(const struct slot *slot);
 /* Inside the transaction that commits.  BUS_ERROR_STALE if it is over. */
 bool membership_check(struct db *db, const struct bus_membership *membership,
                       GError **error);
