@@ -1,0 +1,17 @@
+# The same delivery tests for every bus: the embedded one always, Kafka where MUSTER_KAFKA
+# (or MUSTER_TEST_KAFKA) is host:port of a broker.
+muster_test(bus bus)
+target_sources(test_bus PRIVATE unit/bus_suite.c unit/bus_suite_group.c
+    unit/bus_suite_roles.c)
+add_test(NAME bus_on_kafka COMMAND test_bus kafka)
+set_tests_properties(bus_on_kafka PROPERTIES LABELS kafka SKIP_RETURN_CODE 77)
+
+# What only the embedded bus has: its file, its leases, its retention.
+muster_test(bus_sqlite bus PkgConfig::SQLITE)
+target_sources(test_bus_sqlite PRIVATE unit/bus_suite.c unit/bus_suite_vfs.c)
+
+# bench_bus URL [SECONDS]: not a test, not run by ctest.
+add_executable(bench_bus bench/bench_bus.c)
+target_link_libraries(bench_bus PRIVATE bus)
+set_target_properties(bench_bus PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)
