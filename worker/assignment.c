@@ -8,8 +8,9 @@
 #include <gio/gio.h>
 #include <string.h>
 
-#define ASK_MS 30000              /* one question to the bus */
-#define LOG_AHEAD_MS (10 * 60000) /* events may be older than their command's append time */
+#define ASK_MS 30000 /* one question to the bus */
+#define LOG_AHEAD_MS \
+ (10 * 60000) /* events may be older than their command's append time */
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
@@ -109,7 +110,8 @@ void assignment_free(struct assignment *assignment)
     g_free(assignment);
 }
 
-struct partition *assignment_partition(const struct assignment *assignment, int32_t number)
+struct partition *assignment_partition(const struct assignment *assignment,
+                                       int32_t number)
 {
     for (guint i = 0; assignment && i < assignment->partitions->len; i++) {
         struct partition *partition = g_ptr_array_index(assignment->partitions, i);
@@ -155,14 +157,15 @@ static void want_lock(struct takeover *takeover, int32_t number)
 static bool take_locks(struct takeover *takeover, GError **error)
 {
     for (guint i = 0; i < takeover->locks->len; i++) {
-        struct wanted_lock *wanted = &g_array_index(takeover->locks, struct wanted_lock, i);
+        struct wanted_lock *wanted = &g_array_index(takeover->locks, struct wanted_lock,
+                                                    i);
         if (wanted->held_before)
             continue;
-        g_autofree char *name =
-            g_strdup_printf("%s.commands.%d", takeover->setup.agent_id, wanted->number);
-        wanted->lock =
-            host_wait_lock(takeover->setup.lock_root, name, takeover->setup.stalled_ms,
-                           &takeover->cancelled, error);
+        g_autofree char *name = g_strdup_printf("%s.commands.%d",
+                                                takeover->setup.agent_id, wanted->number);
+        wanted->lock = host_wait_lock(takeover->setup.lock_root, name,
+                                      takeover->setup.stalled_ms, &takeover->cancelled,
+                                      error);
         if (!wanted->lock)
             return false;
     }
@@ -181,8 +184,8 @@ static void reading_close(struct reading *reading)
     bus_reader_close(reading->reader);
 }
 
-static bool open_events(struct takeover *takeover, int64_t from_ms, struct reading *reading,
-                        GError **error)
+static bool open_events(struct takeover *takeover, int64_t from_ms,
+                        struct reading *reading, GError **error)
 {
     struct bus *bus = takeover->setup.bus;
     int32_t partitions;
@@ -190,13 +193,14 @@ static bool open_events(struct takeover *takeover, int64_t from_ms, struct readi
     if (!bus_topic_partitions(bus, TOPIC_EVENTS, ASK_MS, &partitions, error))
         return false;
     reading->partition = partition_of(takeover->setup.agent_id, partitions);
-    if (!bus_topic_range(bus, TOPIC_EVENTS, reading->partition, ASK_MS, &first, &reading->end,
-                         error) ||
-        !bus_topic_offset_at(bus, TOPIC_EVENTS, reading->partition, from_ms, ASK_MS, &from,
-                             error))
+    if (!bus_topic_range(bus, TOPIC_EVENTS, reading->partition, ASK_MS, &first,
+                         &reading->end, error) ||
+        !bus_topic_offset_at(bus, TOPIC_EVENTS, reading->partition, from_ms, ASK_MS,
+                             &from, error))
         return false;
     g_autoptr(GPtrArray) positions = bus_positions_new();
-    g_ptr_array_add(positions, bus_position_new(TOPIC_EVENTS, reading->partition, from, NULL));
+    g_ptr_array_add(positions,
+                    bus_position_new(TOPIC_EVENTS, reading->partition, from, NULL));
     reading->reader = bus_reader_open(bus, positions, error);
     return reading->reader != NULL;
 }
@@ -205,11 +209,12 @@ static void note_known(GHashTable *known, const struct event *event)
 {
     if (!event->result || !event->cause)
         return;
-    const enum known what =
-        outcome_is_terminal(event->result->outcome) ? KNOWN_ANSWERED : KNOWN_BEGUN;
+    const enum known what = outcome_is_terminal(event->result->outcome) ? KNOWN_ANSWERED
+                                                                        : KNOWN_BEGUN;
     gpointer old = g_hash_table_lookup(known, event->cause->command_id);
     if (GPOINTER_TO_INT(old) < (int)what)
-        g_hash_table_insert(known, g_strdup(event->cause->command_id), GINT_TO_POINTER(what));
+        g_hash_table_insert(known, g_strdup(event->cause->command_id),
+                            GINT_TO_POINTER(what));
 }
 
 static bool note_record(struct takeover *takeover, const struct bus_record *record,
@@ -227,8 +232,9 @@ static bool note_record(struct takeover *takeover, const struct bus_record *reco
         g_clear_error(error); /* not written by a worker: it answers nothing */
         return true;
     case DECODED_UNKNOWN_SCHEMA:
-        g_prefix_error(error, "an event at %s/%d/%" G_GINT64_FORMAT " was written by a newer "
-                              "worker; upgrade this one: ",
+        g_prefix_error(error,
+                       "an event at %s/%d/%" G_GINT64_FORMAT " was written by a newer "
+                       "worker; upgrade this one: ",
                        record->topic, record->partition, record->offset);
         return false;
     }
@@ -240,10 +246,12 @@ static GHashTable *read_known(struct takeover *takeover, int64_t from_ms, GError
     struct reading reading = {0};
     if (!open_events(takeover, from_ms, &reading, error))
         return NULL;
-    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable)
+        known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     bool good = true;
     while (good && !g_atomic_int_get(&takeover->cancelled) &&
-           !bus_reader_passed(reading.reader, TOPIC_EVENTS, reading.partition, reading.end)) {
+           !bus_reader_passed(reading.reader, TOPIC_EVENTS, reading.partition,
+                              reading.end)) {
         g_autoptr(BusRecord) record = NULL;
         good = bus_reader_next(reading.reader, 1000, &record, error) &&
                (!record || note_record(takeover, record, known, error));
@@ -281,8 +289,9 @@ static bool oldest_append(struct takeover *takeover, const char *topic, int32_t 
 }
 
 /* No offset, or one that cannot be read: the log itself tells what has been answered. */
-static struct offsets *offsets_from_log(struct takeover *takeover, struct partition *partition,
-                                        const char *topic, GError **error)
+static struct offsets *offsets_from_log(struct takeover *takeover,
+                                        struct partition *partition, const char *topic,
+                                        GError **error)
 {
     int64_t first, oldest_ms;
     if (!oldest_append(takeover, topic, partition->number, &first, &oldest_ms, error))
@@ -298,8 +307,8 @@ static struct offsets *offsets_from_log(struct takeover *takeover, struct partit
 static bool is_in_log(struct takeover *takeover, const struct bus_position *position)
 {
     int64_t first = 0, end = 0;
-    return bus_topic_range(takeover->setup.bus, position->topic, position->partition, ASK_MS,
-                           &first, &end, NULL) &&
+    return bus_topic_range(takeover->setup.bus, position->topic, position->partition,
+                           ASK_MS, &first, &end, NULL) &&
            position->offset >= first && position->offset <= end;
 }
 
@@ -363,9 +372,11 @@ static void takeover_free(struct takeover *takeover)
 static void hand_over_locks(struct takeover *takeover, bool keep)
 {
     for (guint i = 0; i < takeover->locks->len; i++) {
-        struct wanted_lock *wanted = &g_array_index(takeover->locks, struct wanted_lock, i);
+        struct wanted_lock *wanted = &g_array_index(takeover->locks, struct wanted_lock,
+                                                    i);
         if (wanted->lock)
-            locks_add(takeover->setup.locks, wanted->number, g_steal_pointer(&wanted->lock));
+            locks_add(takeover->setup.locks, wanted->number,
+                      g_steal_pointer(&wanted->lock));
         else if (!wanted->held_before)
             continue;
         if (!keep)

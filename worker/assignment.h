@@ -35,8 +35,8 @@ struct partition {
  * whose engine call outlives its assignment. */
 struct locks;
 struct locks *locks_new(void);
-void locks_free(struct locks *locks); /* gives back what is held */
-bool locks_hold(struct locks *locks, int32_t number);    /* one more; false: not held yet */
+void locks_free(struct locks *locks);                 /* gives back what is held */
+bool locks_hold(struct locks *locks, int32_t number); /* one more; false: not held yet */
 void locks_add(struct locks *locks, int32_t number, struct host_lock *lock_taken);
 void locks_release(struct locks *locks, int32_t number); /* one less */
 
@@ -46,7 +46,8 @@ struct assignment {
     GPtrArray *positions;  /* struct bus_position, where to start */
 };
 void assignment_free(struct assignment *assignment);
-struct partition *assignment_partition(const struct assignment *assignment, int32_t number);
+struct partition *assignment_partition(const struct assignment *assignment,
+                                       int32_t number);
 
 struct takeover;
 

@@ -83,8 +83,10 @@ void heartbeats_advance(struct heartbeats *heartbeats, unsigned queued, int64_t 
     heartbeats->due_at = now_ms + heartbeats->setup.interval_ms;
     heartbeats->beat->at = wall_ms;
     heartbeats->beat->queued = queued;
-    g_autoptr(GBytes) bytes =
-        codec_encode_heartbeat(heartbeats->setup.codec, heartbeats->beat);
-    g_autoptr(BusMessage) message = bus_message_new(TOPIC_HEARTBEATS, 0, heartbeats->key, bytes);
-    bus_teller_tell(heartbeats->teller, message, NULL); /* a lost one is followed by the next */
+    g_autoptr(GBytes)
+        bytes = codec_encode_heartbeat(heartbeats->setup.codec, heartbeats->beat);
+    g_autoptr(BusMessage)
+        message = bus_message_new(TOPIC_HEARTBEATS, 0, heartbeats->key, bytes);
+    bus_teller_tell(heartbeats->teller, message,
+                    NULL); /* a lost one is followed by the next */
 }

@@ -11,16 +11,17 @@ static void reject(struct intake *intake, struct partition *partition, bool cont
                    struct deadletter *deadletter, const char *code, const char *message,
                    int64_t wall_ms)
 {
-    struct cause *cause = cause_new(command, record->topic, record->partition, record->offset);
+    struct cause *cause = cause_new(command, record->topic, record->partition,
+                                    record->offset);
     struct letter *letter = letter_new(partition);
     g_autofree char *traceparent = bus_record_dup_header(record, HEADER_TRACEPARENT);
     g_autofree char *place = g_strdup_printf("%s/%d/%" G_GINT64_FORMAT, record->topic,
                                              record->partition, record->offset);
     if (deadletter)
         letter_add_deadletter(letter, deadletter, intake->codec);
-    struct event *event =
-        report_ended(intake->author, command ? command->server_id : NULL, cause,
-                     OUTCOME_REJECTED, code, message, wall_ms);
+    struct event *event = report_ended(intake->author,
+                                       command ? command->server_id : NULL, cause,
+                                       OUTCOME_REJECTED, code, message, wall_ms);
     letter_add_event(letter, event, traceparent);
     letter_finishes(letter, control, record->offset);
     publisher_add(intake->publisher, letter);
@@ -28,17 +29,18 @@ static void reject(struct intake *intake, struct partition *partition, bool cont
     cause_free(cause);
 }
 
-static void reject_undecodable(struct intake *intake, struct partition *partition, bool control,
-                               const struct bus_record *record, const char *why,
-                               int64_t wall_ms)
+static void reject_undecodable(struct intake *intake, struct partition *partition,
+                               bool control, const struct bus_record *record,
+                               const char *why, int64_t wall_ms)
 {
     g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
-    g_autofree char *message =
-        g_strdup_printf("%s; the record is in %s", why, TOPIC_DEADLETTER);
+    g_autofree char *message = g_strdup_printf("%s; the record is in %s", why,
+                                               TOPIC_DEADLETTER);
     g_autoptr(Deadletter) letter = report_deadletter(
-        intake->author, record->topic, record->partition, record->offset, CODE_MALFORMED, why,
-        record->value ? record->value : empty, wall_ms);
-    reject(intake, partition, control, record, NULL, letter, CODE_MALFORMED, message, wall_ms);
+        intake->author, record->topic, record->partition, record->offset, CODE_MALFORMED,
+        why, record->value ? record->value : empty, wall_ms);
+    reject(intake, partition, control, record, NULL, letter, CODE_MALFORMED, message,
+           wall_ms);
 }
 
 /* --- what is refused at once --------------------------------------------------------------------- */
@@ -63,7 +65,8 @@ static const char *wrong_here(const struct intake *intake, const struct command 
         return CODE_WRONG_AGENT;
     }
     if (action == ACTION_UNKNOWN) {
-        *ret_message = g_strdup_printf("this worker knows no action \"%s\"", command->action);
+        *ret_message = g_strdup_printf("this worker knows no action \"%s\"",
+                                       command->action);
         return CODE_UNKNOWN_ACTION;
     }
     if (control != (action == ACTION_SYNC || action == ACTION_CANCEL)) {
@@ -84,11 +87,13 @@ static const char *wrong_here(const struct intake *intake, const struct command 
 
 /* --- records ------------------------------------------------------------------------------------------ */
 
-static struct order *order_new(struct command *command_taken, const struct bus_record *record,
-                               bool control, const char *begun)
+static struct order *order_new(struct command *command_taken,
+                               const struct bus_record *record, bool control,
+                               const char *begun)
 {
     struct order *order = g_new0(struct order, 1);
-    order->cause = cause_new(command_taken, record->topic, record->partition, record->offset);
+    order->cause = cause_new(command_taken, record->topic, record->partition,
+                             record->offset);
     order->command = command_taken;
     order->traceparent = bus_record_dup_header(record, HEADER_TRACEPARENT);
     order->control = control;

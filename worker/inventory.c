@@ -7,15 +7,22 @@
 #include "listing.h"
 #include "log.h"
 
-#define LIST_MS 30000
-#define LOOK_MS 5000 /* one that takes longer is `unknown`, the others go out */
-#define LIST_BYTES (32 * 1024 * 1024)
+#define LIST_MS       30000
+#define LOOK_MS       5000 /* one that takes longer is `unknown`, the others go out */
+#define LIST_BYTES    (32 * 1024 * 1024)
 #define LOOKS_AT_ONCE 8
-#define RECENT_MS 1000 /* the list lags some 30 ms behind an event (Engine 20.10) */
-#define AGAIN_MS 5000  /* after a failed list */
-#define DATA_MOST 2000
+#define RECENT_MS     1000 /* the list lags some 30 ms behind an event (Engine 20.10) */
+#define AGAIN_MS      5000 /* after a failed list */
+#define DATA_MOST     2000
 
-enum stage { STAGE_IDLE, STAGE_LISTING, STAGE_PARSING, STAGE_LOOKING, STAGE_DATA, STAGE_READY };
+enum stage {
+    STAGE_IDLE,
+    STAGE_LISTING,
+    STAGE_PARSING,
+    STAGE_LOOKING,
+    STAGE_DATA,
+    STAGE_READY
+};
 
 struct request_for_sync { /* a sync command */
     struct partition *partition;
@@ -36,13 +43,13 @@ struct inventory {
     enum sync_reason reason;
     GHashTable *recent; /* server id → host time of its last touch */
     int64_t not_before; /* host time, after a failure */
-    bool failing; /* the last run failed: its failure has been told */
+    bool failing;       /* the last run failed: its failure has been told */
 
     /* the run */
     enum stage stage;
     bool stale; /* the assignment ended under it: its thread's answer is thrown away */
     struct listing *listing;
-    GQueue answers; /* struct request_for_sync, of this run */
+    GQueue answers;    /* struct request_for_sync, of this run */
     int64_t run_began; /* host time */
     bool run_wanted;
     enum sync_reason run_reason;
@@ -176,8 +183,8 @@ static void note_seen(struct inventory *inventory)
 
 static void start_run(struct inventory *inventory, int64_t now_ms, int64_t wall_ms)
 {
-    struct request *request =
-        request_new(ASKED_LIST, DOCKER_READ, "GET", "/containers/json?all=1");
+    struct request *request = request_new(ASKED_LIST, DOCKER_READ, "GET",
+                                          "/containers/json?all=1");
     request->timeout_ms = LIST_MS;
     request->max_bytes = LIST_BYTES;
     inventory->listing = listing_new(wall_ms, inventory->setup.prefixes);
@@ -197,7 +204,8 @@ static void start_run(struct inventory *inventory, int64_t now_ms, int64_t wall_
 static void fail_run(struct inventory *inventory, const char *why)
 {
     g_free(inventory->listing->failure);
-    inventory->listing->failure = g_strdup_printf("the engine's list did not come whole: %s", why);
+    inventory->listing->failure = g_strdup_printf(
+        "the engine's list did not come whole: %s", why);
     inventory->stage = STAGE_READY;
 }
 
@@ -212,7 +220,8 @@ struct parse_errand {
 static void parse_work(void *data)
 {
     struct parse_errand *errand = data;
-    errand->containers = container_parse_list(errand->body, errand->length, &errand->error);
+    errand->containers = container_parse_list(errand->body, errand->length,
+                                              &errand->error);
 }
 
 static void plan_looks(struct inventory *inventory)
@@ -223,8 +232,8 @@ static void plan_looks(struct inventory *inventory)
     inventory->looked = 0;
     for (guint i = 0; i < partitions->len; i++) {
         const struct partition *partition = g_ptr_array_index(partitions, i);
-        g_autoptr(GPtrArray) ids = listing_to_look_at(inventory->listing, told, partition->number,
-                                                      inventory->partitions);
+        g_autoptr(GPtrArray) ids = listing_to_look_at(
+            inventory->listing, told, partition->number, inventory->partitions);
         for (guint j = 0; j < ids->len; j++) {
             struct look *look = g_new0(struct look, 1);
             look->server_id = g_strdup(g_ptr_array_index(ids, j));
@@ -257,7 +266,8 @@ static void took_list(struct inventory *inventory, const struct reply *reply)
                                 ? verdict_text(reply->body, reply->length)
                                 : g_strdup(reply->error);
     inventory->list_ticket = 0;
-    if (verdict_of(ASKED_LIST, reply->answer, reply->status, text, &refusal) != VERDICT_DONE) {
+    if (verdict_of(ASKED_LIST, reply->answer, reply->status, text, &refusal) !=
+        VERDICT_DONE) {
         fail_run(inventory, refusal.message);
         refusal_clear(&refusal);
         return;
@@ -282,9 +292,10 @@ static unsigned send_looks(struct inventory *inventory)
     }
     while (inventory->looked < inventory->looks->len && out < LOOKS_AT_ONCE) {
         struct look *look = g_ptr_array_index(inventory->looks, inventory->looked++);
-        const struct container *seen = listing_canonical(inventory->listing, look->server_id);
-        struct request *request =
-            request_new(ASKED_LOOK, DOCKER_READ, "GET", "/containers/%s/json", seen->id);
+        const struct container *seen = listing_canonical(inventory->listing,
+                                                         look->server_id);
+        struct request *request = request_new(ASKED_LOOK, DOCKER_READ, "GET",
+                                              "/containers/%s/json", seen->id);
         request->timeout_ms = LOOK_MS;
         look->ticket = docker_send(inventory->setup.docker, request);
         out++;
@@ -298,8 +309,8 @@ static void took_look(struct inventory *inventory, const struct look *look,
     struct listing *listing = inventory->listing;
     struct refusal refusal = {0};
     g_autoptr(Container) seen = NULL;
-    const enum verdict verdict =
-        verdict_of(ASKED_LOOK, reply->answer, reply->status, reply->error, &refusal);
+    const enum verdict verdict = verdict_of(ASKED_LOOK, reply->answer, reply->status,
+                                            reply->error, &refusal);
     refusal_clear(&refusal);
     if (verdict == VERDICT_DONE)
         seen = container_parse(reply->body, reply->length, NULL);
@@ -321,8 +332,8 @@ static struct look *look_of_ticket(const struct inventory *inventory, uint64_t t
     return NULL;
 }
 
-bool inventory_reply(struct inventory *inventory, const struct reply *reply, int64_t now_ms,
-                     int64_t wall_ms)
+bool inventory_reply(struct inventory *inventory, const struct reply *reply,
+                     int64_t now_ms, int64_t wall_ms)
 {
     if (reply->ticket == inventory->list_ticket) {
         took_list(inventory, reply);
@@ -436,24 +447,26 @@ static struct request_for_sync *take_command(struct inventory *inventory,
 }
 
 static void add_result(struct inventory *inventory, struct letter *letter,
-                       const struct order *order, const struct sync *first, int64_t wall_ms)
+                       const struct order *order, const struct sync *first,
+                       int64_t wall_ms)
 {
     const bool good = first->complete;
     g_autofree char *text = NULL;
     if (good)
-        text = g_strdup_printf("%u servers listed, %u pending, %u unknown", first->servers->len,
-                               first->pending->len, first->unknown->len);
-    struct event *event =
-        report_ended(inventory->setup.author, order->command->server_id, order->cause,
-                     good ? OUTCOME_DONE : OUTCOME_FAILED, good ? CODE_OK : CODE_SYNC_FAILED,
-                     good ? text : first->message, wall_ms);
+        text = g_strdup_printf("%u servers listed, %u pending, %u unknown",
+                               first->servers->len, first->pending->len,
+                               first->unknown->len);
+    struct event *event = report_ended(inventory->setup.author, order->command->server_id,
+                                       order->cause, good ? OUTCOME_DONE : OUTCOME_FAILED,
+                                       good ? CODE_OK : CODE_SYNC_FAILED,
+                                       good ? text : first->message, wall_ms);
     letter_add_event(letter, event, order->traceparent);
     letter_finishes(letter, order->control, order->cause->offset);
 }
 
 static void publish_sync(struct inventory *inventory, struct partition *partition,
-                         const struct listing_scope *scope, struct request_for_sync *command,
-                         int64_t wall_ms)
+                         const struct listing_scope *scope,
+                         struct request_for_sync *command, int64_t wall_ms)
 {
     const struct order *order = command ? command->order : NULL;
     GHashTable *told = observer_all(inventory->setup.observer);
@@ -465,8 +478,8 @@ static void publish_sync(struct inventory *inventory, struct partition *partitio
         add_result(inventory, letter, order, g_ptr_array_index(syncs, 0), wall_ms);
     while (syncs->len > 0) {
         struct sync *sync = g_ptr_array_steal_index(syncs, 0);
-        struct event *event = report_sync(inventory->setup.author, order ? order->cause : NULL,
-                                          sync, wall_ms);
+        struct event *event = report_sync(inventory->setup.author,
+                                          order ? order->cause : NULL, sync, wall_ms);
         letter_add_event(letter, event, order ? order->traceparent : NULL);
     }
     publisher_add(inventory->setup.publisher, letter);
@@ -476,7 +489,8 @@ static void publish_sync(struct inventory *inventory, struct partition *partitio
 
 static void publish_partition(struct inventory *inventory, guint index, int64_t wall_ms)
 {
-    struct partition *partition = g_ptr_array_index(inventory->assignment->partitions, index);
+    struct partition *partition = g_ptr_array_index(inventory->assignment->partitions,
+                                                    index);
     struct request_for_sync *command = take_command(inventory, partition);
     struct listing_scope scope = {
         .partition = partition->number,
@@ -488,9 +502,11 @@ static void publish_partition(struct inventory *inventory, guint index, int64_t 
     };
     const bool first_failure = inventory->listing->failure && !inventory->failing;
     if (command || inventory->run_wanted || first_failure ||
-        listing_differs(inventory->listing, &scope, observer_all(inventory->setup.observer)))
+        listing_differs(inventory->listing, &scope,
+                        observer_all(inventory->setup.observer)))
         publish_sync(inventory, partition, &scope, command, wall_ms);
-    while ((command = take_command(inventory, partition))) /* asked for twice: told twice */
+    while (
+        (command = take_command(inventory, partition))) /* asked for twice: told twice */
         publish_sync(inventory, partition, &scope, command, wall_ms);
 }
 

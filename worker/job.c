@@ -13,11 +13,11 @@
 #include <gio/gio.h>
 #include <string.h>
 
-#define TRIES_MAX 6              /* of an answer that may pass by itself */
+#define TRIES_MAX          6     /* of an answer that may pass by itself */
 #define ENGINE_PATIENCE_MS 90000 /* while the engine does not answer at all */
-#define RETRY_FIRST_MS 250
-#define RETRY_MOST_MS 8000
-#define LOCK_STALL_MS 30000
+#define RETRY_FIRST_MS     250
+#define RETRY_MOST_MS      8000
+#define LOCK_STALL_MS      30000
 
 enum wait { WAIT_NOTHING, WAIT_REPLY, WAIT_PULL, WAIT_ERRAND, WAIT_TIMER, WAIT_COMMIT };
 
@@ -44,8 +44,9 @@ struct job {
 };
 
 static const char *const state_names[] = {
-    [JOB_LOOKING] = "looking",     [JOB_BEGINNING] = "beginning", [JOB_STEPPING] = "stepping",
-    [JOB_UNDOING] = "undoing",     [JOB_REPORTING] = "reporting", [JOB_ENDED] = "ended",
+    [JOB_LOOKING] = "looking",     [JOB_BEGINNING] = "beginning",
+    [JOB_STEPPING] = "stepping",   [JOB_UNDOING] = "undoing",
+    [JOB_REPORTING] = "reporting", [JOB_ENDED] = "ended",
     [JOB_ABANDONED] = "abandoned",
 };
 
@@ -184,8 +185,8 @@ static void host_work(void *data)
         make_directories(errand);
         break;
     case ERRAND_LOCK:
-        errand->lock =
-            host_wait_lock(lock_root, "networks", LOCK_STALL_MS, &never, &errand->error);
+        errand->lock = host_wait_lock(lock_root, "networks", LOCK_STALL_MS, &never,
+                                      &errand->error);
         break;
     }
 }
@@ -260,7 +261,8 @@ static void end_step(struct job *job, enum step step, int64_t now_ms)
 {
     struct step_report *report = g_new0(struct step_report, 1);
     report->name = g_strdup(step_name(step));
-    report->did = g_strdup(job->facts.acted || step == STEP_DIRECTORIES ? "done" : "already");
+    report->did = g_strdup(job->facts.acted || step == STEP_DIRECTORIES ? "done"
+                                                                        : "already");
     report->ms = now_ms - job->step_began;
     report->retries = job->retries;
     g_ptr_array_add(job->reports, report);
@@ -289,7 +291,8 @@ static void follow(struct job *job, enum step step, enum ask ask, struct want *w
             send_request(job, want->request);
         break;
     case ASK_HOST:
-        send_errand(job, want->host == HOST_LOCK_NETWORKS ? ERRAND_LOCK : ERRAND_DIRECTORIES);
+        send_errand(job,
+                    want->host == HOST_LOCK_NETWORKS ? ERRAND_LOCK : ERRAND_DIRECTORIES);
         break;
     case ASK_WAIT:
         wait_for_timer(job, now_ms, want->wait_ms);
@@ -319,13 +322,15 @@ static void turn_steps(struct job *job, int64_t now_ms)
 static bool is_theirs(const struct job *job)
 {
     const struct command *command = job->order->command;
-    return container_whose(job->facts.seen, command->server_id, command->spec) != WHOSE_OURS;
+    return container_whose(job->facts.seen, command->server_id, command->spec) !=
+           WHOSE_OURS;
 }
 
 static struct state *state_after(const struct job *job)
 {
     g_autoptr(Container) absent = container_new();
-    const enum maybe data = job->facts.directories_made ? MAYBE_YES : job->facts.data_exists;
+    const enum maybe data = job->facts.directories_made ? MAYBE_YES
+                                                        : job->facts.data_exists;
     return container_state(is_theirs(job) ? absent : job->facts.seen, data);
 }
 
@@ -347,7 +352,8 @@ static void fill_result(const struct job *job, struct result *result)
     result->code = g_strdup(failed ? job->refusal.code : CODE_OK);
     result->message = g_utf8_make_valid(sentence ? sentence : "", -1);
     result->recovered = job->plan.recovered && !failed;
-    result->already = !failed && job->plan.planned == PLANNED_NOTHING && !job->order->begun;
+    result->already = !failed && job->plan.planned == PLANNED_NOTHING &&
+                      !job->order->begun;
     result->data_exists = job->facts.data_exists;
     result->saved = job->facts.saved;
     result->killed = job->facts.killed;
@@ -377,8 +383,8 @@ static void turn_reporting(struct job *job, int64_t now_ms)
 void job_advance(struct job *job, int64_t now_ms)
 {
     static void (*const turns[])(struct job *, int64_t) = {
-        [JOB_LOOKING] = turn_looking, [JOB_BEGINNING] = NULL,
-        [JOB_STEPPING] = turn_steps,  [JOB_UNDOING] = turn_steps,
+        [JOB_LOOKING] = turn_looking,     [JOB_BEGINNING] = NULL,
+        [JOB_STEPPING] = turn_steps,      [JOB_UNDOING] = turn_steps,
         [JOB_REPORTING] = turn_reporting, [JOB_ENDED] = NULL,
         [JOB_ABANDONED] = NULL,
     };
@@ -448,8 +454,8 @@ static void seen_container(struct job *job, const struct reply *reply, int64_t n
         return;
     }
     struct refusal refusal = {0};
-    refusal_set(&refusal, CODE_ENGINE_REFUSED, "the engine's answer about the container: %s",
-                error->message);
+    refusal_set(&refusal, CODE_ENGINE_REFUSED,
+                "the engine's answer about the container: %s", error->message);
     try_again(job, ANSWER_HTTP, &refusal, now_ms);
 }
 
@@ -471,14 +477,16 @@ static void good_news(struct job *job, enum verdict verdict, const struct reply 
         fail(job, &refusal);
 }
 
-static void judge(struct job *job, const struct reply *reply, const char *text, int64_t now_ms)
+static void judge(struct job *job, const struct reply *reply, const char *text,
+                  int64_t now_ms)
 {
     struct refusal refusal = {0};
-    const enum verdict verdict =
-        verdict_of(reply->asked, reply->answer, reply->status, text, &refusal);
+    const enum verdict verdict = verdict_of(reply->asked, reply->answer, reply->status,
+                                            text, &refusal);
     job->wait = WAIT_NOTHING;
     job->ticket = 0;
-    if (reply->asked == ASKED_EXEC) { /* a save that fails ends nothing; its step decides */
+    if (reply->asked ==
+        ASKED_EXEC) { /* a save that fails ends nothing; its step decides */
         refusal_clear(&refusal);
         good_news(job, verdict, reply, now_ms);
         return;
@@ -526,11 +534,12 @@ static char *pull_text(const struct reply *reply, const struct pull_stream *stre
     if (reply->status == 200 && pull_stream_succeeded(stream))
         return NULL;
     const char *error = pull_stream_error(stream);
-    return g_strdup(error ? error : "the pull ended without success and without a reason");
+    return g_strdup(error ? error
+                          : "the pull ended without success and without a reason");
 }
 
-void job_pulled(struct job *job, const struct reply *reply, const struct pull_stream *stream,
-                int64_t now_ms)
+void job_pulled(struct job *job, const struct reply *reply,
+                const struct pull_stream *stream, int64_t now_ms)
 {
     g_autofree char *text = pull_text(reply, stream);
     judge(job, reply, text, now_ms);
@@ -595,13 +604,15 @@ bool job_is_patient(const struct job *job)
 
 bool job_can_be_freed(const struct job *job)
 {
-    return job->wait == WAIT_NOTHING && (job->state == JOB_ENDED || job->state == JOB_ABANDONED);
+    return job->wait == WAIT_NOTHING &&
+           (job->state == JOB_ENDED || job->state == JOB_ABANDONED);
 }
 
 char *job_progress(const struct job *job)
 {
-    const struct pull_stream *stream =
-        job->wait == WAIT_PULL ? pulls_stream(job->site->pulls, job) : NULL;
+    const struct pull_stream *stream = job->wait == WAIT_PULL
+                                           ? pulls_stream(job->site->pulls, job)
+                                           : NULL;
     if (!stream)
         return NULL;
     g_autofree char *text = pull_stream_text(stream);

@@ -54,8 +54,8 @@ void job_free(struct job *job); /* not while a call is on its way: job_can_be_fr
 /* `now_ms` is host time (g_get_monotonic_time() / 1000). */
 void job_advance(struct job *job, int64_t now_ms);
 void job_reply(struct job *job, const struct reply *reply, int64_t now_ms);
-void job_pulled(struct job *job, const struct reply *reply, const struct pull_stream *stream,
-                int64_t now_ms);
+void job_pulled(struct job *job, const struct reply *reply,
+                const struct pull_stream *stream, int64_t now_ms);
 void job_begun(struct job *job); /* `accepted` and the begun mark are committed */
 /* Stops at the next safe point, without a result. */
 void job_abandon(struct job *job);
@@ -64,7 +64,8 @@ enum job_state job_state(const struct job *job);
 const char *job_state_name(enum job_state state);
 const struct order *job_order(const struct job *job); /* borrowed */
 uint64_t job_ticket(const struct job *job); /* of the reply it waits for, or 0 */
-const char *job_note(const struct job *job); /* in JOB_BEGINNING: what redelivery must know */
+const char *job_note(
+    const struct job *job); /* in JOB_BEGINNING: what redelivery must know */
 int64_t job_wakes_at(const struct job *job); /* host time; INT64_MAX: not by the clock */
 /* It waits for a registry, a game or a clock, not for the engine's CPU. */
 bool job_is_patient(const struct job *job);

@@ -6,7 +6,7 @@
 #include "log.h"
 
 #define PROGRESS_MS 1000
-#define EXPIRY_MS 1000
+#define EXPIRY_MS   1000
 
 struct waiting { /* an order in its lane */
     struct partition *partition;
@@ -125,7 +125,8 @@ static struct lane *lane_of(struct lanes *lanes, const char *server_id)
     return lane;
 }
 
-void lanes_push(struct lanes *lanes, struct partition *partition, struct order *order_taken)
+void lanes_push(struct lanes *lanes, struct partition *partition,
+                struct order *order_taken)
 {
     struct lane *lane = lane_of(lanes, order_taken->command->server_id);
     struct waiting *waiting = g_new0(struct waiting, 1);
@@ -159,11 +160,13 @@ static void log_result(const struct order *order, const struct result *result)
 {
     log_info("command", "command", order->command->command_id, "action",
              order->command->action, "server", order->command->server_id, "outcome",
-             outcome_name(result->outcome), "code", result->code, "message", result->message);
+             outcome_name(result->outcome), "code", result->code, "message",
+             result->message);
 }
 
-static void post_result(struct lanes *lanes, struct lane *lane, struct partition *partition,
-                        const struct order *order, struct event *event_taken)
+static void post_result(struct lanes *lanes, struct lane *lane,
+                        struct partition *partition, const struct order *order,
+                        struct event *event_taken)
 {
     struct letter *letter = letter_new(partition);
     log_result(order, event_taken->result);
@@ -179,9 +182,10 @@ static void post_begun(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     const struct order *order = job_order(lane->job);
     struct letter *letter = letter_new(lane->partition);
-    letter_add_event(letter,
-                     report_accepted(lanes->setup.author, lane->server_id, order->cause, wall_ms),
-                     order->traceparent);
+    letter_add_event(
+        letter,
+        report_accepted(lanes->setup.author, lane->server_id, order->cause, wall_ms),
+        order->traceparent);
     letter_begins(letter, order->control, order->cause->offset, job_note(lane->job));
     letter_then(letter, begin_committed, lane);
     publisher_add(lanes->setup.publisher, letter);
@@ -199,10 +203,10 @@ static void post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms
         return;
     const struct order *order = job_order(lane->job);
     struct letter *letter = letter_new(lane->partition);
-    letter_add_event(
-        letter,
-        report_progress(lanes->setup.author, lane->server_id, order->cause, text, wall_ms),
-        order->traceparent);
+    letter_add_event(letter,
+                     report_progress(lanes->setup.author, lane->server_id, order->cause,
+                                     text, wall_ms),
+                     order->traceparent);
     publisher_add(lanes->setup.publisher, letter);
     g_free(lane->told_progress);
     lane->told_progress = g_steal_pointer(&text);
@@ -220,17 +224,19 @@ static bool refuse_order(const struct lanes *lanes, const struct order *order,
         return false; /* a begun command is finished, whatever has changed */
     *ret_outcome = OUTCOME_EXPIRED;
     if (wall_ms >= command->expires_at) {
-        refusal_set(ret_refusal, CODE_EXPIRED,
-                    "it was not begun before it expired; ask again if it is still wanted");
+        refusal_set(
+            ret_refusal, CODE_EXPIRED,
+            "it was not begun before it expired; ask again if it is still wanted");
         return true;
     }
     *ret_outcome = OUTCOME_REJECTED;
     if (command->engine_id && *command->engine_id && *engine_id &&
         !g_str_equal(command->engine_id, engine_id)) {
-        refusal_set(ret_refusal, CODE_WRONG_ENGINE,
-                    "the command is for the engine %s, and this host's is %s; if the engine was "
-                    "replaced on purpose, rebind the agent",
-                    command->engine_id, engine_id);
+        refusal_set(
+            ret_refusal, CODE_WRONG_ENGINE,
+            "the command is for the engine %s, and this host's is %s; if the engine was "
+            "replaced on purpose, rebind the agent",
+            command->engine_id, engine_id);
         return true;
     }
     return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
@@ -242,9 +248,9 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     enum outcome outcome;
     struct refusal refusal = {0};
     if (refuse_order(lanes, waiting->order, &outcome, &refusal, wall_ms)) {
-        struct event *event =
-            report_ended(lanes->setup.author, lane->server_id, waiting->order->cause, outcome,
-                         refusal.code, refusal.message, wall_ms);
+        struct event *event = report_ended(lanes->setup.author, lane->server_id,
+                                           waiting->order->cause, outcome, refusal.code,
+                                           refusal.message, wall_ms);
         post_result(lanes, lane, waiting->partition, waiting->order, event);
         refusal_clear(&refusal);
         order_free(waiting->order);
@@ -276,8 +282,8 @@ static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     struct job *job = g_steal_pointer(&lane->job);
     const struct order *order = job_order(job);
-    struct event *event = report_result(lanes->setup.author, lane->server_id, order->cause,
-                                        job_take_result(job), wall_ms);
+    struct event *event = report_result(lanes->setup.author, lane->server_id,
+                                        order->cause, job_take_result(job), wall_ms);
     post_result(lanes, lane, lane->partition, order, event);
     job_free(job);
     g_ptr_array_remove_fast(lanes->running, lane);
@@ -285,7 +291,8 @@ static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
         g_queue_push_tail(&lanes->ready, lane);
 }
 
-static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms, int64_t wall_ms)
+static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms,
+                        int64_t wall_ms)
 {
     job_advance(lane->job, now_ms);
     if (job_state(lane->job) == JOB_BEGINNING && !lane->beginning)
@@ -313,7 +320,8 @@ static unsigned count_busy(const struct lanes *lanes)
 }
 
 /* The head of a ready lane becomes a job, or is answered without one. */
-static void start_lane(struct lanes *lanes, struct lane *lane, int64_t now_ms, int64_t wall_ms)
+static void start_lane(struct lanes *lanes, struct lane *lane, int64_t now_ms,
+                       int64_t wall_ms)
 {
     start_head(lanes, lane, wall_ms);
     if (lane->job) {
@@ -324,7 +332,8 @@ static void start_lane(struct lanes *lanes, struct lane *lane, int64_t now_ms, i
     }
 }
 
-static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms)
+static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms,
+                        int64_t wall_ms)
 {
     const bool look_for_expired = now_ms >= lanes->expiry_at;
     if (look_for_expired)
@@ -335,7 +344,8 @@ static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms, int
         if (!room && !look_for_expired)
             break;
         struct lane *lane = g_queue_pop_head(&lanes->ready);
-        if (!orphan_holds(lanes, lane->server_id) && (room || head_has_expired(lane, wall_ms)))
+        if (!orphan_holds(lanes, lane->server_id) &&
+            (room || head_has_expired(lane, wall_ms)))
             start_lane(lanes, lane, now_ms, wall_ms);
         else
             g_queue_push_tail(&passed_over, lane);
@@ -370,8 +380,8 @@ void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t 
         start_ready(lanes, engine_up, now_ms, wall_ms);
     lanes->wakes_at = g_queue_is_empty(&lanes->ready) ? INT64_MAX : lanes->expiry_at;
     for (guint i = 0; i < lanes->running->len; i++)
-        lanes->wakes_at = MIN(lanes->wakes_at,
-                              lane_wakes_at(g_ptr_array_index(lanes->running, i), now_ms));
+        lanes->wakes_at = MIN(
+            lanes->wakes_at, lane_wakes_at(g_ptr_array_index(lanes->running, i), now_ms));
 }
 
 int64_t lanes_wakes_at(const struct lanes *lanes)

@@ -34,7 +34,8 @@ void listing_free(struct listing *listing)
     g_free(listing);
 }
 
-const struct container *listing_canonical(const struct listing *listing, const char *server_id)
+const struct container *listing_canonical(const struct listing *listing,
+                                          const char *server_id)
 {
     for (guint i = 0; i < listing->containers->len; i++) {
         const struct container *seen = g_ptr_array_index(listing->containers, i);
@@ -56,14 +57,15 @@ static bool is_as_told(const struct container *seen, GHashTable *told)
            g_strcmp0(state->container_id, seen->id) == 0;
 }
 
-GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told, int32_t partition,
-                              int32_t partitions)
+GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told,
+                              int32_t partition, int32_t partitions)
 {
     GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < listing->containers->len; i++) {
         const struct container *seen = g_ptr_array_index(listing->containers, i);
         if (container_is_canonical(seen) && is_in(seen, partition, partitions) &&
-            !g_hash_table_contains(listing->touched, seen->server_id) && !is_as_told(seen, told))
+            !g_hash_table_contains(listing->touched, seen->server_id) &&
+            !is_as_told(seen, told))
             g_ptr_array_add(ids, g_strdup(seen->server_id));
     }
     return ids;
@@ -112,8 +114,9 @@ static bool has_prefix(const struct container *seen, const GPtrArray *prefixes)
     return false;
 }
 
-static void add_container(const struct listing *listing, const struct listing_scope *scope,
-                          GHashTable *told, const struct container *seen, struct sync *sync)
+static void add_container(const struct listing *listing,
+                          const struct listing_scope *scope, GHashTable *told,
+                          const struct container *seen, struct sync *sync)
 {
     if (!seen->managed) {
         if (has_prefix(seen, listing->prefixes))
@@ -163,10 +166,12 @@ static void fill(const struct listing *listing, const struct listing_scope *scop
     }
     sync->complete = true;
     for (guint i = 0; i < listing->containers->len; i++)
-        add_container(listing, scope, told, g_ptr_array_index(listing->containers, i), sync);
+        add_container(listing, scope, told, g_ptr_array_index(listing->containers, i),
+                      sync);
     add_ids(listing->touched, scope, sync->pending);
     add_ids(listing->unknown, scope, sync->unknown);
-    for (guint i = 0; scope->partition == 0 && listing->data && i < listing->data->len; i++)
+    for (guint i = 0; scope->partition == 0 && listing->data && i < listing->data->len;
+         i++)
         g_ptr_array_add(sync->data, found_dup(g_ptr_array_index(listing->data, i)));
 }
 
@@ -185,8 +190,8 @@ static struct sync *sync_of_scope(const struct listing *listing,
 }
 
 /* Moves what is over the size of a chunk into further ones. */
-static GPtrArray *chunked(const struct listing *listing, const struct listing_scope *scope,
-                          struct sync *whole)
+static GPtrArray *chunked(const struct listing *listing,
+                          const struct listing_scope *scope, struct sync *whole)
 {
     GPtrArray *chunks = g_ptr_array_new_with_free_func((GDestroyNotify)sync_free);
     g_ptr_array_add(chunks, whole);
@@ -195,8 +200,8 @@ static GPtrArray *chunked(const struct listing *listing, const struct listing_sc
         const guint from = MAX(whole->servers->len - CHUNK_SERVERS, CHUNK_SERVERS);
         chunk->complete = whole->complete;
         while (whole->servers->len > from)
-            g_ptr_array_add(chunk->servers,
-                            g_ptr_array_steal_index(whole->servers, whole->servers->len - 1));
+            g_ptr_array_add(chunk->servers, g_ptr_array_steal_index(
+                                                whole->servers, whole->servers->len - 1));
         chunk->chunk = chunks->len;
         g_ptr_array_add(chunks, chunk);
     }
@@ -216,8 +221,8 @@ GPtrArray *listing_syncs(const struct listing *listing, const struct listing_sco
 
 /* --- differences --------------------------------------------------------------------------------------- */
 
-static bool told_but_not_listed(const struct listing *listing, const struct listing_scope *scope,
-                                GHashTable *told)
+static bool told_but_not_listed(const struct listing *listing,
+                                const struct listing_scope *scope, GHashTable *told)
 {
     GHashTableIter iter;
     const char *id;
@@ -239,7 +244,8 @@ bool listing_differs(const struct listing *listing, const struct listing_scope *
         return false;
     for (guint i = 0; i < listing->containers->len; i++) {
         const struct container *seen = g_ptr_array_index(listing->containers, i);
-        if (container_is_canonical(seen) && is_in(seen, scope->partition, scope->partitions) &&
+        if (container_is_canonical(seen) &&
+            is_in(seen, scope->partition, scope->partitions) &&
             says_something(listing, seen->server_id) && !is_as_told(seen, told) &&
             !g_hash_table_contains(listing->gone, seen->server_id))
             return true;

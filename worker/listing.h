@@ -14,22 +14,23 @@ struct listing {
     GPtrArray *containers; /* struct container, as listed; NULL: the list failed */
     char *failure;         /* why; NULL: it came whole */
     GHashTable *states;    /* server id → struct state, looked at since */
-    GHashTable *gone;      /* server ids whose container went away between list and look */
-    GHashTable *unknown;   /* server ids that the engine did not tell in time */
-    GHashTable *touched;   /* server ids about which the list says nothing */
-    GPtrArray *data;       /* struct found */
+    GHashTable *gone;    /* server ids whose container went away between list and look */
+    GHashTable *unknown; /* server ids that the engine did not tell in time */
+    GHashTable *touched; /* server ids about which the list says nothing */
+    GPtrArray *data;     /* struct found */
     const GPtrArray *prefixes; /* char *, of unmanaged names worth telling; borrowed */
 };
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes);
 void listing_free(struct listing *listing);
 
 /* The canonical container of this server in the list, or NULL. */
-const struct container *listing_canonical(const struct listing *listing, const char *server_id);
+const struct container *listing_canonical(const struct listing *listing,
+                                          const char *server_id);
 
 /* Server ids in the list that hash to this partition and are neither touched nor told as they
  * are listed: they have to be looked at.  `told`: server id → struct state.  char *. */
-GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told, int32_t partition,
-                              int32_t partitions);
+GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told,
+                              int32_t partition, int32_t partitions);
 
 struct listing_scope {
     int32_t partition;

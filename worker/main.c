@@ -1,6 +1,7 @@
 /*
  * main.c - muster-worker: options, and the process around worker_run().
  */
+#include "footprint.h"
 #include "log.h"
 #include "options.h"
 #include "worker.h"
@@ -48,9 +49,9 @@ static const struct option options[] = {
     {"name-prefix", 0, OPTION_STRINGS, AT(name_prefixes), "P",
      "unlabelled containers whose names begin so are told to the control plane; default: "
      "steam-zomboid-"},
-    {NULL, 'F', OPTION_STRINGS, AT(property_files), "FILE",
+    {"properties", 'F', OPTION_STRINGS, AT(property_files), "FILE",
      "librdkafka properties, one key=value a line"},
-    {NULL, 'X', OPTION_STRINGS, AT(properties), "KEY=VALUE", "a librdkafka property"},
+    {"property", 'X', OPTION_STRINGS, AT(properties), "KEY=VALUE", "a librdkafka property"},
     {"docker", 0, OPTION_STRING, AT(docker), "SOCKET",
      "the engine's unix socket; default: /var/run/docker.sock"},
     {"sync-interval", 0, OPTION_DURATION, AT(sync_interval_ms), "TIME",
@@ -93,14 +94,17 @@ static bool check_required(const struct settings *settings, GError **error)
     return !missing;
 }
 
-static bool fill_policy(const struct settings *settings, struct policy *policy, GError **error)
+static bool fill_policy(const struct settings *settings, struct policy *policy,
+                        GError **error)
 {
     for (guint i = 0; i < settings->data_roots->len; i++) {
-        if (!policy_add_data_root(policy, g_ptr_array_index(settings->data_roots, i), error))
+        if (!policy_add_data_root(policy, g_ptr_array_index(settings->data_roots, i),
+                                  error))
             return false;
     }
     for (guint i = 0; i < settings->registries->len; i++) {
-        if (!policy_add_registry(policy, g_ptr_array_index(settings->registries, i), error))
+        if (!policy_add_registry(policy, g_ptr_array_index(settings->registries, i),
+                                 error))
             return false;
     }
     return true;
@@ -230,6 +234,7 @@ int main(int argc, char **argv)
         if (settings.name_prefixes->len == 0)
             g_ptr_array_add(settings.name_prefixes, g_strdup("steam-zomboid-"));
         log_setup(settings.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, settings.json_log);
+        footprint_limit();
         block_signals();
         code = run(&settings);
     }

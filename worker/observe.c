@@ -3,7 +3,7 @@
  */
 #include "observe.h"
 
-#define LOOK_MS 30000
+#define LOOK_MS       30000
 #define LOOKS_AT_ONCE 8
 
 struct mark { /* a server whose container has changed */
@@ -74,7 +74,8 @@ void observer_assign(struct observer *observer, const struct assignment *assignm
 
 /* --- what was told ------------------------------------------------------------------------------- */
 
-void observer_told(struct observer *observer, const char *server_id, const struct state *state)
+void observer_told(struct observer *observer, const char *server_id,
+                   const struct state *state)
 {
     g_hash_table_insert(observer->told, g_strdup(server_id), state_dup(state));
 }
@@ -98,7 +99,8 @@ bool observer_is_news(const struct state *told, const struct state *now)
     return told->status != now->status ||
            g_strcmp0(told->container_id, now->container_id) != 0 ||
            told->started_at != now->started_at || told->exit_code != now->exit_code ||
-           told->oom_killed != now->oom_killed || told->restart_count != now->restart_count ||
+           told->oom_killed != now->oom_killed ||
+           told->restart_count != now->restart_count ||
            !g_str_equal(told->health, now->health);
 }
 
@@ -145,10 +147,10 @@ bool observer_event(struct observer *observer, const struct engine_event *event)
 /* By name after a removal (is there another one?), else by id. */
 static void look(struct observer *observer, struct mark *mark)
 {
-    g_autofree char *name =
-        g_uri_escape_string(mark->destroyed ? mark->name : mark->container_id, NULL, false);
-    struct request *request =
-        request_new(ASKED_LOOK, DOCKER_READ, "GET", "/containers/%s/json", name);
+    g_autofree char *name = g_uri_escape_string(
+        mark->destroyed ? mark->name : mark->container_id, NULL, false);
+    struct request *request = request_new(ASKED_LOOK, DOCKER_READ, "GET",
+                                          "/containers/%s/json", name);
     request->timeout_ms = LOOK_MS;
     mark->ticket = docker_send(observer->setup.docker, request);
     mark->again = false;
@@ -162,15 +164,16 @@ void observer_advance(struct observer *observer, int64_t now_ms)
     g_hash_table_iter_init(&iter, observer->marks);
     while (observer->looking < LOOKS_AT_ONCE &&
            g_hash_table_iter_next(&iter, NULL, (void **)&mark)) {
-        if (!mark->ticket && !lanes_server_is_busy(observer->setup.lanes, mark->server_id))
+        if (!mark->ticket &&
+            !lanes_server_is_busy(observer->setup.lanes, mark->server_id))
             look(observer, mark);
     }
 }
 
 /* --- looks --------------------------------------------------------------------------------------------- */
 
-static void tell(struct observer *observer, const char *server_id, struct state *state_taken,
-                 int64_t wall_ms)
+static void tell(struct observer *observer, const char *server_id,
+                 struct state *state_taken, int64_t wall_ms)
 {
     g_autoptr(State) state = state_taken;
     struct partition *partition = partition_of_server(observer, server_id);
@@ -184,7 +187,8 @@ static void tell(struct observer *observer, const char *server_id, struct state 
     publisher_add(observer->setup.publisher, letter);
 }
 
-static void tell_absent(struct observer *observer, const struct mark *mark, int64_t wall_ms)
+static void tell_absent(struct observer *observer, const struct mark *mark,
+                        int64_t wall_ms)
 {
     g_autoptr(Container) absent = container_new();
     struct state *state = container_state(absent, MAYBE_UNKNOWN);
@@ -205,12 +209,12 @@ static bool tell_seen(struct observer *observer, const struct mark *mark,
     return false;
 }
 
-static bool took_reply(struct observer *observer, struct mark *mark, const struct reply *reply,
-                       int64_t wall_ms)
+static bool took_reply(struct observer *observer, struct mark *mark,
+                       const struct reply *reply, int64_t wall_ms)
 {
     struct refusal refusal = {0};
-    const enum verdict verdict =
-        verdict_of(ASKED_LOOK, reply->answer, reply->status, reply->error, &refusal);
+    const enum verdict verdict = verdict_of(ASKED_LOOK, reply->answer, reply->status,
+                                            reply->error, &refusal);
     refusal_clear(&refusal);
     /* A job that began meanwhile tells the outcome itself. */
     if (mark->again || lanes_server_is_busy(observer->setup.lanes, mark->server_id))

@@ -33,9 +33,9 @@ enum {
 };
 
 #define MAKE STEP_PULL, STEP_DIRECTORIES, STEP_NETWORKS, STEP_CREATE, STEP_CONNECT
-#define RUN STEP_START, STEP_SETTLE
+#define RUN  STEP_START, STEP_SETTLE
 #define HALT STEP_SAVE, STEP_STOP
-#define END STEP_COUNT
+#define END  STEP_COUNT
 
 struct row {
     enum action action;
@@ -180,8 +180,8 @@ static bool restarted_since(const struct container *seen, const char *begun)
     return at && seen->running && !g_str_equal(at + 1, seen->started_text);
 }
 
-static bool made_fits(int made, const struct command *command, const struct container *seen,
-                      const char *begun)
+static bool made_fits(int made, const struct command *command,
+                      const struct container *seen, const char *begun)
 {
     if (made == BY_THIS)
         return g_strcmp0(seen->command_id, command->command_id) == 0;
@@ -234,8 +234,8 @@ static bool refuse_unsupported(struct plan *plan)
     return false;
 }
 
-void plan_make(const struct command *command, const struct container *seen, const char *begun,
-               struct plan *ret_plan)
+void plan_make(const struct command *command, const struct container *seen,
+               const char *begun, struct plan *ret_plan)
 {
     const enum action action = action_from_name(command->action);
     const unsigned bit = seen_bit(command, seen);

@@ -25,9 +25,10 @@ struct plan {
     size_t n_steps;
     enum step undo[PLAN_STEPS_MAX]; /* after a failure, before the result */
     size_t n_undo;
-    bool recovered;       /* the container was gone and is made again */
-    const char *code;     /* REFUSED */
-    const char *sentence; /* NOTHING, REFUSED: why; STEPS: what has been done at the end */
+    bool recovered;   /* the container was gone and is made again */
+    const char *code; /* REFUSED */
+    const char
+        *sentence; /* NOTHING, REFUSED: why; STEPS: what has been done at the end */
 };
 
 /* What redelivery must know about a command that had begun; printable, at most
@@ -37,8 +38,8 @@ char *plan_note(const struct container *seen);
 
 /* `begun`: NULL for a fresh command, otherwise the note of an earlier life of it ("" if that
  * is lost). */
-void plan_make(const struct command *command, const struct container *seen, const char *begun,
-               struct plan *ret_plan);
+void plan_make(const struct command *command, const struct container *seen,
+               const char *begun, struct plan *ret_plan);
 
 /* "pull create connect start settle", "nothing", "refused name_conflict"; for tests, logs. */
 char *plan_text(const struct plan *plan);

@@ -6,11 +6,11 @@
 #include "contract.h"
 #include "report.h"
 
-#define BATCH_LETTERS 500
+#define BATCH_LETTERS  500
 #define RETRY_FIRST_MS 100
-#define RETRY_MOST_MS 5000
+#define RETRY_MOST_MS  5000
 
-struct piece { /* of a letter */
+struct piece {           /* of a letter */
     struct event *event; /* or NULL: `message` is ready */
     char *traceparent;
     struct bus_message *message;
@@ -134,7 +134,8 @@ void letter_then(struct letter *letter, letter_sent sent, void *owner)
 
 static struct bus_message *copy_of(const struct bus_message *message)
 {
-    return bus_message_new(message->topic, message->partition, message->key, message->value);
+    return bus_message_new(message->topic, message->partition, message->key,
+                           message->value);
 }
 
 static const char *event_key(const struct event *event, char **ret_made)
@@ -153,9 +154,9 @@ static struct bus_message *message_of(const struct publisher *publisher,
         return copy_of(piece->message);
     g_autofree char *made = NULL;
     g_autoptr(GBytes) bytes = codec_encode_event(publisher->setup.codec, piece->event);
-    struct bus_message *message =
-        bus_message_new(TOPIC_EVENTS, publisher->setup.events_partition,
-                        event_key(piece->event, &made), bytes);
+    struct bus_message *message = bus_message_new(TOPIC_EVENTS,
+                                                  publisher->setup.events_partition,
+                                                  event_key(piece->event, &made), bytes);
     if (piece->traceparent)
         bus_message_add_header(message, HEADER_TRACEPARENT, piece->traceparent);
     return message;
@@ -165,8 +166,8 @@ static void apply_marks(const struct letter *letter)
 {
     for (guint i = 0; i < letter->marks->len; i++) {
         const struct mark *mark = g_ptr_array_index(letter->marks, i);
-        struct offsets *offsets =
-            mark->control ? letter->partition->control : letter->partition->commands;
+        struct offsets *offsets = mark->control ? letter->partition->control
+                                                : letter->partition->commands;
         if (mark->finishes)
             offsets_finish(offsets, mark->offset);
         else
@@ -178,8 +179,9 @@ static void add_position(struct bus_batch *batch, const char *topic, int32_t num
                          const struct offsets *offsets)
 {
     g_autofree char *metadata = offsets_metadata(offsets);
-    g_ptr_array_add(batch->positions, bus_position_new(topic, number,
-                                                       offsets_watermark(offsets), metadata));
+    g_ptr_array_add(
+        batch->positions,
+        bus_position_new(topic, number, offsets_watermark(offsets), metadata));
 }
 
 static void add_positions(struct publisher *publisher, struct bus_batch *batch)
@@ -190,8 +192,10 @@ static void add_positions(struct publisher *publisher, struct bus_batch *batch)
         struct partition *partition = letter->partition;
         if (!g_hash_table_add(touched, partition))
             continue;
-        add_position(batch, publisher->commands_topic, partition->number, partition->commands);
-        add_position(batch, publisher->control_topic, partition->number, partition->control);
+        add_position(batch, publisher->commands_topic, partition->number,
+                     partition->commands);
+        add_position(batch, publisher->control_topic, partition->number,
+                     partition->control);
     }
 }
 
@@ -208,7 +212,8 @@ static void add_messages(struct publisher *publisher, struct bus_batch *batch)
 static void make_batch(struct publisher *publisher)
 {
     publisher->flying = g_ptr_array_new_with_free_func(letter_free);
-    while (publisher->flying->len < BATCH_LETTERS && !g_queue_is_empty(&publisher->waiting)) {
+    while (publisher->flying->len < BATCH_LETTERS &&
+           !g_queue_is_empty(&publisher->waiting)) {
         struct letter *letter = g_queue_pop_head(&publisher->waiting);
         apply_marks(letter);
         g_ptr_array_add(publisher->flying, letter);

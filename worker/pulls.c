@@ -72,7 +72,8 @@ static struct flight *flight_of(const struct pulls *pulls, const void *who)
     return NULL;
 }
 
-void pulls_join(struct pulls *pulls, const char *image, struct request *request, void *who)
+void pulls_join(struct pulls *pulls, const char *image, struct request *request,
+                void *who)
 {
     struct flight *flight = flight_of_image(pulls, image);
     if (flight) {

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #define DEADLETTER_BYTES (64 * 1024)
-#define MESSAGE_MAX 2000 /* bytes of a result's sentence */
-#define CUT_MESSAGE 400
-#define CUT_STEPS 32
+#define MESSAGE_MAX      2000 /* bytes of a result's sentence */
+#define CUT_MESSAGE      400
+#define CUT_STEPS        32
 
-struct cause *cause_new(const struct command *command, const char *topic, int32_t partition,
-                        int64_t offset)
+struct cause *cause_new(const struct command *command, const char *topic,
+                        int32_t partition, int64_t offset)
 {
     struct cause *cause = g_new0(struct cause, 1);
     cause->command_id = g_strdup(command ? command->command_id : "");
@@ -82,8 +82,8 @@ struct event *report_result(const struct author *author, const char *server_id,
 }
 
 struct event *report_ended(const struct author *author, const char *server_id,
-                           const struct cause *cause, enum outcome outcome, const char *code,
-                           const char *message, int64_t now_ms)
+                           const struct cause *cause, enum outcome outcome,
+                           const char *code, const char *message, int64_t now_ms)
 {
     struct result *result = result_new();
     result->outcome = outcome;
@@ -95,13 +95,15 @@ struct event *report_ended(const struct author *author, const char *server_id,
 struct event *report_accepted(const struct author *author, const char *server_id,
                               const struct cause *cause, int64_t now_ms)
 {
-    return report_ended(author, server_id, cause, OUTCOME_ACCEPTED, CODE_OK, "begun", now_ms);
+    return report_ended(author, server_id, cause, OUTCOME_ACCEPTED, CODE_OK, "begun",
+                        now_ms);
 }
 
 struct event *report_progress(const struct author *author, const char *server_id,
                               const struct cause *cause, const char *text, int64_t now_ms)
 {
-    return report_ended(author, server_id, cause, OUTCOME_PROGRESS, CODE_OK, text, now_ms);
+    return report_ended(author, server_id, cause, OUTCOME_PROGRESS, CODE_OK, text,
+                        now_ms);
 }
 
 struct event *report_state(const struct author *author, const char *server_id,

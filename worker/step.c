@@ -11,13 +11,14 @@
 #include <jansson.h>
 #include <string.h>
 
-#define SETTLE_MS 300    /* a process that dies at once is seen within 50 ms (Engine 20.10) */
-#define POLL_MS 250      /* while the engine is busy with the container */
-#define POLLS_MAX 240    /* a minute of those */
-#define NAME_TRIES 5     /* a name that is reserved with no container to be seen */
-#define SLACK_MS 30000   /* what a call may take beyond the engine's own limit */
-#define CREATE_MS 60000
-#define START_MS 120000
+#define SETTLE_MS \
+ 300 /* a process that dies at once is seen within 50 ms (Engine 20.10) */
+#define POLL_MS       250   /* while the engine is busy with the container */
+#define POLLS_MAX     240   /* a minute of those */
+#define NAME_TRIES    5     /* a name that is reserved with no container to be seen */
+#define SLACK_MS      30000 /* what a call may take beyond the engine's own limit */
+#define CREATE_MS     60000
+#define START_MS      120000
 #define PULL_STALL_MS 120000 /* the engine itself retries a dead registry for 76 s */
 
 void facts_clear(struct facts *facts)
@@ -34,12 +35,14 @@ static const struct spec *spec_of(const struct facts *facts)
 
 static bool is_ours(const struct facts *facts)
 {
-    return container_whose(facts->seen, facts->command->server_id, spec_of(facts)) == WHOSE_OURS;
+    return container_whose(facts->seen, facts->command->server_id, spec_of(facts)) ==
+           WHOSE_OURS;
 }
 
 static bool made_by_this(const struct facts *facts)
 {
-    return is_ours(facts) && g_str_equal(facts->seen->command_id, facts->command->command_id);
+    return is_ours(facts) &&
+           g_str_equal(facts->seen->command_id, facts->command->command_id);
 }
 
 static char *escaped(const char *text)
@@ -77,8 +80,8 @@ static void changed(struct facts *facts)
     facts->fresh = false;
 }
 
-static bool told_change(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                        struct refusal *ret_refusal)
+static bool told_change(struct facts *facts, enum verdict verdict,
+                        const struct reply *reply, struct refusal *ret_refusal)
 {
     changed(facts);
     return true;
@@ -91,7 +94,8 @@ static enum pull pull_policy(const struct command *command)
     const enum action action = action_from_name(command->action);
     if (command->options->pull != PULL_BY_ACTION)
         return command->options->pull;
-    return action == ACTION_CREATE || action == ACTION_REBUILD ? PULL_ALWAYS : PULL_MISSING;
+    return action == ACTION_CREATE || action == ACTION_REBUILD ? PULL_ALWAYS
+                                                               : PULL_MISSING;
 }
 
 static struct request *image_request(const struct facts *facts)
@@ -105,8 +109,8 @@ static struct request *pull_request(const struct facts *facts)
     /* Always with the tag in the reference: without one the engine pulls all tags. */
     g_autofree char *image = container_image_reference(spec_of(facts));
     g_autofree char *text = escaped(image);
-    struct request *request =
-        request_new(ASKED_PULL, DOCKER_PULL, "POST", "/images/create?fromImage=%s", text);
+    struct request *request = request_new(ASKED_PULL, DOCKER_PULL, "POST",
+                                          "/images/create?fromImage=%s", text);
     request->lines = true;
     request->first_byte_ms = PULL_STALL_MS;
     request->stall_ms = PULL_STALL_MS;
@@ -121,16 +125,17 @@ static enum ask ask_pull(struct facts *facts, struct want *want)
     if (policy != PULL_ALWAYS && facts->image_here == MAYBE_UNKNOWN)
         return ask_engine(want, image_request(facts), SLACK_MS);
     if (policy == PULL_NEVER) {
-        refusal_set(&want->refusal, CODE_IMAGE_NOT_FOUND,
-                    "the image %s:%s is not on this host, and the command says never to pull",
-                    spec_of(facts)->image, spec_of(facts)->image_tag);
+        refusal_set(
+            &want->refusal, CODE_IMAGE_NOT_FOUND,
+            "the image %s:%s is not on this host, and the command says never to pull",
+            spec_of(facts)->image, spec_of(facts)->image_tag);
         return ASK_REFUSE;
     }
     return ask_engine(want, pull_request(facts), 0);
 }
 
-static bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                      struct refusal *ret_refusal)
+static bool told_pull(struct facts *facts, enum verdict verdict,
+                      const struct reply *reply, struct refusal *ret_refusal)
 {
     if (reply->asked == ASKED_IMAGE) {
         facts->image_here = verdict == VERDICT_ABSENT ? MAYBE_NO : MAYBE_YES;
@@ -162,8 +167,8 @@ static const struct network *missing_network(const struct facts *facts)
     const GPtrArray *networks = spec_of(facts)->networks;
     for (guint i = 0; i < networks->len; i++) {
         const struct network *network = g_ptr_array_index(networks, i);
-        if (!g_ptr_array_find_with_equal_func(facts->networks_here, network->name, g_str_equal,
-                                              NULL))
+        if (!g_ptr_array_find_with_equal_func(facts->networks_here, network->name,
+                                              g_str_equal, NULL))
             return network;
     }
     return NULL;
@@ -190,8 +195,8 @@ static enum ask ask_networks(struct facts *facts, struct want *want)
         want->host = HOST_LOCK_NETWORKS;
         return ASK_HOST;
     }
-    struct request *request =
-        request_new(ASKED_NETWORK, DOCKER_CHANGE, "POST", "/networks/create");
+    struct request *request = request_new(ASKED_NETWORK, DOCKER_CHANGE, "POST",
+                                          "/networks/create");
     request->body = container_network_body(missing);
     return ask_engine(want, request, CREATE_MS);
 }
@@ -206,7 +211,8 @@ static GPtrArray *network_names(const struct reply *reply)
         json_decref(networks);
         return NULL;
     }
-    json_array_foreach (networks, i, network) {
+    json_array_foreach(networks, i, network)
+    {
         const char *name = json_string_value(json_object_get(network, "Name"));
         if (name)
             g_ptr_array_add(names, g_strdup(name));
@@ -215,8 +221,8 @@ static GPtrArray *network_names(const struct reply *reply)
     return g_steal_pointer(&names);
 }
 
-static bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                          struct refusal *ret_refusal)
+static bool told_networks(struct facts *facts, enum verdict verdict,
+                          const struct reply *reply, struct refusal *ret_refusal)
 {
     g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
     if (reply->asked == ASKED_NETWORK) {
@@ -229,7 +235,8 @@ static bool told_networks(struct facts *facts, enum verdict verdict, const struc
     }
     facts->networks_here = network_names(reply);
     if (!facts->networks_here)
-        refusal_set(ret_refusal, CODE_ENGINE_REFUSED, "the engine's list of networks is no list");
+        refusal_set(ret_refusal, CODE_ENGINE_REFUSED,
+                    "the engine's list of networks is no list");
     return facts->networks_here != NULL;
 }
 
@@ -248,29 +255,32 @@ static enum ask ask_create(struct facts *facts, struct want *want)
         return ASK_LOOK;
     switch (container_whose(facts->seen, facts->command->server_id, spec_of(facts))) {
     case WHOSE_FOREIGN:
-        return refuse_name(want, facts, "that container is not this server's and was not touched; "
-                                        "rename or remove it");
+        return refuse_name(want, facts,
+                           "that container is not this server's and was not touched; "
+                           "rename or remove it");
     case WHOSE_OURS:
         if (made_by_this(facts))
             return ASK_NOTHING; /* an earlier life of this worker got this far */
-        return refuse_name(want, facts, "another command made the server's container meanwhile");
+        return refuse_name(want, facts,
+                           "another command made the server's container meanwhile");
     case WHOSE_NOBODYS:
         break;
     }
     if (facts->acted >= NAME_TRIES)
-        return refuse_name(want, facts, "the engine reserves it but shows no such container; "
-                                        "restart the engine to free it");
+        return refuse_name(want, facts,
+                           "the engine reserves it but shows no such container; "
+                           "restart the engine to free it");
     if (facts->acted > facts->waited)
         return ask_wait(facts, want, POLL_MS << facts->acted);
     g_autofree char *name = escaped(spec_of(facts)->container);
-    struct request *request =
-        request_new(ASKED_CREATE, DOCKER_CHANGE, "POST", "/containers/create?name=%s", name);
+    struct request *request = request_new(ASKED_CREATE, DOCKER_CHANGE, "POST",
+                                          "/containers/create?name=%s", name);
     request->body = container_create_body(facts->command, facts->api);
     return ask_engine(want, request, CREATE_MS);
 }
 
-static bool told_create(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                        struct refusal *ret_refusal)
+static bool told_create(struct facts *facts, enum verdict verdict,
+                        const struct reply *reply, struct refusal *ret_refusal)
 {
     changed(facts);
     if (verdict != VERDICT_ABSENT)
@@ -303,8 +313,8 @@ static enum ask ask_connect(struct facts *facts, struct want *want)
     if (!network || facts->acted >= spec_of(facts)->networks->len)
         return ASK_NOTHING;
     g_autofree char *name = escaped(network->name);
-    struct request *request =
-        request_new(ASKED_CONNECT, DOCKER_CHANGE, "POST", "/networks/%s/connect", name);
+    struct request *request = request_new(ASKED_CONNECT, DOCKER_CHANGE, "POST",
+                                          "/networks/%s/connect", name);
     request->body = g_strdup_printf("{\"Container\": \"%s\"}", facts->seen->id);
     return ask_engine(want, request, CREATE_MS);
 }
@@ -319,12 +329,14 @@ static enum ask refuse_start(struct want *want, const struct facts *facts)
                     "the container was removed by somebody else while it was starting");
     else if (seen->exit_code != CONTRACT_NONE)
         refusal_set(&want->refusal, CODE_START_FAILED,
-                    "the container did not stay up: %s, exit code %" G_GINT64_FORMAT "%s%s; "
+                    "the container did not stay up: %s, exit code %" G_GINT64_FORMAT
+                    "%s%s; "
                     "its log tells more",
                     container_status_name(seen->status), seen->exit_code,
                     *seen->error ? ", " : "", seen->error);
     else
-        refusal_set(&want->refusal, CODE_START_FAILED, "the container is %s after its start",
+        refusal_set(&want->refusal, CODE_START_FAILED,
+                    "the container is %s after its start",
                     container_status_name(seen->status));
     return ASK_REFUSE;
 }
@@ -367,7 +379,8 @@ static char *exec_body(const struct stop *stop)
     json_t *argv = json_array();
     for (guint i = 0; i < stop->save->len; i++)
         json_array_append_new(argv, json_string(g_ptr_array_index(stop->save, i)));
-    json_t *body = json_pack("{s:o, s:b, s:b}", "Cmd", argv, "AttachStdout", 1, "AttachStderr", 1);
+    json_t *body = json_pack("{s:o, s:b, s:b}", "Cmd", argv, "AttachStdout", 1,
+                             "AttachStderr", 1);
     char *dumped = json_dumps(body, JSON_COMPACT);
     char *text = g_strdup(dumped);
     free(dumped);
@@ -384,11 +397,13 @@ static struct request *exec_request(const struct facts *facts)
                               facts->seen->id);
         request->body = exec_body(spec_of(facts)->stop);
     } else if (!facts->exec_ended) {
-        request = request_new(ASKED_EXEC, DOCKER_STOP, "POST", "/exec/%s/start", facts->exec_id);
+        request = request_new(ASKED_EXEC, DOCKER_STOP, "POST", "/exec/%s/start",
+                              facts->exec_id);
         request->body = g_strdup("{\"Detach\": false, \"Tty\": false}");
         request->lines = true; /* its output is bounded by not being kept */
     } else {
-        request = request_new(ASKED_EXEC, DOCKER_READ, "GET", "/exec/%s/json", facts->exec_id);
+        request = request_new(ASKED_EXEC, DOCKER_READ, "GET", "/exec/%s/json",
+                              facts->exec_id);
     }
     return request;
 }
@@ -412,8 +427,8 @@ static enum ask ask_save(struct facts *facts, struct want *want)
 }
 
 /* A save that fails does not hold back the stop: the result says so. */
-static bool told_save(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                      struct refusal *ret_refusal)
+static bool told_save(struct facts *facts, enum verdict verdict,
+                      const struct reply *reply, struct refusal *ret_refusal)
 {
     json_t *answer = json_loadb(reply->body, reply->length, 0, NULL);
     const bool good = verdict == VERDICT_DONE || verdict == VERDICT_ALREADY;
@@ -467,7 +482,8 @@ static enum ask ask_stop(struct facts *facts, struct want *want)
     if (facts->waited * POLL_MS < SLACK_MS)
         return ask_wait(facts, want, POLL_MS);
     refusal_set(&want->refusal, CODE_STOP_TIMEOUT,
-                "the container still runs %" G_GINT64_FORMAT " s after its stop signal and the "
+                "the container still runs %" G_GINT64_FORMAT
+                " s after its stop signal and the "
                 "kill; look at the host's disk and kernel log",
                 stop_timeout_s(facts));
     return ASK_REFUSE;
@@ -482,19 +498,20 @@ static enum ask ask_remove(struct facts *facts, struct want *want)
     if (!is_ours(facts))
         return ASK_NOTHING; /* gone, or the name is somebody else's by now */
     if (facts->waited >= POLLS_MAX) {
-        refusal_set(&want->refusal, CODE_REMOVE_FAILED,
-                    "the engine has not finished the removal within a minute (it says %s%s%s)",
-                    container_status_name(facts->seen->status), *facts->seen->error ? ": " : "",
-                    facts->seen->error);
+        refusal_set(
+            &want->refusal, CODE_REMOVE_FAILED,
+            "the engine has not finished the removal within a minute (it says %s%s%s)",
+            container_status_name(facts->seen->status), *facts->seen->error ? ": " : "",
+            facts->seen->error);
         return ASK_REFUSE;
     }
     if (facts->acted > facts->waited || facts->seen->status == CONTAINER_REMOVING)
         return ask_wait(facts, want, POLL_MS);
     /* Anonymous volumes go too; data lies in mounts.  A dead one only goes by force. */
     const bool dead = facts->seen->status == CONTAINER_DEAD;
-    struct request *request =
-        request_new(ASKED_REMOVE, DOCKER_CHANGE, "DELETE", "/containers/%s?v=1%s",
-                    facts->seen->id, dead ? "&force=1" : "");
+    struct request *request = request_new(ASKED_REMOVE, DOCKER_CHANGE, "DELETE",
+                                          "/containers/%s?v=1%s", facts->seen->id,
+                                          dead ? "&force=1" : "");
     return ask_engine(want, request, CREATE_MS);
 }
 
@@ -511,7 +528,8 @@ static enum ask ask_remove_made(struct facts *facts, struct want *want)
 
 struct step_row {
     const char *name;
-    bool patient; /* waits for a registry, a game's save, a clock: not for the engine's CPU */
+    bool
+        patient; /* waits for a registry, a game's save, a clock: not for the engine's CPU */
     enum ask (*ask)(struct facts *facts, struct want *ret_want);
     bool (*told)(struct facts *facts, enum verdict verdict, const struct reply *reply,
                  struct refusal *ret_refusal);
@@ -567,8 +585,8 @@ struct request *step_look_request(const struct command *command)
 {
     const char *adopt = command->spec ? command->spec->adopt : NULL;
     g_autofree char *name = escaped(adopt ? adopt : command->spec->container);
-    struct request *request =
-        request_new(ASKED_LOOK, DOCKER_READ, "GET", "/containers/%s/json", name);
+    struct request *request = request_new(ASKED_LOOK, DOCKER_READ, "GET",
+                                          "/containers/%s/json", name);
     request->timeout_ms = SLACK_MS;
     return request;
 }

@@ -41,11 +41,11 @@ struct facts {
     enum maybe image_here;
     bool pulled;
     bool directories_made;
-    GPtrArray *networks_here;  /* char *, or NULL: not asked yet */
-    bool networks_locked;      /* this job alone makes networks on this host now */
-    unsigned acted;            /* how often the running step has changed something */
-    unsigned waited;           /* how often it has asked to wait */
-    char *exec_id;             /* the save command's */
+    GPtrArray *networks_here; /* char *, or NULL: not asked yet */
+    bool networks_locked;     /* this job alone makes networks on this host now */
+    unsigned acted;           /* how often the running step has changed something */
+    unsigned waited;          /* how often it has asked to wait */
+    char *exec_id;            /* the save command's */
     bool exec_ended;
     enum maybe saved;
     enum maybe killed;
@@ -54,12 +54,12 @@ struct facts {
 void facts_clear(struct facts *facts);
 
 enum ask {
-    ASK_NOTHING,  /* it is so: the step is over */
-    ASK_LOOK,     /* inspect the container first */
-    ASK_ENGINE,   /* send `request` */
-    ASK_HOST,     /* directory work or a lock: `host` */
-    ASK_WAIT,     /* come back after `wait_ms` */
-    ASK_REFUSE,   /* it cannot be: `refusal` */
+    ASK_NOTHING, /* it is so: the step is over */
+    ASK_LOOK,    /* inspect the container first */
+    ASK_ENGINE,  /* send `request` */
+    ASK_HOST,    /* directory work or a lock: `host` */
+    ASK_WAIT,    /* come back after `wait_ms` */
+    ASK_REFUSE,  /* it cannot be: `refusal` */
 };
 
 enum host_work { HOST_MAKE_DIRECTORIES, HOST_LOCK_NETWORKS };

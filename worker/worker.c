@@ -7,6 +7,7 @@
  */
 #include "worker.h"
 
+#include "footprint.h"
 #include "heartbeat.h"
 #include "intake.h"
 #include "inventory.h"
@@ -22,13 +23,14 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define TURN_MOST_MS 1000
-#define ASK_MS 30000
-#define ERRAND_THREADS 16
-#define QUEUED_MOST 4000                 /* commands received and not answered */
-#define SYNC_EVERY_MS (15 * 60000)       /* whatever the list says */
+#define TURN_MOST_MS    1000
+#define ASK_MS          30000
+#define ERRAND_THREADS  16
+#define QUEUED_MOST     4000             /* commands received and not answered */
+#define SYNC_EVERY_MS   (15 * 60000)     /* whatever the list says */
 #define COMMIT_STUCK_MS (10 * 60 * 1000) /* a transaction that does not come back */
-#define SLOTS_MOST 1000
+#define SLOTS_MOST      1000
+#define TRIM_AFTER_MS   5000 /* of being idle */
 
 enum { TOPIC_INDEX_COMMANDS, TOPIC_INDEX_CONTROL };
 
@@ -60,6 +62,7 @@ struct worker {
     bool first_assignment;
     bool draining;
     int64_t drain_until;
+    int64_t trim_at;  /* host time; INT64_MAX: done */
     int64_t check_at; /* host time of the next list */
     int64_t sync_at;
     int signal_fd;
@@ -121,8 +124,8 @@ static void end_takeover(struct worker *worker)
     GError *error = NULL;
     if (!worker->takeover || !takeover_is_done(worker->takeover))
         return;
-    g_autoptr(Assignment) assignment =
-        takeover_finish(g_steal_pointer(&worker->takeover), &error);
+    g_autoptr(Assignment)
+        assignment = takeover_finish(g_steal_pointer(&worker->takeover), &error);
     if (!assignment) {
         g_prefix_error(&error, "take the partitions over: ");
         end_with(worker, error);
@@ -165,11 +168,12 @@ static void begin_revoke(struct worker *worker)
 static void lose_offset(struct worker *worker, const struct bus_notice *notice)
 {
     const struct bus_partition *lost = g_ptr_array_index(notice->partitions, 0);
-    end_with(worker,
-             g_error_new(BUS_ERROR, BUS_ERROR_RANGE,
-                         "the position in %s/%d is not in the log any more; starting again "
-                         "reads from the log what has been answered",
-                         lost->topic, lost->partition));
+    end_with(
+        worker,
+        g_error_new(BUS_ERROR, BUS_ERROR_RANGE,
+                    "the position in %s/%d is not in the log any more; starting again "
+                    "reads from the log what has been answered",
+                    lost->topic, lost->partition));
 }
 
 static void took_notice(struct worker *worker, const struct bus_notice *notice)
@@ -216,8 +220,8 @@ static bool has_room(const struct worker *worker)
     if (worker->draining || lanes_queued(worker->lanes) >= QUEUED_MOST)
         return false;
     for (guint i = 0; i < worker->assignment->partitions->len; i++) {
-        const struct partition *partition =
-            g_ptr_array_index(worker->assignment->partitions, i);
+        const struct partition *partition = g_ptr_array_index(
+            worker->assignment->partitions, i);
         if (offsets_full(partition->commands))
             return false;
     }
@@ -229,8 +233,8 @@ static bool control_has_room(const struct worker *worker)
     if (worker->draining)
         return false;
     for (guint i = 0; i < worker->assignment->partitions->len; i++) {
-        const struct partition *partition =
-            g_ptr_array_index(worker->assignment->partitions, i);
+        const struct partition *partition = g_ptr_array_index(
+            worker->assignment->partitions, i);
         if (offsets_full(partition->control))
             return false;
     }
@@ -246,8 +250,8 @@ static void take_records(struct worker *worker, unsigned topic_index,
         g_autoptr(BusRecord) record = bus_consumer_take(worker->consumer, topic_index);
         if (!record)
             return;
-        struct partition *partition =
-            assignment_partition(worker->assignment, record->partition);
+        struct partition *partition = assignment_partition(worker->assignment,
+                                                           record->partition);
         if (partition)
             intake_record(&worker->intake, partition, topic_index == TOPIC_INDEX_CONTROL,
                           record, wall_ms());
@@ -263,19 +267,22 @@ static void set_engine(struct worker *worker)
     g_free(worker->engine_id);
     worker->engine_id = g_strdup(watch_engine_id(worker->watch));
     worker->author.engine_id = worker->engine_id;
-    log_info("engine", "id", worker->engine_id, "version", watch_engine_version(worker->watch));
+    log_info("engine", "id", worker->engine_id, "version",
+             watch_engine_version(worker->watch));
     heartbeats_engine(worker->heartbeats, worker->engine_id,
                       watch_engine_version(worker->watch));
 }
 
 /* A container without our label that bears one of our prefixes may be an adopted server's:
  * only the ledger knows whose it is, so the list tells. */
-static bool is_unmanaged_news(const struct worker *worker, const struct engine_event *event)
+static bool is_unmanaged_news(const struct worker *worker,
+                              const struct engine_event *event)
 {
     if (*event->server_id || !g_str_equal(event->action, "destroy"))
         return false;
     for (guint i = 0; i < worker->config->name_prefixes->len; i++) {
-        if (g_str_has_prefix(event->name, g_ptr_array_index(worker->config->name_prefixes, i)))
+        if (g_str_has_prefix(event->name,
+                             g_ptr_array_index(worker->config->name_prefixes, i)))
             return true;
     }
     return false;
@@ -397,6 +404,12 @@ static void keep_time(struct worker *worker, int64_t now_ms)
         worker->sync_at = now_ms + SYNC_EVERY_MS;
         inventory_want(worker->inventory, SYNC_ON_TIME);
     }
+    if (lanes_running(worker->lanes) > 0)
+        worker->trim_at = now_ms + TRIM_AFTER_MS;
+    if (now_ms >= worker->trim_at) {
+        footprint_trim();
+        worker->trim_at = INT64_MAX;
+    }
     if (publisher_busy_ms(worker->publisher, now_ms) > COMMIT_STUCK_MS)
         g_error("a transaction has not come back for ten minutes"); /* ends the process */
     if (publisher_error(worker->publisher))
@@ -468,10 +481,11 @@ static bool take_slot(struct worker *worker, GError **error)
         if (lock_slot(worker, worker->config->slot, error))
             return true;
         if (error && !*error)
-            g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY,
-                        "the slot \"%s\" of agent %s is held by another worker of this host; "
-                        "choose another --worker, or leave it out",
-                        worker->config->slot, worker->config->agent_id);
+            g_set_error(
+                error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                "the slot \"%s\" of agent %s is held by another worker of this host; "
+                "choose another --worker, or leave it out",
+                worker->config->slot, worker->config->agent_id);
         return false;
     }
     for (int i = 1; i <= SLOTS_MOST && !failure; i++) {
@@ -480,30 +494,32 @@ static bool take_slot(struct worker *worker, GError **error)
             return true;
     }
     if (!failure)
-        g_set_error(&failure, G_IO_ERROR, G_IO_ERROR_BUSY, "all %d slots are held", SLOTS_MOST);
+        g_set_error(&failure, G_IO_ERROR, G_IO_ERROR_BUSY, "all %d slots are held",
+                    SLOTS_MOST);
     g_propagate_error(error, failure);
     return false;
 }
 
-static bool ask_partitions(struct worker *worker, const char *commands, const char *control,
-                           GError **error)
+static bool ask_partitions(struct worker *worker, const char *commands,
+                           const char *control, GError **error)
 {
     struct bus *bus = worker->config->bus;
     int32_t control_partitions, events_partitions;
     if (!bus_topic_partitions(bus, commands, ASK_MS, &worker->partitions, error) ||
         !bus_topic_partitions(bus, control, ASK_MS, &control_partitions, error) ||
         !bus_topic_partitions(bus, TOPIC_EVENTS, ASK_MS, &events_partitions, error)) {
-        g_prefix_error(error, "agent %s (made by `muster agent add`?): ",
-                       worker->config->agent_id);
+        g_prefix_error(
+            error, "agent %s (made by `muster agent add`?): ", worker->config->agent_id);
         return false;
     }
     worker->events_partition = partition_of(worker->config->agent_id, events_partitions);
     if (worker->partitions == control_partitions)
         return true;
-    g_set_error(error, BUS_ERROR, BUS_ERROR_PARTITIONS,
-                "%s has %d partitions and %s has %d; they must have the same: somebody changed "
-                "one by hand",
-                commands, worker->partitions, control, control_partitions);
+    g_set_error(
+        error, BUS_ERROR, BUS_ERROR_PARTITIONS,
+        "%s has %d partitions and %s has %d; they must have the same: somebody changed "
+        "one by hand",
+        commands, worker->partitions, control, control_partitions);
     return false;
 }
 
@@ -543,8 +559,8 @@ static void wake_loop(void *context)
 static void make_engine_side(struct worker *worker)
 {
     const struct worker_config *config = worker->config;
-    const unsigned changes =
-        config->concurrency ? config->concurrency : 2 * g_get_num_processors();
+    const unsigned changes = config->concurrency ? config->concurrency
+                                                 : 2 * g_get_num_processors();
     const struct docker_limits limits = {.at_once = {
                                              [DOCKER_CHANGE] = changes,
                                              [DOCKER_STOP] = 32,
@@ -579,7 +595,8 @@ static void make_lanes(struct worker *worker)
         .locks = worker->locks,
         .author = &worker->author,
         /* Twice as many as change something at once: the others look, or wait for a commit. */
-        .at_once = 2 * (worker->config->concurrency ? worker->config->concurrency : 2 * cores),
+        .at_once = 2 * (worker->config->concurrency ? worker->config->concurrency
+                                                    : 2 * cores),
     };
     worker->lanes = lanes_new(&lanes);
 }
@@ -691,6 +708,7 @@ bool worker_run(const struct worker_config *config, GError **error)
     struct worker worker = {.config = config};
     GError *failure = NULL;
     if (set_up(&worker, &failure)) {
+        worker.trim_at = host_ms() + TRIM_AFTER_MS;
         log_info("ready", "agent", config->agent_id, "worker", worker.slot);
         sd_notify(0, "READY=1");
         loop(&worker);

@@ -1,0 +1,113 @@
+"""commander - send commands as a foreign control plane would: python3-avro and confluent-kafka.
+
+For tests of the worker alone, and for records that our own control plane never writes.
+"""
+import time
+import uuid
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from log_reader import Codec
+
+SEED = 0x9747B28C
+M = 0x5BD1E995
+MASK = 0xFFFFFFFF
+
+
+def murmur2(data):
+    """As Kafka's default partitioner hashes keys."""
+    length = len(data)
+    h = (SEED ^ length) & MASK
+    for i in range(0, length - length % 4, 4):
+        k = int.from_bytes(data[i:i + 4], "little") * M & MASK
+        k = (k ^ (k >> 24)) * M & MASK
+        h = (h * M & MASK) ^ k
+    tail = data[length - length % 4:]
+    if tail:
+        h = (h ^ int.from_bytes(tail, "little")) * M & MASK
+    h = (h ^ (h >> 13)) * M & MASK
+    return h ^ (h >> 15)
+
+
+def partition_of(key, partitions):
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def make_topics(bootstrap, agent_id, partitions=4, events=32):
+    """The topics of an agent, and the shared ones, as `muster init` and `agent add` make them."""
+    wanted = {"muster.events": events, "muster.heartbeats": 1, "muster.deadletter": 1,
+              f"muster.commands.{agent_id}": partitions, f"muster.control.{agent_id}": partitions}
+    config = {"message.timestamp.type": "LogAppendTime"}
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    there = admin.list_topics(timeout=10).topics
+    new = [NewTopic(name, count, 1, config=config)
+           for name, count in wanted.items() if name not in there]
+    for future in admin.create_topics(new).values() if new else ():
+        future.result()
+
+
+def a_spec(name, image, data_path, ports=(), **changes):
+    """A container as the zomboid profile describes it, but for what `changes` says."""
+    image, _, tag = image.rpartition(":")
+    spec = {
+        "server_name": name, "container": f"steam-zomboid-{name}",
+        "data_dir": f"{data_path}/{name}", "image": image, "image_tag": tag, "digest": "d1",
+        "env": {"SECRET_TOKEN": "hunter2", "SERVER_NAME": name}, "labels": {},
+        "networks": [{"name": "zomboid-servers", "internal": False},
+                     {"name": "zomboid-backend", "internal": False}],
+        "mounts": [{"host_path": f"{data_path}/{name}/{part}", "container_path": inside,
+                    "read_only": False, "make_directory": True}
+                   for part, inside in (("bin", "/home/steam/zomboid-dedicated"),
+                                        ("data", "/home/steam/Zomboid"))],
+        "ports": [{"host_ip": "127.0.0.1", "host_port": p, "container_port": p,
+                   "protocol": "udp"} for p in ports],
+        "restart_policy": "unless-stopped",
+        "stop": {"signal": "SIGTERM", "timeout_s": 10, "save": [], "save_timeout_s": 30},
+        "resources": {"memory_bytes": 0, "nano_cpus": 0, "pids": 0}, "adopt": None,
+    }
+    spec.update(changes)
+    return spec
+
+
+class Commander:
+    def __init__(self, bootstrap, agent_id, partitions=4):
+        self.agent_id = agent_id
+        self.partitions = partitions
+        self.codec = Codec("command")
+        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+
+    def command(self, action, server_id, spec, expires_in=600, **changes):
+        now = int(time.time() * 1000)
+        command = {
+            "command_id": str(uuid.uuid4()), "agent_id": self.agent_id, "engine_id": None,
+            "server_id": server_id, "action": action, "issued_at": now,
+            "expires_at": now + int(expires_in * 1000), "actor": "test", "reason": "",
+            "spec": spec, "target": None,
+            "options": {"pull": "by_action", "start": False, "fresh": False,
+                        "skip_save": False},
+        }
+        command.update(changes)
+        return command
+
+    def topic(self, action):
+        kind = "control" if action in ("sync", "cancel") else "commands"
+        return f"muster.{kind}.{self.agent_id}"
+
+    def send_raw(self, topic, value, key=None, partition=0, headers=None):
+        """Returns (partition, offset) once the broker has it."""
+        done = []
+        self.producer.produce(topic, value=value, key=key, partition=partition, headers=headers,
+                              on_delivery=lambda error, message: done.append((error, message)))
+        self.producer.flush(30)
+        error, message = done[0]
+        assert error is None, error
+        return message.partition(), message.offset()
+
+    def send(self, action, server_id, spec=None, headers=None, **changes):
+        """Queues it; returns the command's id."""
+        command = self.command(action, server_id, spec, **changes)
+        partition = partition_of(server_id, self.partitions) if server_id else 0
+        self.send_raw(self.topic(action), self.codec.encode(command), key=server_id,
+                      partition=partition, headers=headers)
+        return command["command_id"]
