@@ -163,8 +163,10 @@ static bool next_block(struct reader *reader, struct blocks *blocks)
     if (!read_long(reader, &blocks->count))
         return false;
     if (blocks->count < 0) {
-        if (blocks->count == INT64_MIN || !read_long(reader, &size))
-            return fail(reader, "a block's head is broken");
+        if (blocks->count == INT64_MIN)
+            return fail(reader, "a block of -2^63 elements");
+        if (!read_long(reader, &size))
+            return false;
         if (size < 0 || (uint64_t)size > remaining(reader))
             return fail(reader, "a block of %" PRId64 " bytes, %zu are left", size,
                         remaining(reader));

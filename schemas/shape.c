@@ -10,140 +10,139 @@
 
 #include <string.h>
 
-typedef const struct field *field_t; /* shortens the rows' prototypes */
-
 struct kind_row {
-    void (*make)(field_t field, void *at);  /* `at` holds zeros */
-    void (*clear)(field_t field, void *at); /* made, half made, or zeros */
-    void (*copy)(field_t field, void *to, const void *from); /* `to` holds zeros */
-    json_t *(*print)(field_t field, const void *at);         /* NULL: leave it out */
+    void (*make)(const struct field *field, void *at);  /* `at` holds zeros */
+    void (*clear)(const struct field *field, void *at); /* made, half made, or zeros */
+    void (*copy)(const struct field *field, void *to,
+                 const void *from);                              /* `to` holds zeros */
+    json_t *(*print)(const struct field *field, const void *at); /* NULL: leave it out */
 };
 
-static void *at_field(void *value, field_t field)
+static void *at_field(void *value, const struct field *field)
 {
     return (char *)value + field->offset;
 }
 
-static const void *in_field(const void *value, field_t field)
+static const void *in_field(const void *value, const struct field *field)
 {
     return (const char *)value + field->offset;
 }
 
 /* --- Plain values ------------------------------------------------------------------ */
 
-static void make_nothing(field_t field, void *at)
+static void make_nothing(const struct field *field, void *at)
 {
 }
 
-static void clear_nothing(field_t field, void *at)
+static void clear_nothing(const struct field *field, void *at)
 {
 }
 
-static void copy_bool(field_t field, void *to, const void *from)
+static void copy_bool(const struct field *field, void *to, const void *from)
 {
     *(bool *)to = *(const bool *)from;
 }
 
-static json_t *print_bool(field_t field, const void *at)
+static json_t *print_bool(const struct field *field, const void *at)
 {
     return json_boolean(*(const bool *)at);
 }
 
-static void copy_int(field_t field, void *to, const void *from)
+static void copy_int(const struct field *field, void *to, const void *from)
 {
     *(int *)to = *(const int *)from;
 }
 
-static json_t *print_maybe(field_t field, const void *at)
+static json_t *print_maybe(const struct field *field, const void *at)
 {
     int maybe = *(const int *)at;
 
     return maybe == MAYBE_UNKNOWN ? json_null() : json_boolean(maybe == MAYBE_YES);
 }
 
-static json_t *print_word(field_t field, const void *at)
+static json_t *print_word(const struct field *field, const void *at)
 {
     return json_string(field->words[*(const int *)at]);
 }
 
-static void make_absent(field_t field, void *at)
+static void make_absent(const struct field *field, void *at)
 {
     *(int64_t *)at = CONTRACT_NONE;
 }
 
-static void copy_long(field_t field, void *to, const void *from)
+static void copy_long(const struct field *field, void *to, const void *from)
 {
     *(int64_t *)to = *(const int64_t *)from;
 }
 
-static json_t *print_long(field_t field, const void *at)
+static json_t *print_long(const struct field *field, const void *at)
 {
     return json_integer(*(const int64_t *)at);
 }
 
-static json_t *print_long_optional(field_t field, const void *at)
+static json_t *print_long_optional(const struct field *field, const void *at)
 {
     return *(const int64_t *)at == CONTRACT_NONE ? json_null() : print_long(field, at);
 }
 
 /* --- Strings and bytes ------------------------------------------------------------- */
 
-static void make_string(field_t field, void *at)
+static void make_string(const struct field *field, void *at)
 {
     *(char **)at = g_strdup("");
 }
 
-static void clear_string(field_t field, void *at)
+static void clear_string(const struct field *field, void *at)
 {
     g_free(*(char **)at);
 }
 
-static void copy_string(field_t field, void *to, const void *from)
+static void copy_string(const struct field *field, void *to, const void *from)
 {
     *(char **)to = g_strdup(*(char *const *)from);
 }
 
-static json_t *print_string(field_t field, const void *at)
+static json_t *print_string(const struct field *field, const void *at)
 {
     const char *string = *(char *const *)at;
 
     return string ? json_string(string) : json_null();
 }
 
-static void make_bytes(field_t field, void *at)
+static void make_bytes(const struct field *field, void *at)
 {
     *(GBytes **)at = g_bytes_new(NULL, 0);
 }
 
-static void clear_bytes(field_t field, void *at)
+static void clear_bytes(const struct field *field, void *at)
 {
     g_clear_pointer((GBytes **)at, g_bytes_unref);
 }
 
-static void copy_bytes(field_t field, void *to, const void *from)
+static void copy_bytes(const struct field *field, void *to, const void *from)
 {
     *(GBytes **)to = g_bytes_ref(*(GBytes *const *)from);
 }
 
 /* Their number only: they are as received, and may hold what nobody should print. */
-static json_t *print_bytes(field_t field, const void *at)
+static json_t *print_bytes(const struct field *field, const void *at)
 {
     return json_integer((json_int_t)g_bytes_get_size(*(GBytes *const *)at));
 }
 
 /* --- Arrays ------------------------------------------------------------------------ */
 
-static void clear_array(field_t field, void *at)
+static void clear_array(const struct field *field, void *at)
 {
     g_clear_pointer((GPtrArray **)at, g_ptr_array_unref);
 }
 
-static void make_strings(field_t field, void *at)
+static void make_strings(const struct field *field, void *at)
 {
     *(GPtrArray **)at = g_ptr_array_new_with_free_func(g_free);
 }
 
-static void copy_strings(field_t field, void *to, const void *from)
+static void copy_strings(const struct field *field, void *to, const void *from)
 {
     const GPtrArray *strings = *(GPtrArray *const *)from;
 
@@ -152,7 +151,7 @@ static void copy_strings(field_t field, void *to, const void *from)
         g_ptr_array_add(*(GPtrArray **)to, g_strdup(g_ptr_array_index(strings, i)));
 }
 
-static json_t *print_strings(field_t field, const void *at)
+static json_t *print_strings(const struct field *field, const void *at)
 {
     const GPtrArray *strings = *(GPtrArray *const *)at;
     json_t *array = json_array();
@@ -162,18 +161,18 @@ static json_t *print_strings(field_t field, const void *at)
     return array;
 }
 
-static const struct shape *element_of(field_t field)
+static const struct shape *element_of(const struct field *field)
 {
     return field->shape ? field->shape : &shape_pair;
 }
 
-static void make_records(field_t field, void *at)
+static void make_records(const struct field *field, void *at)
 {
     g_assert(element_of(field)->free);
     *(GPtrArray **)at = g_ptr_array_new_with_free_func(element_of(field)->free);
 }
 
-static void copy_records(field_t field, void *to, const void *from)
+static void copy_records(const struct field *field, void *to, const void *from)
 {
     const GPtrArray *records = *(GPtrArray *const *)from;
 
@@ -183,7 +182,7 @@ static void copy_records(field_t field, void *to, const void *from)
                         shape_dup(element_of(field), g_ptr_array_index(records, i)));
 }
 
-static json_t *print_records(field_t field, const void *at)
+static json_t *print_records(const struct field *field, const void *at)
 {
     const GPtrArray *records = *(GPtrArray *const *)at;
     json_t *array = json_array();
@@ -194,7 +193,7 @@ static json_t *print_records(field_t field, const void *at)
     return array;
 }
 
-static json_t *print_pairs(field_t field, const void *at)
+static json_t *print_pairs(const struct field *field, const void *at)
 {
     const GPtrArray *pairs = *(GPtrArray *const *)at;
     json_t *object = json_object();
@@ -208,7 +207,7 @@ static json_t *print_pairs(field_t field, const void *at)
     return object;
 }
 
-static json_t *print_pair_keys(field_t field, const void *at)
+static json_t *print_pair_keys(const struct field *field, const void *at)
 {
     const GPtrArray *pairs = *(GPtrArray *const *)at;
     json_t *array = json_array();
@@ -223,29 +222,29 @@ static json_t *print_pair_keys(field_t field, const void *at)
 
 /* --- Records ----------------------------------------------------------------------- */
 
-static void make_record(field_t field, void *at)
+static void make_record(const struct field *field, void *at)
 {
     *(void **)at = shape_new(field->shape);
 }
 
-static void clear_record(field_t field, void *at)
+static void clear_record(const struct field *field, void *at)
 {
     shape_free(field->shape, *(void **)at);
 }
 
-static void copy_record(field_t field, void *to, const void *from)
+static void copy_record(const struct field *field, void *to, const void *from)
 {
     *(void **)to = shape_dup(field->shape, *(void *const *)from);
 }
 
-static json_t *print_record(field_t field, const void *at)
+static json_t *print_record(const struct field *field, const void *at)
 {
     const void *record = *(void *const *)at;
 
     return record ? shape_to_json(field->shape, record) : json_null();
 }
 
-static json_t *print_branch(field_t field, const void *at)
+static json_t *print_branch(const struct field *field, const void *at)
 {
     const void *record = *(void *const *)at;
     json_t *object;
@@ -310,7 +309,7 @@ void *shape_dup(const struct shape *shape, const void *value)
 
     void *copy = g_malloc0(shape->size);
     for (size_t i = 0; i < shape->n_fields; i++) {
-        field_t field = &shape->fields[i];
+        const struct field *field = &shape->fields[i];
 
         kinds[field->kind].copy(field, at_field(copy, field), in_field(value, field));
     }
@@ -322,7 +321,7 @@ json_t *shape_to_json(const struct shape *shape, const void *value)
     json_t *object = json_object();
 
     for (size_t i = 0; i < shape->n_fields; i++) {
-        field_t field = &shape->fields[i];
+        const struct field *field = &shape->fields[i];
         json_t *printed = kinds[field->kind].print(field, in_field(value, field));
 
         if (printed)

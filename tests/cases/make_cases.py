@@ -9,8 +9,10 @@ The bytes are written by python3-avro, an encoder that we did not write, and fra
     tests/cases/make_cases.py --check  says which would come out differently, writes nothing
 
 A .bin that has been released is never made anew: it stands for bytes in somebody's log.
-When a schema changes, keep the old one under schemas/history (see
-schemas/muster_schemas.gresource.xml), keep its .bin, and add a case with a new name.
+When a released schema changes, the old one goes to schemas/history (see
+schemas/muster_schemas.gresource.xml), and its golden cases move to evolution/: the old .avsc,
+the .json as .written.json, the .bin as it is, and what is read today as .read.json.  Then
+golden/ is made again for the new schema.
 """
 import datetime
 import io

@@ -23,8 +23,10 @@ static struct codec *fuzz_codec(void)
 {
     static struct codec *codec;
 
-    if (!codec)
+    if (!codec) {
+        g_log_set_always_fatal(G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL);
         codec = codec_new();
+    }
     return codec;
 }
 
