@@ -10,12 +10,13 @@
 
 #include <string.h>
 
+/* `at` and `to` hold zeros, except that clear() also takes what was made, or half made.
+ * print() gives NULL for what is to be left out. */
 struct kind_row {
-    void (*make)(const struct field *field, void *at);  /* `at` holds zeros */
-    void (*clear)(const struct field *field, void *at); /* made, half made, or zeros */
-    void (*copy)(const struct field *field, void *to,
-                 const void *from);                              /* `to` holds zeros */
-    json_t *(*print)(const struct field *field, const void *at); /* NULL: leave it out */
+    void (*make)(const struct field *field, void *at);
+    void (*clear)(const struct field *field, void *at);
+    void (*copy)(const struct field *field, void *to, const void *from);
+    json_t *(*print)(const struct field *field, const void *at);
 };
 
 static void *at_field(void *value, const struct field *field)
