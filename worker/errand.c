@@ -46,7 +46,8 @@ void errands_free(struct errands *errands)
     g_free(errands);
 }
 
-void errands_start(struct errands *errands, errand_work work, errand_done done, void *data)
+void errands_start(struct errands *errands, errand_work work, errand_done done,
+                   void *data)
 {
     struct errand *errand = g_new0(struct errand, 1);
     errand->work = work;

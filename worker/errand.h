@@ -19,7 +19,8 @@ struct errands *errands_new(unsigned threads, void (*wake)(void *context), void 
 /* Waits for the errands that run; their `done` is called too. */
 void errands_free(struct errands *errands);
 
-void errands_start(struct errands *errands, errand_work work, errand_done done, void *data);
+void errands_start(struct errands *errands, errand_work work, errand_done done,
+                   void *data);
 /* Calls `done` of those that have been run; whether there were any. */
 bool errands_collect(struct errands *errands);
 unsigned errands_running(const struct errands *errands);

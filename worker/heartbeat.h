@@ -20,8 +20,10 @@ struct heartbeats;
 struct heartbeats *heartbeats_new(const struct heartbeats_setup *setup, GError **error);
 void heartbeats_free(struct heartbeats *heartbeats);
 
-void heartbeats_assign(struct heartbeats *heartbeats, const struct assignment *assignment);
-void heartbeats_engine(struct heartbeats *heartbeats, const char *id, const char *version);
+void heartbeats_assign(struct heartbeats *heartbeats,
+                       const struct assignment *assignment);
+void heartbeats_engine(struct heartbeats *heartbeats, const char *id,
+                       const char *version);
 void heartbeats_drain(struct heartbeats *heartbeats);
 /* Sends one if it is due; `queued`: commands received and not answered. */
 void heartbeats_advance(struct heartbeats *heartbeats, unsigned queued, int64_t now_ms,

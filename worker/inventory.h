@@ -46,7 +46,8 @@ void inventory_touch(struct inventory *inventory, const char *server_id, int64_t
 
 void inventory_advance(struct inventory *inventory, bool engine_up, int64_t now_ms,
                        int64_t wall_ms);
-bool inventory_reply(struct inventory *inventory, const struct reply *reply, int64_t now_ms,
-                     int64_t wall_ms);
+bool inventory_reply(struct inventory *inventory, const struct reply *reply,
+                     int64_t now_ms, int64_t wall_ms);
 bool inventory_is_running(const struct inventory *inventory);
-unsigned inventory_waiting(const struct inventory *inventory); /* sync commands unanswered */
+unsigned inventory_waiting(
+    const struct inventory *inventory); /* sync commands unanswered */

@@ -27,7 +27,8 @@ struct lanes *lanes_new(const struct lanes_setup *setup);
 void lanes_free(struct lanes *lanes);
 
 /* A received command, at the end of its lane.  Takes the order. */
-void lanes_push(struct lanes *lanes, struct partition *partition, struct order *order_taken);
+void lanes_push(struct lanes *lanes, struct partition *partition,
+                struct order *order_taken);
 
 /* Starts what may start, moves what can move, ends what has ended.  `engine_up`: without the
  * engine nothing new is begun, but what has expired is answered.  Both clocks: host time for
@@ -44,13 +45,16 @@ void lanes_close(struct lanes *lanes);
 /* The assignment is over. */
 void lanes_end(struct lanes *lanes);
 
-bool lanes_server_is_busy(const struct lanes *lanes, const char *server_id); /* a job runs */
-unsigned lanes_queued(const struct lanes *lanes);  /* received and without a terminal result */
+bool lanes_server_is_busy(const struct lanes *lanes,
+                          const char *server_id); /* a job runs */
+unsigned lanes_queued(
+    const struct lanes *lanes); /* received and without a terminal result */
 unsigned lanes_running(const struct lanes *lanes); /* jobs, orphans too */
 /* Adds (as char *) the servers with a command taken whose result is not committed. */
 void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids);
 /* The newest results' states, handed out once: what the log has been told of a server. */
-typedef void (*lanes_told)(void *context, const char *server_id, const struct state *state);
+typedef void (*lanes_told)(void *context, const char *server_id,
+                           const struct state *state);
 void lanes_on_told(struct lanes *lanes, lanes_told told, void *context);
 /* A command of this server was taken, or ended: the list of a running inventory says nothing
  * about it. */
