@@ -29,7 +29,8 @@ void observer_assign(struct observer *observer, const struct assignment *assignm
                      int32_t partitions);
 
 /* What results and syncs have told. */
-void observer_told(struct observer *observer, const char *server_id, const struct state *state);
+void observer_told(struct observer *observer, const char *server_id,
+                   const struct state *state);
 const struct state *observer_last(const struct observer *observer, const char *server_id);
 /* Server id → struct state; borrowed. */
 GHashTable *observer_all(const struct observer *observer);

@@ -52,8 +52,10 @@ void publisher_add(struct publisher *publisher, struct letter *letter_taken);
 /* Sends what waits, if nothing is on its way.  `now_ms` is host time. */
 void publisher_advance(struct publisher *publisher, int64_t now_ms);
 int64_t publisher_wakes_at(const struct publisher *publisher);
-bool publisher_is_busy(const struct publisher *publisher); /* a transaction is on its way */
-bool publisher_is_idle(const struct publisher *publisher); /* nothing waits or is on its way */
+bool publisher_is_busy(
+    const struct publisher *publisher); /* a transaction is on its way */
+bool publisher_is_idle(
+    const struct publisher *publisher); /* nothing waits or is on its way */
 /* The transaction has been running for that long; 0 if there is none. */
 int64_t publisher_busy_ms(const struct publisher *publisher, int64_t now_ms);
 /* The process must end: fenced, or an outcome that nobody knows.  Borrowed; NULL: no. */

@@ -12,7 +12,8 @@ void pulls_free(struct pulls *pulls);
 
 /* Joins the pull of `image`, or starts it with `request` (taken in any case).  `who` is told
  * apart by its address alone. */
-void pulls_join(struct pulls *pulls, const char *image, struct request *request, void *who);
+void pulls_join(struct pulls *pulls, const char *image, struct request *request,
+                void *who);
 /* Leaves; the last one to leave ends the pull. */
 void pulls_leave(struct pulls *pulls, void *who);
 /* The progress of the pull that `who` waits for, or NULL; borrowed. */

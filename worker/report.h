@@ -23,11 +23,12 @@ struct event *report_event(const struct author *author, const char *server_id,
 struct event *report_accepted(const struct author *author, const char *server_id,
                               const struct cause *cause, int64_t now_ms);
 struct event *report_progress(const struct author *author, const char *server_id,
-                              const struct cause *cause, const char *text, int64_t now_ms);
+                              const struct cause *cause, const char *text,
+                              int64_t now_ms);
 /* Never tried: rejected, expired, cancelled. */
 struct event *report_ended(const struct author *author, const char *server_id,
-                           const struct cause *cause, enum outcome outcome, const char *code,
-                           const char *message, int64_t now_ms);
+                           const struct cause *cause, enum outcome outcome,
+                           const char *code, const char *message, int64_t now_ms);
 /* Takes the result. */
 struct event *report_result(const struct author *author, const char *server_id,
                             const struct cause *cause, struct result *result_taken,
@@ -39,8 +40,8 @@ struct event *report_state(const struct author *author, const char *server_id,
 struct event *report_sync(const struct author *author, const struct cause *cause,
                           struct sync *sync_taken, int64_t now_ms);
 
-struct cause *cause_new(const struct command *command, const char *topic, int32_t partition,
-                        int64_t offset);
+struct cause *cause_new(const struct command *command, const char *topic,
+                        int32_t partition, int64_t offset);
 struct cause *cause_dup(const struct cause *cause);
 void cause_free(struct cause *cause);
 

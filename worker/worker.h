@@ -15,7 +15,8 @@
 
 struct worker_config {
     const char *agent_id;
-    const char *slot; /* its name among the agent's workers, or NULL: the first free one */
+    const char
+        *slot; /* its name among the agent's workers, or NULL: the first free one */
     struct bus *bus;
     const char *docker_socket;
     struct policy *policy;
