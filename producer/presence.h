@@ -1,0 +1,52 @@
+/*
+ * presence.h - which servers are missing: a pure function of the log.
+ *
+ * Evidence comes from states, results and syncs, in the order of the log; the newest
+ * counts.  A server is missing exactly when
+ *
+ *   1. the log has shown its container since its last create, delete or purge,
+ *   2. no command of it is open,
+ *   3. the newest evidence says absent, and
+ *   4. it is not being created or deleted, nor deleted or purged.
+ *
+ * What says nothing about a server (a failed list, a server held pending) changes nothing.
+ */
+#pragma once
+
+#include "rows.h"
+
+/* Where an event lies in the log. */
+struct place {
+    int32_t partition;
+    int64_t offset; /* -1: not in the log yet, the ledger applies its own request */
+    int64_t append_ms;
+};
+
+enum presence {
+    PRESENCE_NOT_EXPECTED, /* nobody should look for a container */
+    PRESENCE_PENDING,      /* a command is open: what is seen may be half of it */
+    PRESENCE_UNKNOWN,      /* nothing says anything */
+    PRESENCE_PRESENT,
+    PRESENCE_MISSING,
+};
+
+enum presence presence_judge(const struct server_row *server);
+
+/* A sync that came whole, indexed for many servers.  Borrows from `sync`. */
+struct presence_sync;
+struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_ms);
+void presence_sync_free(struct presence_sync *index);
+
+/* What a sync says about a server of its partition.  `*ret_state` is the listed state, or
+ * NULL; borrowed. */
+enum shown presence_in_sync(const struct presence_sync *index,
+                            const struct server_row *server,
+                            const struct state **ret_state);
+
+/* Whether so many absences at once look like a lost disk rather than lost containers:
+ * `turned` of the agent's `expected` servers turned missing within a minute. */
+#define PRESENCE_MASS_MS 60000
+bool presence_is_mass(int64_t turned, int64_t expected);
+
+typedef struct presence_sync PresenceSync;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PresenceSync, presence_sync_free)

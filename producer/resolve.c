@@ -1,0 +1,468 @@
+/*
+ * resolve.c - from what was asked to a complete description of a container.
+ *
+ * Pure.  Nothing here knows a game: the files in profiles/ do.
+ */
+#include "resolve.h"
+
+#include "check.h"
+#include "shape.h"
+
+#include <string.h>
+
+G_DEFINE_QUARK(resolve - error - quark, resolve_error)
+
+/* What is at work while one record is resolved. */
+struct resolution {
+    const struct server_row *server;
+    const json_t *profile;
+    GHashTable *words; /* placeholder → value */
+    struct spec *spec;
+};
+
+static bool G_GNUC_PRINTF(3, 4)
+    complain(GError **error, enum resolve_error code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, RESOLVE_ERROR, code, text);
+    return false;
+}
+
+/* --- Placeholders ---------------------------------------------------------------------- */
+
+static void word(GHashTable *words, const char *name, const char *value)
+{
+    g_hash_table_insert(words, (char *)name, g_strdup(value ? value : ""));
+}
+
+static void word_number(GHashTable *words, const char *name, int64_t value)
+{
+    g_hash_table_insert(words, (char *)name,
+                        value ? g_strdup_printf("%" G_GINT64_FORMAT, value)
+                              : g_strdup(""));
+}
+
+/* Fills the placeholders of `text`; one that is unknown or empty is an error. */
+static char *fill(const struct resolution *at, const char *field, const char *text,
+                  GError **error)
+{
+    g_autoptr(GString) out = g_string_new("");
+    const char *from = text;
+    for (const char *open; (open = strchr(from, '{'));) {
+        const char *close = strchr(open, '}');
+        g_autofree char *name = close ? g_strndup(open + 1, (gsize)(close - open - 1))
+                                      : NULL;
+        const char *value = name ? g_hash_table_lookup(at->words, name) : NULL;
+        if (!value) {
+            complain(error, RESOLVE_ERROR_PROFILE,
+                     "profile: %s: unknown placeholder in '%s'", field, text);
+            return NULL;
+        }
+        if (!*value) {
+            complain(error, RESOLVE_ERROR_RECORD, "%s: is needed for %s and not given",
+                     name, field);
+            return NULL;
+        }
+        g_string_append_len(out, from, open - from);
+        g_string_append(out, value);
+        from = close + 1;
+    }
+    g_string_append(out, from);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* A string of the profile with its placeholders filled; `otherwise` if it is not there. */
+static char *fill_member(const struct resolution *at, const json_t *object,
+                         const char *field, const char *otherwise, GError **error)
+{
+    const json_t *value = json_object_get(object, field);
+    const char *text = value ? json_string_value(value) : otherwise;
+    if (!text) {
+        complain(error, RESOLVE_ERROR_PROFILE, "profile: %s: must be a string", field);
+        return NULL;
+    }
+    return fill(at, field, text, error);
+}
+
+static bool fill_number(const struct resolution *at, const json_t *object,
+                        const char *field, int64_t *ret_number, GError **error)
+{
+    const json_t *value = json_object_get(object, field);
+    if (!value || json_is_integer(value)) {
+        *ret_number = value ? json_integer_value(value) : 0;
+        return true;
+    }
+    g_autofree char *text = fill_member(at, object, field, NULL, error);
+    return text && g_ascii_string_to_signed(text, 10, 0, INT64_MAX, ret_number, error);
+}
+
+static bool member_bool(const json_t *object, const char *field, bool otherwise)
+{
+    const json_t *value = json_object_get(object, field);
+    return value ? json_is_true(value) : otherwise;
+}
+
+/* --- The parts of a spec ------------------------------------------------------------------ */
+
+/* Older records hold a whole reference in image_tag: it counts as image and tag. */
+static void split_reference(const char *reference, char **ret_image, char **ret_tag)
+{
+    const char *slash = strrchr(reference, '/');
+    const char *colon = strrchr(slash ? slash : reference, ':');
+    *ret_image = colon ? g_strndup(reference, (gsize)(colon - reference))
+                       : g_strdup(reference);
+    *ret_tag = g_strdup(colon ? colon + 1 : "latest");
+}
+
+static bool resolve_image(struct resolution *at, const struct agent_row *agent,
+                          GError **error)
+{
+    const struct server_row *server = at->server;
+    const char *otherwise = json_string_value(json_object_get(at->profile, "image_tag"));
+    const char *image = server->image && *server->image ? server->image
+                                                        : agent->steam_zomboid_registry;
+    g_free(at->spec->image);
+    g_free(at->spec->image_tag);
+    if (strchr(server->image_tag, '/')) {
+        split_reference(server->image_tag, &at->spec->image, &at->spec->image_tag);
+    } else {
+        at->spec->image = g_strdup(image);
+        at->spec->image_tag = g_strdup(*server->image_tag ? server->image_tag
+                                       : otherwise        ? otherwise
+                                                          : "latest");
+    }
+    word(at->words, "image", at->spec->image);
+    word(at->words, "image_tag", at->spec->image_tag);
+    return check_image("image", at->spec->image, error) &&
+           check_tag("image_tag", at->spec->image_tag, error);
+}
+
+static bool resolve_names(struct resolution *at, GError **error)
+{
+    struct spec *spec = at->spec;
+    g_autofree char *container = fill_member(at, at->profile, "container", "{name}",
+                                             error);
+    if (!container || !check_name("container", container, error))
+        return false;
+    g_autofree char *data_dir = fill_member(at, at->profile, "data_dir", "", error);
+    if (!data_dir || (*data_dir && !check_path("data_dir", data_dir, error)))
+        return false;
+    row_set(&spec->server_name, at->server->name);
+    row_set(&spec->container, container);
+    row_set(&spec->data_dir, data_dir);
+    word(at->words, "data_dir", data_dir);
+    return true;
+}
+
+static bool resolve_config(struct resolution *at, GError **error)
+{
+    json_auto_t *config = json_loads(at->server->config, 0, NULL);
+    const char *key;
+    json_t *value;
+    size_t bytes = 0;
+    if (!json_is_object(config))
+        return complain(error, RESOLVE_ERROR_RECORD, "config: must be a JSON object");
+    json_object_foreach(config, key, value)
+    {
+        g_autofree char *text = json_is_string(value)
+                                    ? g_strdup(json_string_value(value))
+                                    : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (!check_env_name("config", key, error))
+            return false;
+        bytes += strlen(key) + strlen(text);
+        pairs_set(at->spec->env, key, text);
+    }
+    if (bytes > CHECK_ENV_MAX)
+        return complain(error, RESOLVE_ERROR_RECORD, "config: larger than %d KiB",
+                        CHECK_ENV_MAX / 1024);
+    return true;
+}
+
+/* "env" and "labels" of the profile: what it sets wins over the record's config. */
+static bool resolve_pairs(struct resolution *at, const char *field, GPtrArray *pairs,
+                          GError **error)
+{
+    json_t *object = json_object_get(at->profile, field);
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        g_autofree char *text = fill_member(at, object, key, NULL, error);
+        if (!text)
+            return false;
+        pairs_set(pairs, key, text);
+    }
+    return true;
+}
+
+static bool resolve_label_names(const struct resolution *at, GError **error)
+{
+    for (guint i = 0; i < at->spec->labels->len; i++) {
+        const struct pair *label = at->spec->labels->pdata[i];
+        if (g_str_has_prefix(label->key, LABEL_PREFIX))
+            return complain(error, RESOLVE_ERROR_PROFILE,
+                            "profile: labels: '%s' may not begin with " LABEL_PREFIX,
+                            label->key);
+    }
+    return true;
+}
+
+static bool resolve_network(struct resolution *at, const json_t *item, GError **error)
+{
+    g_autofree char *name = fill_member(at, item, "name", NULL, error);
+    if (!name || !check_name("network", name, error))
+        return false;
+    g_ptr_array_add(at->spec->networks,
+                    network_new(name, member_bool(item, "internal", false)));
+    return true;
+}
+
+static bool resolve_mount(struct resolution *at, const json_t *item, GError **error)
+{
+    g_autofree char *host = fill_member(at, item, "host_path", NULL, error);
+    g_autofree char *inside = host ? fill_member(at, item, "container_path", NULL, error)
+                                   : NULL;
+    if (!inside || !check_path("mount host_path", host, error) ||
+        !check_path("mount container_path", inside, error))
+        return false;
+    struct mount *mount = mount_new(host, inside);
+    mount->read_only = member_bool(item, "read_only", false);
+    mount->make_directory = member_bool(item, "make_directory", true);
+    g_ptr_array_add(at->spec->mounts, mount);
+    return true;
+}
+
+static bool protocol_from_name(const char *name, enum protocol *ret_protocol)
+{
+    for (int i = 0; i < PROTOCOL_COUNT; i++)
+        if (g_str_equal(name, protocol_name((enum protocol)i))) {
+            *ret_protocol = (enum protocol)i;
+            return true;
+        }
+    return false;
+}
+
+static bool resolve_port(struct resolution *at, const json_t *item, GError **error)
+{
+    int64_t host, inside;
+    enum protocol protocol;
+    g_autofree char *name = fill_member(at, item, "protocol", "tcp", error);
+    g_autofree char *host_ip = name ? fill_member(at, item, "host_ip", "", error) : NULL;
+    if (!host_ip || !fill_number(at, item, "host_port", &host, error) ||
+        !fill_number(at, item, "container_port", &inside, error))
+        return false;
+    if (!protocol_from_name(name, &protocol))
+        return complain(error, RESOLVE_ERROR_PROFILE,
+                        "profile: ports: '%s' is not tcp or udp", name);
+    if (!check_port("host_port", host, error) ||
+        !check_port("container_port", inside, error))
+        return false;
+    struct port *port = port_new(host, inside, protocol);
+    row_set(&port->host_ip, host_ip);
+    g_ptr_array_add(at->spec->ports, port);
+    return true;
+}
+
+typedef bool (*resolve_item)(struct resolution *at, const json_t *item, GError **error);
+
+static bool resolve_list(struct resolution *at, const char *field,
+                         resolve_item resolve_one, GError **error)
+{
+    json_t *list = json_object_get(at->profile, field);
+    size_t i;
+    json_t *item;
+    if (list && !json_is_array(list))
+        return complain(error, RESOLVE_ERROR_PROFILE, "profile: %s: must be a list",
+                        field);
+    json_array_foreach(list, i, item) if (!resolve_one(at, item, error)) return false;
+    return true;
+}
+
+static bool resolve_save(struct resolution *at, const json_t *stop, GError **error)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(stop, "save"), i, item)
+    {
+        char *text = json_is_string(item)
+                         ? fill(at, "stop.save", json_string_value(item), error)
+                         : NULL;
+        if (!text)
+            return json_is_string(item)
+                       ? false
+                       : complain(error, RESOLVE_ERROR_PROFILE,
+                                  "profile: stop.save: must be a list of strings");
+        g_ptr_array_add(at->spec->stop->save, text);
+    }
+    return true;
+}
+
+static bool resolve_limits(struct resolution *at, GError **error)
+{
+    const json_t *stop = json_object_get(at->profile, "stop");
+    const json_t *resources = json_object_get(at->profile, "resources");
+    struct spec *spec = at->spec;
+    g_autofree char *signal = fill_member(at, stop, "signal", "", error);
+    g_autofree char *policy = signal ? fill_member(at, at->profile, "restart_policy",
+                                                   "unless-stopped", error)
+                                     : NULL;
+    if (!policy)
+        return false;
+    row_set(&spec->stop->signal, signal);
+    row_set(&spec->restart_policy, policy);
+    return fill_number(at, stop, "timeout_s", &spec->stop->timeout_s, error) &&
+           fill_number(at, stop, "save_timeout_s", &spec->stop->save_timeout_s, error) &&
+           resolve_save(at, stop, error) &&
+           fill_number(at, resources, "memory_bytes", &spec->resources->memory_bytes,
+                       error) &&
+           fill_number(at, resources, "nano_cpus", &spec->resources->nano_cpus, error) &&
+           fill_number(at, resources, "pids", &spec->resources->pids, error);
+}
+
+/* --- The whole ------------------------------------------------------------------------------ */
+
+static bool check_record_ports(const struct server_row *server, GError **error)
+{
+    const struct {
+        const char *field;
+        int64_t port;
+    } ports[] = {{"game_port", server->game_port},
+                 {"udp_port", server->udp_port},
+                 {"rcon_port", server->rcon_port}};
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        if (ports[i].port != 0 && !check_port(ports[i].field, ports[i].port, error))
+            return false;
+        for (size_t k = 0; k < i && ports[i].port != 0; k++)
+            if (ports[i].port == ports[k].port)
+                return complain(error, RESOLVE_ERROR_RECORD,
+                                "%s: %" G_GINT64_FORMAT " is the %s already",
+                                ports[i].field, ports[i].port, ports[k].field);
+    }
+    return true;
+}
+
+static bool check_record(const struct server_row *server, const char *data_path,
+                         GError **error)
+{
+    return check_name("name", server->name, error) && check_record_ports(server, error) &&
+           (!*data_path || check_path("server_data_path", data_path, error));
+}
+
+static GHashTable *words_new(const struct server_row *server,
+                             const struct agent_row *agent, const char *data_path)
+{
+    GHashTable *words = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    word(words, "id", server->id);
+    word(words, "name", server->name);
+    word(words, "agent", agent->name);
+    word(words, "data_path", data_path);
+    word_number(words, "game_port", server->game_port);
+    word_number(words, "udp_port", server->udp_port);
+    word_number(words, "rcon_port", server->rcon_port);
+    return words;
+}
+
+static bool resolve_parts(struct resolution *at, const struct agent_row *agent,
+                          GError **error)
+{
+    return resolve_image(at, agent, error) && resolve_names(at, error) &&
+           resolve_config(at, error) && resolve_pairs(at, "env", at->spec->env, error) &&
+           resolve_pairs(at, "labels", at->spec->labels, error) &&
+           resolve_label_names(at, error) &&
+           resolve_list(at, "networks", resolve_network, error) &&
+           resolve_list(at, "mounts", resolve_mount, error) &&
+           resolve_list(at, "ports", resolve_port, error) && resolve_limits(at, error);
+}
+
+struct spec *resolve(const struct server_row *server, const struct agent_row *agent,
+                     const json_t *profile, GBytes *key, GError **error)
+{
+    const char *data_path = server->server_data_path && *server->server_data_path
+                                ? server->server_data_path
+                                : agent->server_data_path;
+    if (!check_record(server, data_path, error))
+        return NULL;
+    g_autoptr(Spec) spec = spec_new();
+    g_autoptr(GHashTable) words = words_new(server, agent, data_path);
+    struct resolution at = {server, profile, words, spec};
+    if (!resolve_parts(&at, agent, error))
+        return NULL;
+    g_free(spec->digest);
+    spec->digest = resolve_digest(spec, key);
+    return g_steal_pointer(&spec);
+}
+
+/* --- The digest ------------------------------------------------------------------------------ */
+
+static bool is_default(const json_t *value)
+{
+    return json_is_null(value) || json_is_false(value) ||
+           (json_is_integer(value) && json_integer_value(value) == 0) ||
+           (json_is_string(value) && json_string_length(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0);
+}
+
+/* Leaves out what says nothing, so that a field that a later version adds changes no digest
+ * of a spec that does not use it. */
+static void prune(json_t *value)
+{
+    const char *key;
+    void *next;
+    size_t i;
+    json_t *item;
+    json_array_foreach(value, i, item) prune(item);
+    json_object_foreach_safe(value, next, key, item)
+    {
+        prune(item);
+        if (is_default(item))
+            json_object_del(value, key);
+    }
+}
+
+char *resolve_digest(const struct spec *spec, GBytes *key)
+{
+    json_auto_t *json = shape_to_json(&shape_spec, spec);
+    json_object_del(json, "digest");
+    json_object_del(json, "adopt");
+    json_object_del(json, "env");
+    prune(json);
+    g_autofree char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    gsize key_length;
+    const guchar *key_bytes = g_bytes_get_data(key, &key_length);
+    GHmac *hmac = g_hmac_new(G_CHECKSUM_SHA256, key_bytes, key_length);
+    g_hmac_update(hmac, (const guchar *)text, -1);
+    for (guint i = 0; i < spec->env->len; i++) {
+        const struct pair *pair = spec->env->pdata[i];
+        g_autofree char *line = g_strdup_printf("\n%zu:%s=%zu:%s", strlen(pair->key),
+                                                pair->key, strlen(pair->value),
+                                                pair->value);
+        g_hmac_update(hmac, (const guchar *)line, -1);
+    }
+    char *digest = g_strdup(g_hmac_get_string(hmac));
+    g_hmac_unref(hmac);
+    return digest;
+}
+
+/* --- Profiles --------------------------------------------------------------------------------- */
+
+json_t *resolve_profile(const char *text, GError **error)
+{
+    json_error_t wrong;
+    json_auto_t *profile = json_loads(text, JSON_REJECT_DUPLICATES, &wrong);
+    if (!profile) {
+        complain(error, RESOLVE_ERROR_PROFILE, "profile: line %d: %s", wrong.line,
+                 wrong.text);
+        return NULL;
+    }
+    const char *name = json_string_value(json_object_get(profile, "name"));
+    if (!name || !check_name("profile: name", name, error)) {
+        if (!name)
+            complain(error, RESOLVE_ERROR_PROFILE, "profile: name: must be a string");
+        return NULL;
+    }
+    return g_steal_pointer(&profile);
+}
