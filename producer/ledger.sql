@@ -1,0 +1,146 @@
+-- ledger.sql - the ledger's tables, as migrations.  Each "-- version N" begins one; a
+-- database is brought from its user_version to the last one in a transaction each.
+-- Times are milliseconds since 1970 UTC.  Column names of agents and servers are those of
+-- the D1 database where that has them.
+
+-- version 1
+
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE profiles ( -- those that people brought; muster's own are compiled in
+    name TEXT PRIMARY KEY,
+    json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE agents (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    steam_zomboid_registry TEXT NOT NULL,
+    server_data_path TEXT NOT NULL,
+    engine_id TEXT, -- pinned when first seen
+    partitions INTEGER NOT NULL, -- of its commands topic
+    held TEXT, -- why the relay sends it nothing
+    mass_absence_at INTEGER,
+    last_event_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX agents_name ON agents (name);
+
+CREATE TABLE servers (
+    id TEXT PRIMARY KEY,
+    agent_id TEXT NOT NULL REFERENCES agents (id),
+    name TEXT NOT NULL,
+    status TEXT NOT NULL, -- what people see
+    container_id TEXT,
+    config TEXT NOT NULL, -- JSON; the values are secret and nowhere else
+    image_tag TEXT NOT NULL,
+    image TEXT, -- NULL: the agent's registry
+    game_port INTEGER NOT NULL,
+    udp_port INTEGER NOT NULL,
+    rcon_port INTEGER NOT NULL,
+    server_data_path TEXT, -- NULL: the agent's
+    data_exists INTEGER, -- NULL: nobody looked
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL, -- of the record
+    deleted_at INTEGER,
+    profile TEXT NOT NULL,
+    container TEXT NOT NULL,
+    data_dir TEXT NOT NULL,
+    spec_digest TEXT NOT NULL,
+    settled_status TEXT NOT NULL, -- without open commands and absence
+    status_at INTEGER,
+    missing_since INTEGER,
+    drift INTEGER NOT NULL,
+    container_status TEXT NOT NULL,
+    container_image TEXT NOT NULL,
+    container_spec TEXT NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    exit_code INTEGER,
+    oom_killed INTEGER NOT NULL,
+    restart_count INTEGER NOT NULL,
+    health TEXT NOT NULL,
+    last_command_id TEXT,
+    last_action TEXT NOT NULL,
+    last_outcome TEXT NOT NULL,
+    last_code TEXT NOT NULL,
+    last_message TEXT NOT NULL,
+    last_at INTEGER,
+    partition INTEGER NOT NULL, -- from here on: bookkeeping for presence
+    container_seen INTEGER NOT NULL,
+    shown INTEGER NOT NULL,
+    command_offset INTEGER
+) STRICT;
+CREATE INDEX servers_name ON servers (agent_id, name);
+CREATE INDEX servers_partition ON servers (agent_id, partition);
+CREATE INDEX servers_status ON servers (status);
+CREATE INDEX servers_missing ON servers (agent_id, missing_since)
+    WHERE missing_since IS NOT NULL;
+
+CREATE TABLE commands (
+    command_id TEXT PRIMARY KEY,
+    server_id TEXT, -- NULL: a sync
+    agent_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    target TEXT, -- a cancel's
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    recorded_at INTEGER, -- append time of its Record; NULL: not in the log yet
+    accepted_at INTEGER,
+    finished_at INTEGER, -- append time of its terminal result; NULL: open
+    outcome TEXT NOT NULL,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    recovered INTEGER NOT NULL,
+    already INTEGER NOT NULL,
+    rolled_back INTEGER NOT NULL,
+    result TEXT -- JSON
+) STRICT;
+CREATE INDEX commands_open ON commands (server_id) WHERE finished_at IS NULL;
+
+CREATE TABLE outbox ( -- asked, and not yet seen in the log
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL UNIQUE,
+    agent_id TEXT NOT NULL,
+    command_id TEXT,
+    topic TEXT, -- of the command; NULL: an event alone
+    partition INTEGER,
+    key TEXT,
+    command BLOB,
+    event BLOB NOT NULL,
+    event_key TEXT,
+    sent_at INTEGER
+) STRICT;
+CREATE INDEX outbox_unsent ON outbox (agent_id, seq) WHERE sent_at IS NULL;
+CREATE INDEX outbox_command ON outbox (command_id);
+
+CREATE TABLE positions ( -- next offset to take, of each partition of muster.events
+    partition INTEGER PRIMARY KEY,
+    next INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sync_chunks ( -- of syncs that have not come whole yet
+    agent_id TEXT NOT NULL,
+    sync_id TEXT NOT NULL,
+    chunk INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    PRIMARY KEY (agent_id, sync_id, chunk)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE syncs ( -- the last one of each partition that counted
+    agent_id TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    sync_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    listed_at INTEGER NOT NULL,
+    at INTEGER NOT NULL, -- append time
+    servers INTEGER NOT NULL, -- how many it lists
+    found TEXT NOT NULL, -- JSON: what is extra, unmanaged, or data
+    PRIMARY KEY (agent_id, partition)
+) STRICT, WITHOUT ROWID;
