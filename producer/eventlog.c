@@ -1,0 +1,136 @@
+/*
+ * eventlog.c - muster.events as the ledger knows it.
+ *
+ * Everything that could make the ledger read the wrong log, or the right one from the wrong
+ * place, is refused here; nothing ever starts again from the beginning by itself.
+ */
+#include "eventlog.h"
+
+#include "ledger_rows.h"
+
+bool eventlog_check_topic(struct bus *bus, const char *topic, int64_t recorded,
+                          GError **error)
+{
+    int32_t partitions;
+    if (!bus_topic_partitions(bus, topic, EVENTLOG_MS, &partitions, error))
+        return false;
+    if (partitions == recorded)
+        return true;
+    g_set_error(error, BUS_ERROR, BUS_ERROR_PARTITIONS,
+                "refused: topic %s has %d partitions and was made with %d: keys would go "
+                "astray. The count must never be changed; a new topic is the way to grow",
+                topic, partitions, (int)recorded);
+    return false;
+}
+
+bool eventlog_check(struct ledger *ledger, struct bus *bus, int32_t *ret_partitions,
+                    GError **error)
+{
+    int64_t partitions;
+    if (!ledger_get_number(ledger, META_EVENTS_PARTITIONS, &partitions, error))
+        return false;
+    if (partitions == CONTRACT_NONE) {
+        g_set_error(error, LEDGER_ERROR, LEDGER_ERROR_NONE_THERE,
+                    "the ledger knows no log yet: run `muster init`");
+        return false;
+    }
+    if (!eventlog_check_topic(bus, TOPIC_EVENTS, partitions, error))
+        return false;
+    g_autofree char *known = ledger_get_string(ledger, META_EVENTS_LOG_ID, NULL);
+    g_autofree char *log_id = bus_topic_log_id(bus, TOPIC_EVENTS, EVENTLOG_MS, error);
+    if (!log_id)
+        return false;
+    if (g_strcmp0(log_id, known) != 0) {
+        g_set_error(
+            error, BUS_ERROR, BUS_ERROR_RANGE,
+            "refused: the bus holds another log (%s) than the ledger was made from "
+            "(%s): another --bus or --ledger is meant, or the topic was made anew",
+            log_id, known ? known : "none");
+        return false;
+    }
+    *ret_partitions = (int32_t)partitions;
+    return true;
+}
+
+bool eventlog_remember(struct ledger *ledger, struct bus *bus, GError **error)
+{
+    int32_t partitions;
+    int64_t known;
+    if (!ledger_get_number(ledger, META_EVENTS_PARTITIONS, &known, error))
+        return false;
+    if (known != CONTRACT_NONE)
+        return eventlog_check(ledger, bus, &partitions, error);
+    g_autofree char *log_id = NULL;
+    return bus_topic_partitions(bus, TOPIC_EVENTS, EVENTLOG_MS, &partitions, error) &&
+           (log_id = bus_topic_log_id(bus, TOPIC_EVENTS, EVENTLOG_MS, error)) &&
+           ledger_set_string(ledger, META_EVENTS_LOG_ID, log_id, error) &&
+           ledger_set_number(ledger, META_EVENTS_PARTITIONS, partitions, error);
+}
+
+static bool check_position(struct bus *bus, int32_t partition, int64_t next,
+                           GError **error)
+{
+    int64_t first, end;
+    if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end, error))
+        return false;
+    if (next >= first && next <= end)
+        return true;
+    g_set_error(error, BUS_ERROR, BUS_ERROR_RANGE,
+                "refused: the ledger has read " TOPIC_EVENTS
+                " %d up to offset %" G_GINT64_FORMAT
+                ", the log there goes from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
+                ": it has lost events, or is another one",
+                partition, next, first, end);
+    return false;
+}
+
+GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus, int32_t partitions,
+                              GError **error)
+{
+    g_autoptr(GPtrArray) positions = bus_positions_new();
+    for (int32_t partition = 0; partition < partitions; partition++) {
+        int64_t next;
+        if (!ledger_position(ledger, partition, &next, error) ||
+            (next >= 0 && !check_position(bus, partition, next, error)))
+            return NULL;
+        g_ptr_array_add(positions,
+                        bus_position_new(TOPIC_EVENTS, partition,
+                                         next < 0 ? BUS_OFFSET_NONE : next, NULL));
+    }
+    return g_steal_pointer(&positions);
+}
+
+GPtrArray *eventlog_ends(struct ledger *ledger, struct bus *bus, int32_t partitions,
+                         GError **error)
+{
+    g_autoptr(GPtrArray) ends = bus_positions_new();
+    g_autoptr(GPtrArray) agents = ledger_agents(ledger, error);
+    g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; agents && i < agents->len; i++) {
+        const struct agent_row *agent = agents->pdata[i];
+        int32_t partition = partition_of(agent->id, partitions);
+        int64_t first, end;
+        if (!g_hash_table_add(asked, GINT_TO_POINTER(partition)))
+            continue;
+        if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end,
+                             error))
+            return NULL;
+        g_ptr_array_add(ends, bus_position_new(TOPIC_EVENTS, partition, end, NULL));
+    }
+    return agents ? g_steal_pointer(&ends) : NULL;
+}
+
+bool eventlog_reached(struct ledger *ledger, const GPtrArray *ends, bool *ret_reached,
+                      GError **error)
+{
+    bool reached = true;
+    for (guint i = 0; i < ends->len && reached; i++) {
+        const struct bus_position *end = ends->pdata[i];
+        int64_t next;
+        if (!ledger_position(ledger, end->partition, &next, error))
+            return false;
+        reached = MAX(next, 0) >= end->offset;
+    }
+    *ret_reached = reached;
+    return true;
+}

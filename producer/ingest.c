@@ -1,0 +1,213 @@
+/*
+ * ingest.c - takes muster.events into the ledger.
+ */
+#include "ingest.h"
+
+#include "apply.h"
+#include "eventlog.h"
+#include "log.h"
+
+#define BATCH       500
+#define CATCH_UP_MS 30000 /* without a single event: the bus is not telling */
+
+G_DEFINE_QUARK(ingest - error - quark, ingest_error)
+
+struct ingest {
+    struct ledger *ledger;
+    struct bus *bus;
+    struct codec *codec;
+    struct bus_reader *reader;
+    int32_t partitions;
+};
+
+struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
+                           GError **error)
+{
+    g_autoptr(Ingest) ingest = g_new0(struct ingest, 1);
+    ingest->ledger = ledger;
+    ingest->bus = bus;
+    ingest->codec = codec;
+    if (!eventlog_check(ledger, bus, &ingest->partitions, error))
+        return NULL;
+    g_autoptr(GPtrArray)
+        positions = eventlog_positions(ledger, bus, ingest->partitions, error);
+    if (!positions)
+        return NULL;
+    ingest->reader = bus_reader_open(bus, positions, error);
+    return ingest->reader ? g_steal_pointer(&ingest) : NULL;
+}
+
+void ingest_close(struct ingest *ingest)
+{
+    if (!ingest)
+        return;
+    if (ingest->reader)
+        bus_reader_close(ingest->reader);
+    g_free(ingest);
+}
+
+int ingest_fd(struct ingest *ingest)
+{
+    return bus_reader_fd(ingest->reader);
+}
+
+/* --- A batch ------------------------------------------------------------------------------------ */
+
+static bool take_records(struct ingest *ingest, int timeout_ms, GPtrArray *records,
+                         GError **error)
+{
+    while (records->len < BATCH) {
+        struct bus_record *record = NULL;
+        if (!bus_reader_next(ingest->reader, records->len ? 0 : timeout_ms, &record,
+                             error))
+            return false;
+        if (!record)
+            return true;
+        g_ptr_array_add(records, record);
+    }
+    return true;
+}
+
+static bool newer(const struct bus_record *record, GError **error)
+{
+    g_set_error(error, INGEST_ERROR, INGEST_ERROR_NEWER,
+                TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT
+                             " was written by a newer worker: upgrade muster first",
+                record->partition, record->offset);
+    return false;
+}
+
+static void skip(const struct bus_record *record, const GError *why)
+{
+    g_autofree char *offset = g_strdup_printf("%" G_GINT64_FORMAT, record->offset);
+    g_autofree char *partition = g_strdup_printf("%d", record->partition);
+    log_warning("ingest.skipped", "partition", partition, "offset", offset, "why",
+                why ? why->message : "no value");
+}
+
+static bool take_record(struct ingest *ingest, const struct bus_record *record,
+                        GError **error)
+{
+    const struct place place = {record->partition, record->offset, record->append_ms};
+    g_autoptr(GError) why = NULL;
+    struct event *event = NULL;
+    gsize length = 0;
+    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
+    switch (codec_decode_event(ingest->codec, bytes, length, &event, &why)) {
+    case DECODED_UNKNOWN_SCHEMA:
+        return newer(record, error);
+    case DECODED_MALFORMED:
+        skip(record, why);
+        break;
+    case DECODED: {
+        bool good = apply_event(ingest->ledger, ingest->codec, event, record->value,
+                                &place, error);
+        event_free(event);
+        if (!good)
+            return false;
+        break;
+    }
+    }
+    return ledger_set_position(ingest->ledger, record->partition, record->offset + 1,
+                               error);
+}
+
+/* Commits what came before a record that cannot be taken. */
+static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **error)
+{
+    g_autoptr(GError) trouble = NULL;
+    if (!ledger_begin(ingest->ledger, error))
+        return false;
+    for (guint i = 0; i < records->len && !trouble; i++)
+        take_record(ingest, records->pdata[i], &trouble);
+    if (trouble && !g_error_matches(trouble, INGEST_ERROR, INGEST_ERROR_NEWER)) {
+        ledger_rollback(ingest->ledger);
+        g_propagate_error(error, g_steal_pointer(&trouble));
+        return false;
+    }
+    if (!ledger_commit(ingest->ledger, error))
+        return false;
+    if (!trouble)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&trouble));
+    return false;
+}
+
+bool ingest_step(struct ingest *ingest, int timeout_ms, int *ret_taken, GError **error)
+{
+    g_autoptr(GPtrArray)
+        records = g_ptr_array_new_with_free_func((GDestroyNotify)bus_record_free);
+    if (!take_records(ingest, timeout_ms, records, error))
+        return false;
+    if (records->len > 0 && !take_all(ingest, records, error))
+        return false;
+    *ret_taken = (int)records->len;
+    return true;
+}
+
+/* --- Up to the end -------------------------------------------------------------------------------- */
+
+static bool has_passed(struct ingest *ingest, const GPtrArray *ends)
+{
+    for (guint i = 0; i < ends->len; i++) {
+        const struct bus_position *end = ends->pdata[i];
+        if (!bus_reader_passed(ingest->reader, end->topic, end->partition, end->offset))
+            return false;
+    }
+    return true;
+}
+
+static bool note_ends(struct ingest *ingest, const GPtrArray *ends, GError **error)
+{
+    bool reached = false;
+    if (!eventlog_reached(ingest->ledger, ends, &reached, error))
+        return false;
+    if (reached)
+        return true;
+    if (!ledger_begin(ingest->ledger, error))
+        return false;
+    for (guint i = 0; i < ends->len; i++) {
+        const struct bus_position *end = ends->pdata[i];
+        int64_t next;
+        if (!bus_reader_passed(ingest->reader, end->topic, end->partition, end->offset))
+            continue;
+        if (!ledger_position(ingest->ledger, end->partition, &next, error) ||
+            (next < end->offset &&
+             !ledger_set_position(ingest->ledger, end->partition, end->offset, error))) {
+            ledger_rollback(ingest->ledger);
+            return false;
+        }
+    }
+    return ledger_commit(ingest->ledger, error);
+}
+
+bool ingest_settle(struct ingest *ingest, GError **error)
+{
+    g_autoptr(GPtrArray)
+        ends = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, error);
+    return ends && note_ends(ingest, ends, error);
+}
+
+bool ingest_catch_up(struct ingest *ingest, GError **error)
+{
+    g_autoptr(GPtrArray)
+        ends = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, error);
+    if (!ends)
+        return false;
+    int64_t last_news = g_get_monotonic_time();
+    while (!has_passed(ingest, ends)) {
+        int taken = 0;
+        if (!ingest_step(ingest, 100, &taken, error))
+            return false;
+        if (taken > 0)
+            last_news = g_get_monotonic_time();
+        if (g_get_monotonic_time() - last_news < CATCH_UP_MS * 1000)
+            continue;
+        g_set_error(
+            error, INGEST_ERROR, INGEST_ERROR_SLOW,
+            "the bus handed over no event for %d s, and the log's end is not reached",
+            CATCH_UP_MS / 1000);
+        return false;
+    }
+    return note_ends(ingest, ends, error);
+}

@@ -1,0 +1,41 @@
+/*
+ * ingest.h - takes muster.events into the ledger: events and offsets in one transaction.
+ *
+ * Every event is applied once, whatever is killed: the ledger's own transaction says how
+ * far it got.  An event that this build cannot read because its schema is newer stops
+ * ingest, since to step over it would be to forget it.
+ *
+ * After any error the reader may be ahead of the ledger: close, and open again.
+ */
+#pragma once
+
+#include "bus.h"
+#include "codec.h"
+#include "ledger_log.h"
+
+#define INGEST_LOCK "ingest.lock"
+
+#define INGEST_ERROR (ingest_error_quark())
+GQuark ingest_error_quark(void);
+enum ingest_error {
+    INGEST_ERROR_NEWER, /* written by a newer worker: upgrade muster first */
+    INGEST_ERROR_SLOW,  /* the end did not come nearer in time */
+};
+
+struct ingest;
+
+/* Of whoever holds INGEST_LOCK.  Checks that the log is the ledger's. */
+struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
+                           GError **error);
+void ingest_close(struct ingest *ingest);
+int ingest_fd(struct ingest *ingest); /* readable when a step may have something */
+
+/* Waits up to `timeout_ms` for events, takes what is there (bounded), and commits. */
+bool ingest_step(struct ingest *ingest, int timeout_ms, int *ret_taken, GError **error);
+/* Steps until everything that is in the log now is in the ledger. */
+bool ingest_catch_up(struct ingest *ingest, GError **error);
+/* Notes positions past markers at the ends, so that others see that nothing is missing. */
+bool ingest_settle(struct ingest *ingest, GError **error);
+
+typedef struct ingest Ingest;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ingest, ingest_close)

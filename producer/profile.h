@@ -1,0 +1,16 @@
+/*
+ * profile.h - where profiles come from: compiled in, or brought by people into the ledger.
+ */
+#pragma once
+
+#include "ledger.h"
+
+#include <jansson.h>
+
+#define PROFILE_DEFAULT "zomboid"
+
+/* The profile of this name, one in the ledger first.  Owned by the caller. */
+json_t *profile_find(struct ledger *ledger, const char *name, GError **error);
+/* What --profile says: a name, or a file (anything with a slash or ending in .json), which
+ * is taken into the ledger.  Returns the profile's name; g_free it. */
+char *profile_take(struct ledger *ledger, const char *name_or_file, GError **error);

@@ -1,0 +1,398 @@
+/*
+ * request.c - taking a request into the ledger.
+ *
+ * A request is one SQLite transaction: it reads the rows afresh, asks the rules, writes the
+ * changed row, the command and both letters.  It never talks to the bus.
+ */
+#include "request.h"
+
+#include "check.h"
+#include "fold.h"
+#include "letter.h"
+#include "profile.h"
+#include "resolve.h"
+#include "rules.h"
+
+G_DEFINE_QUARK(request - error - quark, request_error)
+
+/* One request at work; owned by the function that opened it. */
+struct work {
+    struct ledger *ledger;
+    struct codec *codec;
+    const struct request *request;
+    struct agent_row *agent;
+    struct server_row *server;
+    struct spec *spec;
+};
+
+static void work_end(struct work *work)
+{
+    ledger_rollback(work->ledger); /* nothing, if it was committed */
+    agent_row_free(work->agent);
+    server_row_free(work->server);
+    spec_free(work->spec);
+}
+typedef struct work Work;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_end)
+
+struct queued *queued_new(const char *command_id, const char *server_id,
+                          const char *agent_id, const char *event_id)
+{
+    struct queued *queued = g_new0(struct queued, 1);
+    queued->command_id = g_strdup(command_id);
+    queued->server_id = g_strdup(server_id);
+    queued->agent_id = g_strdup(agent_id);
+    queued->event_id = g_strdup(event_id);
+    return queued;
+}
+
+void queued_free(struct queued *queued)
+{
+    if (!queued)
+        return;
+    g_free(queued->command_id);
+    g_free(queued->server_id);
+    g_free(queued->agent_id);
+    g_free(queued->event_id);
+    g_free(queued);
+}
+
+/* --- Parts ---------------------------------------------------------------------------------- */
+
+static bool load_agent(struct work *work, const char *agent_id, GError **error)
+{
+    if (!ledger_load_agent(work->ledger, agent_id, &work->agent, error))
+        return false;
+    if (work->agent)
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND, "no agent %s", agent_id);
+    return false;
+}
+
+static bool load_server(struct work *work, const char *server_id, GError **error)
+{
+    if (!ledger_load_server(work->ledger, server_id, &work->server, error))
+        return false;
+    if (work->server)
+        return load_agent(work, work->server->agent_id, error);
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND, "no server %s", server_id);
+    return false;
+}
+
+/* Resolves the record into `work->spec`. */
+static bool make_spec(struct work *work, GError **error)
+{
+    json_auto_t *profile = profile_find(work->ledger, work->server->profile, error);
+    g_autoptr(GBytes) key = NULL;
+    if (!profile || !ledger_get_meta(work->ledger, META_SECRET, &key, error))
+        return false;
+    g_assert(key); /* ledger_make gives every ledger one */
+    work->spec = resolve(work->server, work->agent, profile, key, error);
+    return work->spec != NULL;
+}
+
+static bool queue_letters(struct work *work, const struct letter *letter,
+                          const struct event *event, GError **error)
+{
+    g_autoptr(Outgoing) outgoing = g_new0(struct outgoing, 1);
+    outgoing->event_id = g_strdup(letter->event_id);
+    outgoing->agent_id = g_strdup(event->agent_id);
+    outgoing->event = codec_encode_event(work->codec, event);
+    outgoing->event_key = g_strdup(event->server_id ? event->server_id : event->agent_id);
+    if (letter->command_id) {
+        g_autoptr(Command)
+            command = letter_command(letter, event->agent_id, event->server_id);
+        outgoing->command_id = g_strdup(letter->command_id);
+        outgoing->topic = g_strdup(letter->topic);
+        outgoing->partition = letter->partition;
+        outgoing->key = g_strdup(event->server_id);
+        outgoing->command = codec_encode_command(work->codec, command);
+        g_assert(outgoing->command);
+    }
+    g_assert(outgoing->event);
+    return ledger_queue(work->ledger, outgoing, error);
+}
+
+static bool store_command(struct work *work, const struct event *event,
+                          const struct place *place, GError **error)
+{
+    g_autoptr(CommandRow) command = command_row_new();
+    row_set(&command->command_id, event->cause->command_id);
+    fold_command(command, event, place);
+    return ledger_store_command(work->ledger, command, error);
+}
+
+/* Applies the Record to the row, keeps row and command, queues the letters. */
+static bool write_request(struct work *work, const struct letter *letter, GError **error)
+{
+    const struct place here = {-1, -1, letter->at};
+    g_autoptr(Event) event = letter_record(letter, work->agent->id, work->server, NULL);
+    if (work->server) {
+        fold_server(work->server, event, &here);
+        row_set(&event->record->server->status, server_status_name(work->server->status));
+        if (!ledger_store_server(work->ledger, work->server, error))
+            return false;
+    }
+    if (letter->command_id && !store_command(work, event, &here, error))
+        return false;
+    return queue_letters(work, letter, event, error);
+}
+
+static int64_t expiry(const struct request *request)
+{
+    int64_t ms = request->expires_ms ? request->expires_ms
+                                     : rule_of(request->action)->expires_ms;
+    return request->now + ms;
+}
+
+/* Queues one command: for `work->server`, or a sync of `partition`. */
+static struct queued *queue_command(struct work *work, int32_t partition,
+                                    const char *target, GError **error)
+{
+    const struct request *request = work->request;
+    const char *server_id = work->server ? work->server->id : NULL;
+    g_autofree char *command_id = uuid7_new(request->now);
+    g_autofree char *event_id = uuid7_new(request->now);
+    g_autofree char *topic = rule_of(request->action)->on_control
+                                 ? topic_control(work->agent->id)
+                                 : topic_commands(work->agent->id);
+    const struct options options = {request->pull, request->start, request->fresh,
+                                    request->skip_save};
+    const struct letter letter = {
+        .command_id = command_id,
+        .event_id = event_id,
+        .kind = RECORD_COMMAND,
+        .action = request->action,
+        .actor = request->actor,
+        .reason = request->reason,
+        .topic = topic,
+        .partition = partition,
+        .at = request->now,
+        .expires_at = expiry(request),
+        .target = target,
+        .engine_id = work->agent->engine_id,
+        .options = &options,
+        .spec = work->spec,
+    };
+    if (!write_request(work, &letter, error))
+        return NULL;
+    return queued_new(command_id, server_id, work->agent->id, event_id);
+}
+
+static int32_t partition_for(const struct work *work)
+{
+    return partition_of(work->server->id, (int32_t)work->agent->partitions);
+}
+
+/* --- Create ---------------------------------------------------------------------------------- */
+
+static bool check_free_name(struct work *work, GError **error)
+{
+    g_autoptr(ServerRow) holder = NULL;
+    if (!ledger_find_server(work->ledger, work->agent->id, work->server->name, &holder,
+                            error))
+        return false;
+    if (!holder)
+        return true;
+    g_autofree char *possible = rule_possible(holder->status);
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "%s has a server %s already (%s, %s); possible for it: %s",
+                work->agent->name, holder->name, holder->id,
+                server_status_name(holder->status), possible);
+    return false;
+}
+
+struct queued *request_create(struct ledger *ledger, struct codec *codec,
+                              struct server_row *draft, const struct request *request,
+                              GError **error)
+{
+    g_auto(Work) work = {ledger, codec, request};
+    if (!ledger_begin(ledger, error) || !load_agent(&work, draft->agent_id, error))
+        return NULL;
+    work.server = server_row_dup(draft);
+    g_free(work.server->id);
+    work.server->id = uuid7_new(request->now);
+    work.server->created_at = work.server->updated_at = request->now;
+    work.server->partition = partition_for(&work);
+    if (!check_free_name(&work, error) || !make_spec(&work, error))
+        return NULL;
+    if (!*work.server->image_tag)
+        row_set(&work.server->image_tag, work.spec->image_tag);
+    g_autoptr(Queued)
+        queued = queue_command(&work, (int32_t)work.server->partition, NULL, error);
+    if (!queued || !ledger_commit(ledger, error))
+        return NULL;
+    return g_steal_pointer(&queued);
+}
+
+/* --- Other actions ------------------------------------------------------------------------------ */
+
+/* A cancel's target: the one that was named, if it is open, or the newest that is. */
+static const char *find_target(struct work *work, GError **error)
+{
+    const char *named = work->request->target;
+    const GPtrArray *open = work->server->open;
+    for (guint i = open->len; i > 0; i--) {
+        const struct open_command *command = open->pdata[i - 1];
+        if (named ? g_str_equal(command->command_id, named)
+                  : command->action != ACTION_CANCEL)
+            return command->command_id;
+    }
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "cannot cancel: %s has no open command %s", work->server->name,
+                named ? named : "but cancels");
+    return NULL;
+}
+
+static struct queued *queue_action(struct work *work, GError **error)
+{
+    const struct request *request = work->request;
+    g_autofree char *target = NULL;
+    if (!rule_check(request->action, work->server, request->fresh, error))
+        return NULL;
+    if (request->action == ACTION_CANCEL &&
+        !(target = g_strdup(find_target(work, error))))
+        return NULL;
+    if (rule_of(request->action)->takes_spec && !make_spec(work, error))
+        return NULL;
+    return queue_command(work, partition_for(work), target, error);
+}
+
+struct queued *request_action(struct ledger *ledger, struct codec *codec,
+                              const char *server_id, const struct request *request,
+                              GError **error)
+{
+    g_auto(Work) work = {ledger, codec, request};
+    if (!ledger_begin(ledger, error) || !load_server(&work, server_id, error))
+        return NULL;
+    g_autoptr(Queued) queued = queue_action(&work, error);
+    if (!queued || !ledger_commit(ledger, error))
+        return NULL;
+    return g_steal_pointer(&queued);
+}
+
+GPtrArray *request_sync(struct ledger *ledger, struct codec *codec, const char *agent_id,
+                        const struct request *request, GError **error)
+{
+    g_auto(Work) work = {ledger, codec, request};
+    g_autoptr(GPtrArray)
+        all = g_ptr_array_new_with_free_func((GDestroyNotify)queued_free);
+    if (!ledger_begin(ledger, error) || !load_agent(&work, agent_id, error))
+        return NULL;
+    for (int32_t partition = 0; partition < work.agent->partitions; partition++) {
+        struct queued *queued = queue_command(&work, partition, NULL, error);
+        if (!queued)
+            return NULL;
+        g_ptr_array_add(all, queued);
+    }
+    return ledger_commit(ledger, error) ? g_steal_pointer(&all) : NULL;
+}
+
+/* --- Records without a command ------------------------------------------------------------------- */
+
+static struct letter record_letter(const struct request *request, enum record_kind kind,
+                                   const char *event_id)
+{
+    return (struct letter){
+        .event_id = event_id,
+        .kind = kind,
+        .actor = request->actor,
+        .reason = request->reason,
+        .at = request->now,
+    };
+}
+
+static void take_change(struct server_row *server, const struct server_row *changed,
+                        int64_t now)
+{
+    row_set(&server->image, changed->image);
+    row_set(&server->image_tag, changed->image_tag);
+    server->game_port = changed->game_port;
+    server->udp_port = changed->udp_port;
+    server->rcon_port = changed->rcon_port;
+    row_set(&server->server_data_path, changed->server_data_path);
+    row_set(&server->config, changed->config);
+    row_set(&server->profile, changed->profile);
+    server->updated_at = MAX(now, server->updated_at + 1);
+}
+
+struct queued *request_change(struct ledger *ledger, struct codec *codec,
+                              const struct server_row *changed,
+                              const struct request *request, GError **error)
+{
+    g_auto(Work) work = {ledger, codec, request};
+    g_autofree char *event_id = uuid7_new(request->now);
+    if (!ledger_begin(ledger, error) || !load_server(&work, changed->id, error))
+        return NULL;
+    if (work.server->settled_status == STATUS_PURGED) {
+        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                    "cannot change %s: it is purged", work.server->name);
+        return NULL;
+    }
+    take_change(work.server, changed, request->now);
+    if (!make_spec(&work, error))
+        return NULL;
+    struct letter letter = record_letter(request, RECORD_SERVER, event_id);
+    letter.spec = work.spec;
+    if (!write_request(&work, &letter, error) || !ledger_commit(ledger, error))
+        return NULL;
+    return queued_new(NULL, work.server->id, work.agent->id, event_id);
+}
+
+bool request_agent_record(struct ledger *ledger, struct codec *codec,
+                          const struct agent_row *agent, int64_t now, char **ret_event_id,
+                          GError **error)
+{
+    const struct request request = {.actor = "muster", .reason = "", .now = now};
+    struct work work = {ledger, codec, &request};
+    g_autofree char *event_id = uuid7_new(now);
+    const struct letter letter = record_letter(&request, RECORD_AGENT, event_id);
+    g_autoptr(Event) event = letter_record(&letter, agent->id, NULL, agent);
+    if (!queue_letters(&work, &letter, event, error))
+        return false;
+    if (ret_event_id)
+        *ret_event_id = g_steal_pointer(&event_id);
+    return true;
+}
+
+static bool check_agent(struct ledger *ledger, const struct agent_row *agent,
+                        GError **error)
+{
+    g_autoptr(AgentRow) by_id = NULL;
+    g_autoptr(AgentRow) by_name = NULL;
+    if (!check_name("agent name", agent->name, error) ||
+        !check_name("agent id", agent->id, error) ||
+        (*agent->server_data_path &&
+         !check_path("server_data_path", agent->server_data_path, error)) ||
+        (*agent->steam_zomboid_registry &&
+         !check_image("steam_zomboid_registry", agent->steam_zomboid_registry, error)) ||
+        !ledger_find_agent(ledger, agent->id, &by_id, error) ||
+        !ledger_find_agent(ledger, agent->name, &by_name, error))
+        return false;
+    bool is_new = agent->created_at == 0;
+    if ((!is_new || !by_id) &&
+        (!by_name || (!is_new && g_str_equal(by_name->id, agent->id))))
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "there is an agent %s already",
+                by_id && is_new ? agent->id : agent->name);
+    return false;
+}
+
+struct queued *request_agent(struct ledger *ledger, struct codec *codec,
+                             struct agent_row *agent, const struct request *request,
+                             GError **error)
+{
+    g_auto(Work) work = {ledger, codec, request};
+    g_autofree char *event_id = NULL;
+    if (!ledger_begin(ledger, error) || !check_agent(ledger, agent, error))
+        return NULL;
+    if (agent->created_at == 0)
+        agent->created_at = request->now;
+    agent->updated_at = MAX(request->now, agent->updated_at + 1);
+    if (!ledger_store_agent(ledger, agent, error) ||
+        !request_agent_record(ledger, codec, agent, request->now, &event_id, error) ||
+        !ledger_commit(ledger, error))
+        return NULL;
+    return queued_new(NULL, NULL, agent->id, event_id);
+}

@@ -1,0 +1,71 @@
+/*
+ * request.h - taking a request: the record's change, the command and its Record event, all
+ * in one transaction of the ledger.
+ *
+ * Nothing is sent here; relay.c does, once the ledger has it.  A request applies its own
+ * Record event by the fold, the same that ingest runs when the event comes back, so that
+ * both agree by construction.
+ */
+#pragma once
+
+#include "codec.h"
+#include "ledger_log.h"
+#include "ledger_rows.h"
+
+#define REQUEST_ERROR (request_error_quark())
+GQuark request_error_quark(void);
+enum request_error {
+    REQUEST_ERROR_REFUSED,   /* not in this status, the name is taken, … */
+    REQUEST_ERROR_NOT_FOUND, /* no such agent, server or profile */
+};
+
+struct request {
+    enum action action;
+    const char *actor;  /* who asks: "cli:root" */
+    const char *reason; /* in their words, may be "" */
+    int64_t now;        /* wall clock, ms */
+    int64_t expires_ms; /* 0: the action's own */
+    bool fresh;
+    bool start; /* restore: start afterwards */
+    bool skip_save;
+    enum pull pull;
+    const char *target; /* cancel: NULL for the newest open command */
+};
+
+/* What was queued. */
+struct queued {
+    char *command_id; /* NULL: an event alone */
+    char *server_id;
+    char *agent_id;
+    char *event_id; /* of the Record */
+};
+struct queued *queued_new(const char *command_id, const char *server_id,
+                          const char *agent_id, const char *event_id);
+void queued_free(struct queued *queued);
+typedef struct queued Queued;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queued, queued_free)
+
+/* Makes a server of `draft` (record fields and agent_id; the rest is filled in) and queues
+ * its create. */
+struct queued *request_create(struct ledger *ledger, struct codec *codec,
+                              struct server_row *draft, const struct request *request,
+                              GError **error);
+/* Queues any other action for a server. */
+struct queued *request_action(struct ledger *ledger, struct codec *codec,
+                              const char *server_id, const struct request *request,
+                              GError **error);
+/* Stores the changed record fields of a server; queues its Record, no command. */
+struct queued *request_change(struct ledger *ledger, struct codec *codec,
+                              const struct server_row *changed,
+                              const struct request *request, GError **error);
+/* One sync command per partition: struct queued. */
+GPtrArray *request_sync(struct ledger *ledger, struct codec *codec, const char *agent_id,
+                        const struct request *request, GError **error);
+/* A new agent (created_at 0), or one whose record fields have changed. */
+struct queued *request_agent(struct ledger *ledger, struct codec *codec,
+                             struct agent_row *agent, const struct request *request,
+                             GError **error);
+/* The Record of an agent as it is; within a transaction (ingest pins engines so). */
+bool request_agent_record(struct ledger *ledger, struct codec *codec,
+                          const struct agent_row *agent, int64_t now, char **ret_event_id,
+                          GError **error);
