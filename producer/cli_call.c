@@ -1,0 +1,246 @@
+/*
+ * cli_call.c - what the commands have in common: finding what is meant, being up to date,
+ * and what follows once something is queued (send, wait, print).
+ */
+#include "cli.h"
+
+#include "eventlog.h"
+#include "ledger_rows.h"
+#include "print.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct request cli_request(const struct call *call, enum action action)
+{
+    return (struct request){
+        .action = action,
+        .actor = call->session.actor,
+        .reason = call->flags->reason ? call->flags->reason : "",
+        .now = session_now(),
+        .expires_ms = call->flags->expires_ms,
+        .fresh = call->flags->fresh,
+        .start = call->flags->start,
+        .skip_save = call->flags->skip_save,
+        .target = call->flags->command,
+    };
+}
+
+/* --- Finding --------------------------------------------------------------------------------------- */
+
+struct agent_row *cli_find_agent(struct call *call, const char *id_or_name,
+                                 GError **error)
+{
+    g_autoptr(AgentRow) agent = NULL;
+    if (!ledger_find_agent(call->session.ledger, id_or_name, &agent, error))
+        return NULL;
+    if (!agent)
+        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND,
+                    "no agent '%s'; `muster agent list` shows them", id_or_name);
+    return g_steal_pointer(&agent);
+}
+
+static bool find_named(struct call *call, const char *words,
+                       struct server_row **ret_server, GError **error)
+{
+    const char *slash = strchr(words, '/');
+    g_autofree char *agent_name = g_strndup(words, (gsize)(slash - words));
+    g_autoptr(AgentRow) agent = cli_find_agent(call, agent_name, error);
+    return agent && ledger_find_server(call->session.ledger, agent->id, slash + 1,
+                                       ret_server, error);
+}
+
+struct server_row *cli_find_server(struct call *call, const char *words, GError **error)
+{
+    g_autoptr(ServerRow) server = NULL;
+    bool good = strchr(words, '/')
+                    ? find_named(call, words, &server, error)
+                    : ledger_load_server(call->session.ledger, words, &server, error);
+    if (good && !server)
+        g_set_error(
+            error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND,
+            "no server '%s': give its id, or AGENT/NAME; `muster server list` shows "
+            "them",
+            words);
+    return good ? g_steal_pointer(&server) : NULL;
+}
+
+bool cli_check_agent(struct call *call, const struct agent_row *agent, GError **error)
+{
+    g_autoptr(GError) wrong = NULL;
+    if (relay_check_agent(call->session.bus, agent, &wrong))
+        return true;
+    if (g_error_matches(wrong, BUS_ERROR, BUS_ERROR_UNREACHABLE))
+        return true; /* the ledger takes it all the same, and sends it later */
+    g_propagate_error(error, g_steal_pointer(&wrong));
+    return false;
+}
+
+bool cli_catch_up(struct call *call, bool *ret_stale, GError **error)
+{
+    g_autoptr(GError) away = NULL;
+    *ret_stale = false;
+    if (session_catch_up(&call->session, &away))
+        return true;
+    if (!g_error_matches(away, BUS_ERROR, BUS_ERROR_UNREACHABLE)) {
+        g_propagate_error(error, g_steal_pointer(&away));
+        return false;
+    }
+    fprintf(stderr,
+            "muster: the bus is not reachable, this is what the ledger knew: %s\n",
+            away->message);
+    *ret_stale = true;
+    return true;
+}
+
+/* --- Waiting --------------------------------------------------------------------------------------- */
+
+/* On a terminal, one line that is written over. */
+static void show_progress(const struct command_row *command)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    const char *word = *command->outcome ? command->outcome : "sent";
+    fprintf(stderr, "\r\033[K%s: %s%s%s", command->action, word,
+            *command->message ? ": " : "", command->message);
+    if (command->finished_at != CONTRACT_NONE)
+        fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
+
+static int exit_of(const struct command_row *command)
+{
+    return g_str_equal(command->outcome, outcome_name(OUTCOME_DONE)) ? CLI_DONE
+                                                                     : CLI_FAILED;
+}
+
+static void add_result(json_t *json, const struct command_row *command)
+{
+    json_auto_t *row = row_to_json(&table_commands, command);
+    static const char *const names[] = {"outcome",   "code",    "message",
+                                        "recovered", "already", "rolled_back"};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        json_object_set(json, names[i], json_object_get(row, names[i]));
+}
+
+/* --- Printing -------------------------------------------------------------------------------------- */
+
+static bool print_queued_json(struct call *call, const struct queued *queued,
+                              const GPtrArray *all, const struct command_row *command,
+                              GError **error)
+{
+    g_autoptr(ServerRow) server = NULL;
+    if (queued->server_id &&
+        !ledger_load_server(call->session.ledger, queued->server_id, &server, error))
+        return false;
+    json_t *json = json_pack("{s:s?, s:s?, s:s}", "command_id", queued->command_id,
+                             "server_id", queued->server_id, "agent_id",
+                             queued->agent_id);
+    if (server)
+        json_object_set_new(json, "status",
+                            json_string(server_status_name(server->status)));
+    if (all->len > 1) {
+        json_t *ids = json_array();
+        for (guint i = 0; i < all->len; i++) {
+            const struct queued *one = all->pdata[i];
+            json_array_append_new(ids, json_string(one->command_id));
+        }
+        json_object_set_new(json, "command_ids", ids);
+    }
+    if (command)
+        add_result(json, command);
+    print_json(json);
+    return true;
+}
+
+static void print_queued_text(const struct queued *queued,
+                              const struct command_row *command)
+{
+    if (command)
+        printf("%s %s%s%s%s\n", command->action, command->outcome,
+               command->recovered ? " (recovered)" : "",
+               command->already ? " (already)" : "", queued->server_id ? "" : " (sync)");
+    if (command && *command->message)
+        printf("%s\n", command->message);
+    if (queued->command_id)
+        printf("command_id %s\n", queued->command_id);
+    if (queued->server_id)
+        printf("server_id %s\n", queued->server_id);
+}
+
+static bool print_queued(struct call *call, const GPtrArray *all,
+                         const struct command_row *command, GError **error)
+{
+    const struct queued *queued = all->pdata[0];
+    if (call->common->json)
+        return print_queued_json(call, queued, all, command, error);
+    print_queued_text(queued, command);
+    return true;
+}
+
+/* Waits for all of them; the worst result is left in `*ret_command`. */
+static int wait_all(struct call *call, const GPtrArray *all,
+                    struct command_row **ret_command, GError **error)
+{
+    int64_t deadline = g_get_monotonic_time() + call->common->wait_ms * 1000;
+    int code = CLI_DONE;
+    for (guint i = 0; i < all->len; i++) {
+        const struct queued *queued = all->pdata[i];
+        g_autoptr(CommandRow) command = NULL;
+        switch (session_wait(&call->session, queued->command_id, deadline, show_progress,
+                             &command, error)) {
+        case WAITED_TIMEOUT:
+            fprintf(stderr,
+                    "muster: no result within %" G_GINT64_FORMAT
+                    " s; command %s goes on, `muster events` shows it\n",
+                    call->common->wait_ms / 1000, queued->command_id);
+            return CLI_TIMEOUT;
+        case WAITED_FAILED:
+            return CLI_UNREACHABLE;
+        case WAITED_ENDED:
+            break;
+        }
+        if (!*ret_command || exit_of(command) != CLI_DONE) {
+            command_row_free(*ret_command);
+            *ret_command = g_steal_pointer(&command);
+            code = exit_of(*ret_command);
+        }
+    }
+    return code;
+}
+
+static bool send_all(struct call *call, const GPtrArray *all, GError **error)
+{
+    const struct queued *last = all->pdata[all->len - 1];
+    if (session_deliver(&call->session, last->event_id, error))
+        return true;
+    g_prefix_error(error, "%s is in the ledger, and will be sent once that is possible: ",
+                   last->command_id ? last->command_id : "the change");
+    return false;
+}
+
+int cli_finish_all(struct call *call, const GPtrArray *all, GError **error)
+{
+    g_autoptr(CommandRow) command = NULL;
+    const struct queued *first = all->pdata[0];
+    int code = CLI_DONE;
+    if (!send_all(call, all, error)) {
+        print_queued(call, all, NULL, NULL);
+        return CLI_UNREACHABLE;
+    }
+    if (call->common->wait_ms >= 0 && first->command_id)
+        code = wait_all(call, all, &command, error);
+    if (code == CLI_UNREACHABLE)
+        return code;
+    if (!print_queued(call, all, command, error))
+        return CLI_UNREACHABLE;
+    return code;
+}
+
+int cli_finish(struct call *call, const struct queued *queued, GError **error)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_ptr_array_add(all, (gpointer)queued);
+    return cli_finish_all(call, all, error);
+}

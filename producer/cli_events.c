@@ -1,0 +1,243 @@
+/*
+ * cli_events.c - muster init, sync, events, serve: what is about the log as a whole.
+ */
+#include "cli.h"
+
+#include "eventlog.h"
+#include "ledger_rows.h"
+#include "print.h"
+#include "serve.h"
+#include "shape.h"
+
+#include <stdio.h>
+
+#define EVENTS_PARTITIONS 32
+#define DAY_MS            (INT64_C(24) * 3600 * 1000)
+#define TOPIC_MS          30000
+
+/* clang-format off */
+#define FLAG(name, letter, kind, field, argument, help) \
+    {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
+static const struct option init_options[] = {
+    {"events-partitions", 0, OPTION_NUMBER, offsetof(struct flags, events_partitions), "N",
+     "of muster.events, fixed from then on (default 32, or what it has)", false, 1, 1024},
+};
+static const struct option sync_options[] = {
+    FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"),
+    FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired"),
+};
+static const struct option events_options[] = {
+    FLAG("follow", 'f', FLAG, follow, NULL, "go on with what comes"),
+    FLAG("server", 0, STRING, server, "SERVER", "only events of this one"),
+    FLAG("since", 0, DURATION, since_ms, "TIME", "only as old as this, such as 1h"),
+};
+/* clang-format on */
+
+/* --- init ----------------------------------------------------------------------------------------- */
+
+/* muster.events may be there already, made by hand or by another ledger: its count stays. */
+static bool events_partitions(struct call *call, int32_t *ret_partitions, GError **error)
+{
+    g_autoptr(GError) none = NULL;
+    *ret_partitions = call->flags->events_partitions
+                          ? (int32_t)call->flags->events_partitions
+                          : EVENTS_PARTITIONS;
+    if (call->flags->events_partitions ||
+        bus_topic_partitions(call->session.bus, TOPIC_EVENTS, EVENTLOG_MS, ret_partitions,
+                             &none) ||
+        g_error_matches(none, BUS_ERROR, BUS_ERROR_NO_TOPIC))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&none));
+    return false;
+}
+
+static int init(struct call *call, GError **error)
+{
+    struct session *session = &call->session;
+    int32_t partitions;
+    if (!events_partitions(call, &partitions, error))
+        return CLI_UNREACHABLE;
+    const struct bus_topic topics[] = {
+        {TOPIC_EVENTS, partitions, -1, false, true},
+        {TOPIC_HEARTBEATS, 1, -1, true, false},
+        {TOPIC_DEADLETTER, 1, 30 * DAY_MS, false, false},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(topics); i++)
+        if (!bus_topic_make(session->bus, &topics[i], TOPIC_MS, error))
+            return CLI_UNREACHABLE;
+    if (!eventlog_remember(session->ledger, session->bus, error))
+        return CLI_UNREACHABLE;
+    if (call->common->json)
+        print_json(json_pack("{s:s, s:s, s:i}", "bus", call->common->bus, "ledger",
+                             call->common->ledger, "events_partitions", (int)partitions));
+    else
+        printf("bus     %s\nledger  %s\n", call->common->bus, call->common->ledger);
+    return CLI_DONE;
+}
+
+/* --- sync ----------------------------------------------------------------------------------------- */
+
+static int sync_agent(struct call *call, GError **error)
+{
+    struct session *session = &call->session;
+    const struct request request = cli_request(call, ACTION_SYNC);
+    g_autoptr(AgentRow) agent = cli_find_agent(call, call->words[0], error);
+    if (!agent || !cli_check_agent(call, agent, error))
+        return CLI_USAGE;
+    g_autoptr(GPtrArray)
+        all = request_sync(session->ledger, session->codec, agent->id, &request, error);
+    return all ? cli_finish_all(call, all, error) : CLI_USAGE;
+}
+
+/* --- events --------------------------------------------------------------------------------------- */
+
+struct listing {
+    struct call *call;
+    char *server_id;   /* or NULL: all */
+    GHashTable *names; /* agent id → name */
+    int32_t from, to;  /* partitions */
+};
+
+static void print_event_json(const struct bus_record *record, const struct event *event)
+{
+    json_t *json = shape_to_json(&shape_event, event);
+    json_object_set_new(json, "partition", json_integer(record->partition));
+    json_object_set_new(json, "offset", json_integer(record->offset));
+    json_object_set_new(json, "append_at", json_integer(record->append_ms));
+    print_json(json);
+}
+
+static void print_record(const struct listing *listing, const struct bus_record *record)
+{
+    struct event *decoded = NULL;
+    gsize length = 0;
+    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
+    g_autoptr(GError) why = NULL;
+    if (codec_decode_event(listing->call->session.codec, bytes, length, &decoded, &why) !=
+        DECODED) {
+        fprintf(stderr, "muster: " TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT ": %s\n",
+                record->partition, record->offset, why ? why->message : "cannot be read");
+        return;
+    }
+    g_autoptr(Event) event = decoded;
+    if (listing->server_id && g_strcmp0(event->server_id, listing->server_id) != 0)
+        return;
+    if (listing->call->common->json) {
+        print_event_json(record, event);
+        return;
+    }
+    const char *name = g_hash_table_lookup(listing->names, event->agent_id);
+    g_autofree char *line = print_event(event, record->append_ms,
+                                        name ? name : event->agent_id);
+    puts(line);
+}
+
+/* Where to begin, and in `*ret_ends` where the log ends now. */
+static GPtrArray *listing_positions(const struct listing *listing, GPtrArray **ret_ends,
+                                    GError **error)
+{
+    struct bus *bus = listing->call->session.bus;
+    int64_t since_ms = listing->call->flags->since_ms;
+    g_autoptr(GPtrArray) positions = bus_positions_new();
+    g_autoptr(GPtrArray) ends = bus_positions_new();
+    for (int32_t partition = listing->from; partition < listing->to; partition++) {
+        int64_t first, end;
+        if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end,
+                             error) ||
+            (since_ms &&
+             !bus_topic_offset_at(bus, TOPIC_EVENTS, partition, session_now() - since_ms,
+                                  EVENTLOG_MS, &first, error)))
+            return NULL;
+        g_ptr_array_add(positions,
+                        bus_position_new(TOPIC_EVENTS, partition, first, NULL));
+        if (first < end)
+            g_ptr_array_add(ends, bus_position_new(TOPIC_EVENTS, partition, end, NULL));
+    }
+    *ret_ends = g_steal_pointer(&ends);
+    return g_steal_pointer(&positions);
+}
+
+static bool all_passed(struct bus_reader *reader, const GPtrArray *ends)
+{
+    for (guint i = 0; i < ends->len; i++) {
+        const struct bus_position *end = ends->pdata[i];
+        if (!bus_reader_passed(reader, end->topic, end->partition, end->offset))
+            return false;
+    }
+    return true;
+}
+
+static bool print_all(const struct listing *listing, GError **error)
+{
+    g_autoptr(GPtrArray) ends = NULL;
+    g_autoptr(GPtrArray) positions = listing_positions(listing, &ends, error);
+    if (!positions)
+        return false;
+    g_autoptr(BusReader)
+        reader = bus_reader_open(listing->call->session.bus, positions, error);
+    if (!reader)
+        return false;
+    while (listing->call->flags->follow || !all_passed(reader, ends)) {
+        g_autoptr(BusRecord) record = NULL;
+        if (!bus_reader_next(reader, 200, &record, error))
+            return false;
+        if (record)
+            print_record(listing, record);
+        else if (fflush(stdout) != 0 || ferror(stdout))
+            return true; /* nobody reads any more */
+    }
+    return true;
+}
+
+static bool listing_begin(struct listing *listing, struct call *call, GError **error)
+{
+    int32_t partitions;
+    listing->call = call;
+    g_autoptr(GPtrArray) agents = ledger_agents(call->session.ledger, error);
+    if (!agents ||
+        !eventlog_check(call->session.ledger, call->session.bus, &partitions, error))
+        return false;
+    listing->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (guint i = 0; i < agents->len; i++) {
+        const struct agent_row *agent = agents->pdata[i];
+        g_hash_table_insert(listing->names, g_strdup(agent->id), g_strdup(agent->name));
+    }
+    listing->to = partitions;
+    if (!call->flags->server)
+        return true;
+    g_autoptr(ServerRow) server = cli_find_server(call, call->flags->server, error);
+    if (!server)
+        return false;
+    listing->server_id = g_strdup(server->id);
+    listing->from = partition_of(server->agent_id, partitions);
+    listing->to = listing->from + 1;
+    return true;
+}
+
+static int events(struct call *call, GError **error)
+{
+    struct listing listing = {0};
+    bool good = listing_begin(&listing, call, error) && print_all(&listing, error);
+    g_free(listing.server_id);
+    if (listing.names)
+        g_hash_table_unref(listing.names);
+    return good ? CLI_DONE : CLI_UNREACHABLE;
+}
+
+/* --- serve ------------------------------------------------------------------------------------------ */
+
+static int serve(struct call *call, GError **error)
+{
+    return serve_run(&call->session, error) ? CLI_DONE : CLI_UNREACHABLE;
+}
+
+/* clang-format off */
+#define OPTIONS(table) table, G_N_ELEMENTS(table)
+const struct cli_row cli_other_rows[] = {
+    {NULL, "init", "", 0, "make the shared topics and the ledger", OPTIONS(init_options), init, .makes = true},
+    {NULL, "sync", "AGENT", 1, "have an agent's workers list what is there", OPTIONS(sync_options), sync_agent, ACTION_SYNC},
+    {NULL, "events", "", 0, "what the log holds, one event a line", OPTIONS(events_options), events},
+    {NULL, "serve", "", 0, "relay and ingest all the time", NULL, 0, serve},
+};
+/* clang-format on */
+const size_t cli_n_other_rows = G_N_ELEMENTS(cli_other_rows);

@@ -1,0 +1,349 @@
+/*
+ * cli_server.c - muster server …: records, and the actions on them.
+ *
+ * All actions are one function; rules.c says which are possible when.
+ */
+#include "cli.h"
+
+#include "ledger_rows.h"
+#include "print.h"
+#include "profile.h"
+#include "rules.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* clang-format off */
+#define FLAG(name, letter, kind, field, argument, help) \
+    {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
+#define PORT(name, field, help) \
+    {name, 0, OPTION_NUMBER, offsetof(struct flags, field), "N", help, false, 1, 65535}
+#define RECORD_OPTIONS \
+    FLAG("image", 0, STRING, image, "I", "image repository (default: the agent's registry)"), \
+    FLAG("image-tag", 0, STRING, image_tag, "T", "its tag (default: the profile's)"), \
+    PORT("game-port", game_port, "UDP port of the game, on the host and inside"), \
+    PORT("udp-port", udp_port, "second UDP port, on the host and inside"), \
+    PORT("rcon-port", rcon_port, "RCON port, inside only"), \
+    FLAG("data-path", 0, STRING, data_path, "P", "directory on the host (default: the agent's)"), \
+    FLAG("env", 'e', STRINGS, env, "KEY=VALUE", "a variable for the container; the value is kept secret"), \
+    FLAG("profile", 0, STRING, profile, "P", "which game: a name, or a JSON file (default zomboid)")
+#define COMMAND_OPTIONS \
+    FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"), \
+    FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired (at most 6d)")
+#define FRESH FLAG("fresh", 0, FLAG, fresh, NULL, "begin with new data although the old is gone")
+#define SKIP_SAVE FLAG("skip-save", 0, FLAG, skip_save, NULL, "do not save before stopping")
+#define PULL FLAG("pull", 0, STRING, pull, "WHEN", "always, missing or never (default: as the action needs)")
+
+static const struct option create_options[] = {RECORD_OPTIONS, COMMAND_OPTIONS, PULL};
+static const struct option set_options[] = {
+    RECORD_OPTIONS,
+    FLAG("unset-env", 0, STRINGS, unset_env, "KEY", "take a variable away"),
+    FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"),
+};
+static const struct option make_options[] = {COMMAND_OPTIONS, FRESH, PULL};
+static const struct option replace_options[] = {COMMAND_OPTIONS, FRESH, SKIP_SAVE, PULL};
+static const struct option restore_options[] = {
+    COMMAND_OPTIONS, FRESH, PULL, FLAG("start", 0, FLAG, start, NULL, "start it, too")};
+static const struct option stop_options[] = {COMMAND_OPTIONS, SKIP_SAVE};
+static const struct option cancel_options[] = {
+    COMMAND_OPTIONS, FLAG("command", 0, STRING, command, "ID", "which one (default: the newest that is open)")};
+static const struct option list_options[] = {
+    FLAG("agent", 0, STRING, agent, "A", "only this agent's"),
+    FLAG("status", 0, STRING, status, "S", "only these (purged ones are shown only so)"),
+};
+/* clang-format on */
+
+#define EXPIRES_MAX (INT64_C(6) * 24 * 3600 * 1000)
+
+/* --- Records ------------------------------------------------------------------------------------ */
+
+static bool take_env(json_t *config, const GPtrArray *env, GError **error)
+{
+    for (guint i = 0; env && i < env->len; i++) {
+        const char *pair = env->pdata[i];
+        const char *equals = strchr(pair, '=');
+        if (!equals || equals == pair) {
+            cli_usage(error, "--env: expected KEY=VALUE");
+            return false;
+        }
+        g_autofree char *key = g_strndup(pair, (gsize)(equals - pair));
+        json_object_set_new(config, key, json_string(equals + 1));
+    }
+    return true;
+}
+
+static bool take_config(struct server_row *server, const struct flags *flags,
+                        GError **error)
+{
+    json_auto_t *config = json_loads(server->config, 0, NULL);
+    if (!json_is_object(config)) {
+        json_decref(config);
+        config = json_object();
+    }
+    if (!take_env(config, flags->env, error))
+        return false;
+    for (guint i = 0; flags->unset_env && i < flags->unset_env->len; i++)
+        json_object_del(config, flags->unset_env->pdata[i]);
+    g_free(server->config);
+    server->config = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    return true;
+}
+
+static void take_string(char **field, const char *value)
+{
+    if (value)
+        row_set(field, value);
+}
+
+static void take_port(int64_t *field, int64_t value)
+{
+    if (value >= 0)
+        *field = value;
+}
+
+/* What was given on the command line, into a record. */
+static bool take_record(struct call *call, struct server_row *server, GError **error)
+{
+    const struct flags *flags = call->flags;
+    take_string(&server->image, flags->image);
+    take_string(&server->image_tag, flags->image_tag);
+    take_string(&server->server_data_path, flags->data_path);
+    take_port(&server->game_port, flags->game_port);
+    take_port(&server->udp_port, flags->udp_port);
+    take_port(&server->rcon_port, flags->rcon_port);
+    const char *profile = flags->profile     ? flags->profile
+                          : *server->profile ? server->profile
+                                             : PROFILE_DEFAULT;
+    char *name = profile_take(call->session.ledger, profile, error);
+    if (!name)
+        return false;
+    g_free(server->profile);
+    server->profile = name;
+    return take_config(server, flags, error);
+}
+
+static bool take_pull(const struct call *call, struct request *request, GError **error)
+{
+    const char *word = call->flags->pull;
+    if (!word)
+        return true;
+    for (int i = PULL_ALWAYS; i < PULL_COUNT; i++)
+        if (g_str_equal(word, pull_name((enum pull)i))) {
+            request->pull = (enum pull)i;
+            return true;
+        }
+    cli_usage(error, "--pull: '%s' is not always, missing or never", word);
+    return false;
+}
+
+static bool make_request(struct call *call, struct request *ret_request, GError **error)
+{
+    struct request request = cli_request(call, call->row->action);
+    if (request.expires_ms > EXPIRES_MAX) {
+        cli_usage(error, "--expires: at most 6d, since the topic keeps commands for 7");
+        return false;
+    }
+    if (!take_pull(call, &request, error))
+        return false;
+    *ret_request = request;
+    return true;
+}
+
+static int server_create(struct call *call, GError **error)
+{
+    struct session *session = &call->session;
+    struct request request;
+    bool stale;
+    if (!make_request(call, &request, error) || !cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
+    g_autoptr(AgentRow) agent = cli_find_agent(call, call->words[0], error);
+    if (!agent || !cli_check_agent(call, agent, error))
+        return CLI_USAGE;
+    g_autoptr(ServerRow) draft = server_row_new();
+    row_set(&draft->agent_id, agent->id);
+    row_set(&draft->name, call->words[1]);
+    if (!take_record(call, draft, error))
+        return CLI_USAGE;
+    g_autoptr(Queued)
+        queued = request_create(session->ledger, session->codec, draft, &request, error);
+    return queued ? cli_finish(call, queued, error) : CLI_USAGE;
+}
+
+static int server_set(struct call *call, GError **error)
+{
+    struct session *session = &call->session;
+    const struct request request = cli_request(call, ACTION_UNKNOWN);
+    g_autoptr(ServerRow) server = cli_find_server(call, call->words[0], error);
+    if (!server || !take_record(call, server, error))
+        return CLI_USAGE;
+    g_autoptr(Queued)
+        queued = request_change(session->ledger, session->codec, server, &request, error);
+    return queued ? cli_finish(call, queued, error) : CLI_USAGE;
+}
+
+/* --- Actions --------------------------------------------------------------------------------------- */
+
+/* Purge is for good: on a terminal a person says yes first. */
+static bool is_sure(const struct call *call, const struct server_row *server)
+{
+    if (call->row->action != ACTION_PURGE || call->common->yes || !isatty(STDIN_FILENO))
+        return true;
+    char answer[16];
+    fprintf(stderr, "Remove %s and all its data in %s for good? [y/N] ", server->name,
+            server->data_dir);
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static int server_action(struct call *call, GError **error)
+{
+    struct session *session = &call->session;
+    struct request request;
+    bool stale;
+    if (!make_request(call, &request, error) || !cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
+    g_autoptr(ServerRow) server = cli_find_server(call, call->words[0], error);
+    if (!server || !rule_check(request.action, server, request.fresh, error))
+        return CLI_USAGE;
+    g_autoptr(AgentRow) agent = cli_find_agent(call, server->agent_id, error);
+    if (!agent || !cli_check_agent(call, agent, error))
+        return CLI_USAGE;
+    if (!is_sure(call, server))
+        return cli_usage(error, "not purged");
+    g_autoptr(Queued) queued = request_action(session->ledger, session->codec, server->id,
+                                              &request, error);
+    return queued ? cli_finish(call, queued, error) : CLI_USAGE;
+}
+
+/* --- Showing ---------------------------------------------------------------------------------------- */
+
+static int server_show(struct call *call, GError **error)
+{
+    bool stale;
+    if (!cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
+    g_autoptr(ServerRow) server = cli_find_server(call, call->words[0], error);
+    if (!server)
+        return CLI_USAGE;
+    if (call->common->json)
+        print_json(row_to_json(&table_servers, server));
+    else
+        print_details(&table_servers, server);
+    return stale ? CLI_UNREACHABLE : CLI_DONE;
+}
+
+static bool make_filter(struct call *call, struct agent_row **ret_agent,
+                        struct server_filter *ret_filter, GError **error)
+{
+    const struct flags *flags = call->flags;
+    *ret_filter = (struct server_filter){.partition = CONTRACT_NONE};
+    if (flags->status) {
+        ret_filter->status = server_status_from_name(flags->status);
+        if (ret_filter->status == STATUS_NONE) {
+            cli_usage(error,
+                      "--status: '%s' is none of creating, running, stopped, "
+                      "rebuilding, deleting, deleted, purged, failed, missing",
+                      flags->status);
+            return false;
+        }
+    }
+    if (flags->agent && !(*ret_agent = cli_find_agent(call, flags->agent, error)))
+        return false;
+    ret_filter->agent_id = *ret_agent ? (*ret_agent)->id : NULL;
+    return true;
+}
+
+static GHashTable *agent_names(struct call *call, GError **error)
+{
+    g_autoptr(GPtrArray) agents = ledger_agents(call->session.ledger, error);
+    if (!agents)
+        return NULL;
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (guint i = 0; i < agents->len; i++) {
+        const struct agent_row *agent = agents->pdata[i];
+        g_hash_table_insert(names, g_strdup(agent->id), g_strdup(agent->name));
+    }
+    return names;
+}
+
+static char *remarks(const struct server_row *server)
+{
+    GString *text = g_string_new("");
+    if (server->drift)
+        g_string_append(text, "drift: a rebuild applies the record; ");
+    if (server->data_exists == MAYBE_NO && server->settled_status != STATUS_PURGED)
+        g_string_append(text, "no data; ");
+    if (*server->last_outcome && !g_str_equal(server->last_outcome, "done"))
+        g_string_append_printf(text, "%s %s: %s", server->last_action,
+                               server->last_outcome, server->last_message);
+    return g_string_free(text, FALSE);
+}
+
+static bool print_servers(struct call *call, const GPtrArray *servers, GError **error)
+{
+    static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
+                                           "ID",   "REMARKS", NULL};
+    g_autoptr(GHashTable) names = agent_names(call, error);
+    if (!names)
+        return false;
+    struct print_table *table = print_table_new(headings);
+    for (guint i = 0; i < servers->len; i++) {
+        const struct server_row *server = servers->pdata[i];
+        g_autofree char *name = g_strdup_printf(
+            "%s/%s", (char *)g_hash_table_lookup(names, server->agent_id), server->name);
+        g_autofree char *since = print_time(server->status_at);
+        g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
+                                                 server->game_port, server->udp_port);
+        g_autofree char *more = remarks(server);
+        print_table_add(table, name, server_status_name(server->status), since, ports,
+                        server->id, more, NULL);
+    }
+    print_table_end(table);
+    return true;
+}
+
+static int server_list(struct call *call, GError **error)
+{
+    g_autoptr(AgentRow) agent = NULL;
+    struct server_filter filter;
+    bool stale;
+    if (!cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
+    if (!make_filter(call, &agent, &filter, error))
+        return CLI_USAGE;
+    g_autoptr(GPtrArray)
+        servers = ledger_servers(call->session.ledger, &filter, false, error);
+    if (!servers)
+        return CLI_UNREACHABLE;
+    if (call->common->json) {
+        json_t *list = json_array();
+        for (guint i = 0; i < servers->len; i++)
+            json_array_append_new(list, row_to_json(&table_servers, servers->pdata[i]));
+        print_json(list);
+    } else if (!print_servers(call, servers, error)) {
+        return CLI_UNREACHABLE;
+    }
+    return stale ? CLI_UNREACHABLE : CLI_DONE;
+}
+
+/* clang-format off */
+#define OPTIONS(table) table, G_N_ELEMENTS(table)
+#define ACTION(name, action, options, about) \
+    {"server", name, "SERVER", 1, about, OPTIONS(options), server_action, action}
+const struct cli_row cli_server_rows[] = {
+    {"server", "create", "AGENT NAME", 2, "make a server's record and its container, and start it",
+     OPTIONS(create_options), server_create, ACTION_CREATE},
+    {"server", "set", "SERVER", 1, "change its record; a rebuild applies it", OPTIONS(set_options), server_set},
+    {"server", "list", "", 0, "all servers", OPTIONS(list_options), server_list},
+    {"server", "show", "SERVER", 1, "all about one", NULL, 0, server_show},
+    ACTION("start", ACTION_START, make_options, "make it run; its container is made again if it is gone"),
+    ACTION("stop", ACTION_STOP, stop_options, "save and stop it"),
+    ACTION("restart", ACTION_RESTART, replace_options, "save, stop and start it"),
+    ACTION("rebuild", ACTION_REBUILD, replace_options, "pull, and replace its container; the old one is kept until the new one runs"),
+    ACTION("recreate", ACTION_RECREATE, make_options, "make its container again if it is gone, else touch nothing"),
+    ACTION("restore", ACTION_RESTORE, restore_options, "bring a deleted one's container back, with its data"),
+    ACTION("delete", ACTION_DELETE, stop_options, "remove its container; record and data stay"),
+    ACTION("purge", ACTION_PURGE, stop_options, "remove its container and its data, for good"),
+    ACTION("cancel", ACTION_CANCEL, cancel_options, "end its open command"),
+};
+/* clang-format on */
+const size_t cli_n_server_rows = G_N_ELEMENTS(cli_server_rows);

@@ -1,0 +1,194 @@
+/*
+ * serve.c - muster serve: one thread, one loop, one place where it blocks.
+ *
+ * Each turn sends what waits and takes what came.  It keeps nothing of its own: killed at
+ * any moment, the next one goes on from the ledger.
+ */
+#include "serve.h"
+
+#include "ledger_rows.h"
+#include "log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define TURN_MS        1000 /* looks at everything at least this often */
+#define BUSY_MS        200  /* how often to ask for a lock that another one holds */
+#define BACKOFF_MAX_MS 10000
+
+struct serve {
+    struct session *session;
+    struct lock *relay_lock;
+    struct relay *relay;
+    int signals;
+    int bell;
+    int64_t backoff_ms; /* 0: all is well */
+    bool relay_idle;
+    bool ingest_idle;
+    bool rang;
+    bool ready;
+    bool stopping;
+};
+
+/* --- Turns ------------------------------------------------------------------------------------------ */
+
+static bool get_locks(struct serve *serve, GError **error)
+{
+    struct session *session = serve->session;
+    const char *path = session->common->ledger;
+    if (!serve->relay_lock && !lock_try(path, RELAY_LOCK, &serve->relay_lock, error))
+        return false;
+    if (serve->relay_lock && !serve->relay)
+        serve->relay = relay_new(session->ledger, session->bus, session->codec);
+    if (session->ingest)
+        return true;
+    if (!session->ingest_lock &&
+        !lock_try(path, INGEST_LOCK, &session->ingest_lock, error))
+        return false;
+    if (!session->ingest_lock)
+        return true;
+    session->ingest = ingest_open(session->ledger, session->bus, session->codec, error);
+    return session->ingest != NULL;
+}
+
+static bool turn_relay(struct serve *serve, GError **error)
+{
+    int sent = 0;
+    serve->relay_idle = true;
+    if (!serve->relay)
+        return true;
+    if (!relay_step(serve->relay, &sent, error))
+        return false;
+    serve->relay_idle = sent == 0;
+    return true;
+}
+
+/* Somebody who rang may wait to see that nothing is missing. */
+static bool turn_ingest(struct serve *serve, GError **error)
+{
+    struct ingest *ingest = serve->session->ingest;
+    int taken = 0;
+    serve->ingest_idle = true;
+    if (!ingest)
+        return true;
+    if (!ingest_step(ingest, 0, &taken, error))
+        return false;
+    serve->ingest_idle = taken == 0;
+    if (!serve->rang || !serve->ingest_idle)
+        return true;
+    serve->rang = false;
+    return ingest_settle(ingest, error);
+}
+
+static bool turn(struct serve *serve, GError **error)
+{
+    return get_locks(serve, error) && turn_relay(serve, error) &&
+           turn_ingest(serve, error);
+}
+
+/* --- Trouble ---------------------------------------------------------------------------------------- */
+
+/* What passes by itself.  The rest ends the process: whoever restarts it sees the reason. */
+static bool is_passing(const GError *error)
+{
+    return g_error_matches(error, BUS_ERROR, BUS_ERROR_UNREACHABLE) ||
+           g_error_matches(error, BUS_ERROR, BUS_ERROR_FATAL);
+}
+
+/* Begins anew with both sides; the locks stay. */
+static void back_off(struct serve *serve, const GError *error)
+{
+    serve->backoff_ms = CLAMP(serve->backoff_ms * 2, 250, BACKOFF_MAX_MS);
+    g_autofree char *ms = g_strdup_printf("%" G_GINT64_FORMAT, serve->backoff_ms);
+    log_warning("serve.trouble", "why", error->message, "again_ms", ms);
+    g_clear_pointer(&serve->relay, relay_free);
+    g_clear_pointer(&serve->session->ingest, ingest_close);
+}
+
+/* --- The loop --------------------------------------------------------------------------------------- */
+
+static int wait_ms(const struct serve *serve)
+{
+    if (serve->backoff_ms)
+        return (int)serve->backoff_ms;
+    if (!serve->relay_idle || !serve->ingest_idle)
+        return 0;
+    return serve->relay_lock && serve->session->ingest_lock ? TURN_MS : BUSY_MS;
+}
+
+static void wait_for_news(struct serve *serve)
+{
+    struct ingest *ingest = serve->backoff_ms ? NULL : serve->session->ingest;
+    struct pollfd fds[] = {
+        {.fd = serve->signals, .events = POLLIN},
+        {.fd = serve->backoff_ms ? -1 : serve->bell, .events = POLLIN},
+        {.fd = ingest ? ingest_fd(ingest) : -1, .events = POLLIN},
+    };
+    if (poll(fds, G_N_ELEMENTS(fds), wait_ms(serve)) < 0 && errno != EINTR)
+        g_error("poll: %s", g_strerror(errno));
+    if (fds[0].revents)
+        serve->stopping = true;
+    if (fds[1].revents) {
+        bell_drain(serve->bell);
+        serve->rang = true;
+    }
+}
+
+static void note_ready(struct serve *serve)
+{
+    if (!serve->ready)
+        sd_notify(0, "READY=1");
+    serve->ready = true;
+    serve->backoff_ms = 0;
+}
+
+static bool loop(struct serve *serve, GError **error)
+{
+    while (!serve->stopping) {
+        g_autoptr(GError) trouble = NULL;
+        if (turn(serve, &trouble)) {
+            note_ready(serve);
+        } else if (is_passing(trouble)) {
+            back_off(serve, trouble);
+        } else {
+            g_propagate_error(error, g_steal_pointer(&trouble));
+            return false;
+        }
+        wait_for_news(serve);
+    }
+    return true;
+}
+
+static bool serve_begin(struct serve *serve, GError **error)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    serve->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    serve->bell = bell_listen(serve->session->common->ledger, error);
+    /* An agent whose topics were wrong may have been mended. */
+    return serve->bell >= 0 && ledger_hold(serve->session->ledger, NULL, NULL, error);
+}
+
+bool serve_run(struct session *session, GError **error)
+{
+    struct serve serve = {.session = session, .signals = -1, .bell = -1, .rang = true};
+    log_info("serve.started", "bus", session->common->bus, "ledger",
+             session->common->ledger);
+    bool good = serve_begin(&serve, error) && loop(&serve, error);
+    relay_free(serve.relay);
+    lock_release(serve.relay_lock);
+    if (serve.signals >= 0)
+        close(serve.signals);
+    if (serve.bell >= 0)
+        close(serve.bell);
+    sd_notify(0, "STOPPING=1");
+    log_info("serve.stopped");
+    return good;
+}
