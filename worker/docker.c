@@ -1,10 +1,10 @@
 /*
  * docker.c - the lanes of requests to the engine, and the place where the loop waits.
  *
- * A request waits in its lane until there is room, becomes a transfer (docker_transfer.c) in
- * curl's multi handle, and ends as a reply.  Deadlines are ours, not curl's, so that they are
- * measured on CLOCK_BOOTTIME and that what lies in the socket counts before they do: a worker
- * that was stopped for a while first reads what came meanwhile.
+ * A request waits in its lane until there is room, becomes a transfer (docker_transfer.c)
+ * in curl's multi handle, and ends as a reply.  Deadlines are ours, not curl's, so that
+ * they are measured on CLOCK_BOOTTIME and that what lies in the socket counts before they
+ * do: a worker that was stopped for a while first reads what came meanwhile.
  *
  * CURLMOPT_MAX_TOTAL_CONNECTIONS is not used: it counts the streams too (measured: a ping
  * waited for the end of a pull).
@@ -32,7 +32,8 @@ struct docker {
 
 /* --- Its life ---------------------------------------------------------------------- */
 
-/* curl closes an idle connection when more than this many are open, busy ones included. */
+/* curl closes an idle connection when more than this many are open, busy ones included.
+ * */
 static void set_connections_kept(struct docker *docker)
 {
     long kept = 4;

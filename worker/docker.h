@@ -1,10 +1,10 @@
 /*
  * docker.h - HTTP to the local Docker Engine over its unix socket, without blocking.
  *
- * The only place that knows libcurl.  It carries requests and brings back replies and lines;
- * what they mean is said elsewhere (container.h, verdict.h, pull.h).  The loop of the worker
- * waits in docker_wait(), which is curl_multi_poll() with the loop's own descriptors beside
- * the sockets.
+ * The only place that knows libcurl.  It carries requests and brings back replies and
+ * lines; what they mean is said elsewhere (container.h, verdict.h, pull.h).  The loop of
+ * the worker waits in docker_wait(), which is curl_multi_poll() with the loop's own
+ * descriptors beside the sockets.
  *
  * Lanes of their own (request.h), so that none waits for another: changes, stops, reads,
  * pulls; streams (the event stream) are in none.  Within a lane requests go out in order.
@@ -12,12 +12,12 @@
  * Requests that change something use a fresh connection: libcurl silently repeats a POST
  * when a reused connection dies unanswered (CURLOPT_FRESH_CONNECT).
  *
- * The body of an answer that is no success (not 2xx) is in the reply, also where lines were
- * asked for.  In DOCKER_STREAM the first line is empty: it says that the stream is open,
- * however long it stays quiet.  Paths are given escaped: g_uri_escape_string().
+ * The body of an answer that is no success (not 2xx) is in the reply, also where lines
+ * were asked for.  In DOCKER_STREAM the first line is empty: it says that the stream is
+ * open, however long it stays quiet.  Paths are given escaped: g_uri_escape_string().
  *
- * Bodies are bounded: 1 MiB for a reply, 32 MiB for a list; a line of a stream 256 KiB.  An
- * answer over the limit is ANSWER_BROKEN with a sentence.
+ * Bodies are bounded: 1 MiB for a reply, 32 MiB for a list; a line of a stream 256 KiB.
+ * An answer over the limit is ANSWER_BROKEN with a sentence.
  */
 #pragma once
 
@@ -50,7 +50,8 @@ struct docker_fd {
 };
 /* Moves all transfers on, and waits at most `timeout_ms` for them, for one of `fds` to be
  * readable, or for docker_wake(); returns early when there are replies or lines. */
-void docker_wait(struct docker *docker, struct docker_fd *fds, size_t n_fds, int timeout_ms);
+void docker_wait(struct docker *docker, struct docker_fd *fds, size_t n_fds,
+                 int timeout_ms);
 void docker_wake(struct docker *docker); /* from any thread */
 
 /* What has come, oldest first: a line (until NULL) and then replies (until NULL).  A

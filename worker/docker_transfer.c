@@ -1,8 +1,8 @@
 /*
  * docker_transfer.c - one request on the wire, from curl's options to our reply.
  *
- * Knows how a request becomes an easy handle, collects what comes under stated limits, and
- * turns a CURLcode into one of our four answers.  It does not wait, queue or repeat.
+ * Knows how a request becomes an easy handle, collects what comes under stated limits,
+ * and turns a CURLcode into one of our four answers.  It does not wait, queue or repeat.
  */
 #include "docker_transfer.h"
 
@@ -105,8 +105,8 @@ static void push_line(const struct transfer *transfer, const char *text, size_t 
     g_queue_push_tail(transfer->wire->lines, line);
 }
 
-/* Hands out what ends with a newline and keeps the rest; the engine writes "\r\n", and its
- * blank lines mean nothing. */
+/* Hands out what ends with a newline and keeps the rest; the engine writes "\r\n", and
+ * its blank lines mean nothing. */
 static void split_lines(struct transfer *transfer)
 {
     const char *begin = transfer->came->str;

@@ -1,8 +1,8 @@
 /*
  * docker_transfer.h - one request on the wire: for docker.c alone.
  *
- * A transfer is queued with its request, begun on an easy handle that docker.c lends it, and
- * ends as a reply.  Its callbacks only take note.
+ * A transfer is queued with its request, begun on an easy handle that docker.c lends it,
+ * and ends as a reply.  Its callbacks only take note.
  */
 #pragma once
 
@@ -32,8 +32,8 @@ void transfer_free(struct transfer *transfer);
 /* CLOCK_BOOTTIME in milliseconds: the clock of everything here. */
 int64_t transfer_clock_ms(void);
 
-/* Sets `easy` (fresh or reset) up for this request; it stays the caller's.  CURLINFO_PRIVATE
- * is the transfer. */
+/* Sets `easy` (fresh or reset) up for this request; it stays the caller's.
+ * CURLINFO_PRIVATE is the transfer. */
 void transfer_begin(struct transfer *transfer, CURL *easy, const struct wire *wire,
                     int64_t now_ms);
 /* NULL before transfer_begin(); borrowed. */

@@ -37,8 +37,8 @@ static DIR *open_directory(int parent, const char *name)
 
 /* --- Making ------------------------------------------------------------------------ */
 
-/* Goes from `*at` into `name`, which is made if it is not there; false with errno.  A new one
- * gets its mode whatever our umask is: the server runs as another user. */
+/* Goes from `*at` into `name`, which is made if it is not there; false with errno.  A new
+ * one gets its mode whatever our umask is: the server runs as another user. */
 static bool step_into(int *at, const char *name)
 {
     bool made = mkdirat(*at, name, 0755) == 0;
@@ -90,8 +90,8 @@ static bool entry_is_directory(int parent, const struct dirent *entry)
            S_ISDIR(status.st_mode);
 }
 
-/* Whether there is anything but directories in it.  A tree of directories alone is what the
- * worker makes before the first start. */
+/* Whether there is anything but directories in it.  A tree of directories alone is what
+ * the worker makes before the first start. */
 static enum maybe has_data(int parent, const char *name, unsigned depth, unsigned *budget)
 {
     g_autoptr(Directory) directory = open_directory(parent, name);

@@ -2,8 +2,9 @@
  * host.h - directories and locks of the host.  Everything here may block: it runs on a
  * thread (errand.h), never on the loop.
  *
- * Paths are resolved beneath a data root with openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
- * | RESOLVE_NO_SYMLINKS), Linux 5.6, so that no symlink and no ".." leads out.
+ * Paths are resolved beneath a data root with openat2(RESOLVE_BENEATH |
+ * RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS), Linux 5.6, so that no symlink and no ".."
+ * leads out.
  */
 #pragma once
 
@@ -17,25 +18,26 @@
  * there is fine.  Errors: G_IO_ERROR, with the path and what would be right. */
 bool host_make_directory(const char *root, const char *path, GError **error);
 
-/* Whether the directory is there and has anything in it.  A tree of empty directories counts
- * as NO: the worker itself makes those.  "" or NULL, no root, no permission, or something
- * else of that name: MAYBE_UNKNOWN. */
+/* Whether the directory is there and has anything in it.  A tree of empty directories
+ * counts as NO: the worker itself makes those.  "" or NULL, no root, no permission, or
+ * something else of that name: MAYBE_UNKNOWN. */
 enum maybe host_data_exists(const char *root, const char *path);
 
 /* Names of the directories directly under a data root, those beginning with "." left out;
  * char *, sorted, at most `most`.  NULL with an error if it cannot be read. */
 GPtrArray *host_list_data(const char *root, unsigned most, GError **error);
 
-/* An flock on a file `name` (no "/", not beginning with ".") under `<root>/.muster/` that is
- * made once and never unlinked, holding "pid starttime pidns" of its owner as text.  The lock
- * ends with the process or with host_unlock(). */
+/* An flock on a file `name` (no "/", not beginning with ".") under `<root>/.muster/` that
+ * is made once and never unlinked, holding "pid starttime pidns" of its owner as text.
+ * The lock ends with the process or with host_unlock(). */
 struct host_lock;
 /* NULL without an error: somebody else has it. */
 struct host_lock *host_try_lock(const char *root, const char *name, GError **error);
-/* Waits for it.  A holder that has not let go after `kill_after_ms` counts as stalled (slow
- * and stopped look the same from outside) and is sent SIGKILL, if it is in our pid namespace
- * and not ourselves; the wait then goes on.  A new holder has its own `kill_after_ms`.
- * `*cancel` (atomic) set to true ends the wait: NULL with G_IO_ERROR_CANCELLED. */
+/* Waits for it.  A holder that has not let go after `kill_after_ms` counts as stalled
+ * (slow and stopped look the same from outside) and is sent SIGKILL, if it is in our pid
+ * namespace and not ourselves; the wait then goes on.  A new holder has its own
+ * `kill_after_ms`. `*cancel` (atomic) set to true ends the wait: NULL with
+ * G_IO_ERROR_CANCELLED. */
 struct host_lock *host_wait_lock(const char *root, const char *name,
                                  int64_t kill_after_ms, const int *cancel,
                                  GError **error);

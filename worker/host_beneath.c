@@ -1,8 +1,8 @@
 /*
  * host_beneath.c - paths of the wire, resolved so that none leads out of its root.
  *
- * Lexical checks alone do not do it: a server's own process may have put a symlink where a
- * directory was.  The kernel refuses those at the moment of use.
+ * Lexical checks alone do not do it: a server's own process may have put a symlink where
+ * a directory was.  The kernel refuses those at the moment of use.
  */
 #include "host_beneath.h"
 

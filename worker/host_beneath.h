@@ -1,8 +1,9 @@
 /*
- * host_beneath.h - opening things beneath a data root, and nowhere else: for host*.c alone.
+ * host_beneath.h - opening things beneath a data root, and nowhere else: for host*.c
+ * alone.
  *
- * openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, Linux 5.6.
- * The root itself is what the host's operator says it is, symlinks included.
+ * openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, Linux
+ * 5.6. The root itself is what the host's operator says it is, symlinks included.
  */
 #pragma once
 

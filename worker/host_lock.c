@@ -1,10 +1,11 @@
 /*
- * host_lock.c - locks between the workers of a host, and what is done about a stalled one.
+ * host_lock.c - locks between the workers of a host, and what is done about a stalled
+ * one.
  *
- * Kafka does not fence a Docker socket, so an owner of a partition holds an flock here from
- * before its first effect until its last call has returned.  A holder that does not let go
- * in time is killed: nobody can see from outside whether it is stopped, hanging or slow, so
- * the bound must be longer than any call that is worth waiting for.
+ * Kafka does not fence a Docker socket, so an owner of a partition holds an flock here
+ * from before its first effect until its last call has returned.  A holder that does not
+ * let go in time is killed: nobody can see from outside whether it is stopped, hanging or
+ * slow, so the bound must be longer than any call that is worth waiting for.
  *
  * The kernel ends a lock with its process; the text in the file only says whom to kill.
  */

@@ -1,17 +1,19 @@
 /*
- * watch.c - whether the engine is there, and its events, as a table of phase and happening.
+ * watch.c - whether the engine is there, and its events, as a table of phase and
+ * happening.
  *
  *     asleep → version → info → opening → catching up → streaming
  *        ↑________________________ any failure _______________|
  *
  * Every row of the table is one small function; move() is the only one that changes the
- * phase.  What is to be told is queued as news; nothing here logs, waits or looks at a clock.
+ * phase.  What is to be told is queued as news; nothing here logs, waits or looks at a
+ * clock.
  *
- * How a loss is noticed (Engine 20.10 to 29, daemon/events): the engine keeps the last 256
- * events, of all kinds, none over a restart, and replays from `since` on, inclusively.  If
- * the first line after a reconnect is one that was seen before, the engine still has all
- * that came after it.  If it is another one, or none comes soon, there may be a gap: a list
- * puts it right.  A false alarm costs one list.
+ * How a loss is noticed (Engine 20.10 to 29, daemon/events): the engine keeps the last
+ * 256 events, of all kinds, none over a restart, and replays from `since` on,
+ * inclusively.  If the first line after a reconnect is one that was seen before, the
+ * engine still has all that came after it.  If it is another one, or none comes soon,
+ * there may be a gap: a list puts it right.  A false alarm costs one list.
  */
 #include "watch.h"
 
@@ -22,14 +24,14 @@
 #define BACKOFF_MOST_MS      5000
 #define UNSUPPORTED_RETRY_MS 30000 /* an engine is upgraded by people, not in seconds */
 #define ASK_TIMEOUT_MS       10000
-#define REPLAY_MS            500 /* a replay follows the headers at once; then it is over */
-#define PING_EVERY_MS        15000 /* a stopped engine leaves a quiet stream open for ever */
+#define REPLAY_MS            500   /* a replay follows the headers at once */
+#define PING_EVERY_MS        15000 /* a stopped engine leaves a quiet stream open */
 #define SEEN_MOST            64 /* events of about the same moment, to know them again */
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* No exec_*: every health check makes three of those.  No kill, stop, restart: die and start
- * tell the same.  Adopted containers have no label, so labels cannot filter. */
+/* No exec_*: every health check makes three of those.  No kill, stop, restart: die and
+ * start tell the same.  Adopted containers have no label, so labels cannot filter. */
 #define FILTERS                                                                   \
  "{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"die\",\"destroy\"," \
  "\"rename\",\"pause\",\"unpause\",\"oom\",\"update\",\"health_status\"]}"
@@ -327,8 +329,8 @@ static bool was_seen(const struct watch *watch, const struct engine_event *event
     return g_queue_find_custom((GQueue *)&watch->seen, key, (GCompareFunc)strcmp) != NULL;
 }
 
-/* `since` is the last received, not the latest: two events may come in the other order than
- * their times, and the engine's replay ends at the first older one. */
+/* `since` is the last received, not the latest: two events may come in the other order
+ * than their times, and the engine's replay ends at the first older one. */
 static void remember(struct watch *watch, const struct engine_event *event)
 {
     if (event->time_ns > 0)

@@ -1,13 +1,14 @@
 /*
- * bench_engine.c - how fast the engine itself makes servers, with nothing of ours around it.
+ * bench_engine.c - how fast the engine itself makes servers, with nothing of ours around
+ * it.
  *
  *     bench_engine SOCKET IMAGE [ITEMS]
  *
- * Makes ITEMS (24) containers like a Zomboid server's at each of 1, 2, 4 and 8 at once: two
- * user networks, two UDP ports, two mounts.  One item is create, connect, start.  Prints
- * items/s and each call's p50 and p99.  A worker's rate is told as a ratio to this one: on the
- * same machine, in the same minutes.  IMAGE must be there and stay up.  All that it made is
- * removed again, also what an earlier, killed run left.
+ * Makes ITEMS (24) containers like a Zomboid server's at each of 1, 2, 4 and 8 at once:
+ * two user networks, two UDP ports, two mounts.  One item is create, connect, start.
+ * Prints items/s and each call's p50 and p99.  A worker's rate is told as a ratio to this
+ * one: on the same machine, in the same minutes.  IMAGE must be there and stay up.  All
+ * that it made is removed again, also what an earlier, killed run left.
  */
 #include "docker.h"
 

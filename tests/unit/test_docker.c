@@ -1,8 +1,9 @@
 /*
- * test_docker.c - the transport against an engine that fails as told, and against a real one.
+ * test_docker.c - the transport against an engine that fails as told, and against a real
+ * one.
  *
- * What matters most is that the four answers keep their promises: UNREACHABLE was certainly
- * not delivered, BROKEN and TIMEOUT may have been, HTTP is whole.
+ * What matters most is that the four answers keep their promises: UNREACHABLE was
+ * certainly not delivered, BROKEN and TIMEOUT may have been, HTTP is whole.
  */
 #include "docker.h"
 

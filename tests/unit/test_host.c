@@ -380,7 +380,8 @@ static void test_l2_a_slow_holder_is_waited_for(struct place *place, gconstpoint
     end_of(holder);
 }
 
-/* The owner's text can be anybody's: a pid that was given again, another pid namespace. */
+/* The owner's text can be anybody's: a pid that was given again, another pid namespace.
+ * */
 static void test_l2_only_the_very_holder_is_killed(struct place *place,
                                                    gconstpointer unused)
 {

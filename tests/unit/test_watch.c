@@ -1,8 +1,8 @@
 /*
  * test_watch.c - is the engine there, and was anything missed, against a scripted engine.
  *
- * The watch has no clock of its own, so these tests can skip its pauses: `skip_ms` is added
- * to the real one.
+ * The watch has no clock of its own, so these tests can skip its pauses: `skip_ms` is
+ * added to the real one.
  */
 #include "watch.h"
 
