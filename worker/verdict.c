@@ -255,6 +255,7 @@ static const struct {
     [ASKED_REMOVE] = {"remove", CODE_REMOVE_FAILED, "the container could not be removed"},
     [ASKED_EXEC] = {"exec", CODE_ENGINE_REFUSED, "nothing could be run inside the container"},
     [ASKED_LIST] = {"list", CODE_ENGINE_REFUSED, "the engine does not list its containers"},
+    [ASKED_ENGINE] = {"engine", CODE_ENGINE_REFUSED, "the engine does not tell about itself"},
 };
 
 static const char *const verdict_names[] = {
