@@ -212,6 +212,34 @@ static void test_s01_an_engine_that_refuses_is_down_once(struct rig *rig)
     g_assert_cmpuint(peer_count(rig->peer, "GET", "/info"), ==, 4);
 }
 
+/* Each question fails once, in each way: told once, and got over. */
+static void test_s11_every_question_may_fail(struct rig *rig)
+{
+    static const char *const rules[] = {
+        "{\"path\":\"/version\",\"do\":\"close\"}",
+        "{\"path\":\"/version\",\"do\":\"break\"}",
+        "{\"path\":\"/version\",\"do\":\"body\",\"text\":\"[]\"}",
+        "{\"path\":\"/info\",\"do\":\"close\"}",
+        "{\"path\":\"/info\",\"do\":\"break\"}",
+        "{\"path\":\"/info\",\"do\":\"body\",\"text\":\"{}\"}",
+        "{\"path\":\"/info\",\"do\":\"body\",\"text\":\"no JSON\"}",
+        "{\"path\":\"/events\",\"do\":\"close\"}",
+        "{\"path\":\"/events\",\"do\":\"error\",\"status\":400}",
+    };
+
+    assert_told(rig, "gap");
+    start(rig, "aa");
+    assert_told(rig, "create:aa start:aa");
+    for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
+        peer_script(rig->peer, rules[i]);
+        peer_tell(rig->peer, "POST", "/_events", "{\"cut\":true}");
+        assert_told(rig,
+                    "down up"); /* the stream's end; what failed then is not told again */
+        peer_tell(rig->peer, "DELETE", "/_script", NULL);
+        rig->skip_ms += 10000;
+    }
+}
+
 static void test_s11_back_off(struct rig *rig)
 {
     static const int64_t pauses[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
@@ -361,6 +389,7 @@ int main(int argc, char **argv)
     add("/watch/another_engine_is_a_gap", test_another_engine_is_a_gap);
     add("/watch/s01_an_engine_that_refuses_is_down_once",
         test_s01_an_engine_that_refuses_is_down_once);
+    add("/watch/s11_every_question_may_fail", test_s11_every_question_may_fail);
     add("/watch/s11_back_off", test_s11_back_off);
     add("/watch/s11_an_engine_that_hangs_is_down", test_s11_an_engine_that_hangs_is_down);
     add("/watch/an_unreadable_event_is_a_gap", test_an_unreadable_event_is_a_gap);
