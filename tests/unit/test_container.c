@@ -1,0 +1,485 @@
+/*
+ * test_container.c - the engine's JSON and what we see in it: tests/cases/container/.
+ *
+ * Each .json has a .seen beside it, a line per field that is not empty.  inspect_*.json and
+ * list.json are an Engine 20.10's own answers, but for those that no engine gives: newer,
+ * least, wrong_types, odd.
+ */
+#include "container.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* --- Files ------------------------------------------------------------------------------ */
+
+static char *read_case(const char *name, const char *suffix)
+{
+    g_autofree char *file = g_strconcat(name, suffix, NULL);
+    g_autofree char *path = g_build_filename(TEST_CASES, "container", file, NULL);
+    g_autoptr(GError) error = NULL;
+    char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, &error);
+    g_assert_no_error(error);
+    return text;
+}
+
+static struct container *read_container(const char *name)
+{
+    g_autofree char *json = read_case(name, ".json");
+    g_autoptr(GError) error = NULL;
+    struct container *seen = container_parse(json, strlen(json), &error);
+
+    g_assert_no_error(error);
+    return seen;
+}
+
+/* --- A container as text ------------------------------------------------------------------ */
+
+static void say(GString *text, const char *name, const char *value)
+{
+    if (*value != '\0')
+        g_string_append_printf(text, "%s %s\n", name, value);
+}
+
+static void say_number(GString *text, const char *name, int64_t value)
+{
+    if (value != CONTRACT_NONE)
+        g_string_append_printf(text, "%s %" G_GINT64_FORMAT "\n", name, value);
+}
+
+static void say_ports(GString *text, const GPtrArray *ports)
+{
+    for (guint i = 0; i < ports->len; i++) {
+        const struct port *port = g_ptr_array_index(ports, i);
+        g_string_append_printf(
+            text, "port %s:%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT "/%s\n", port->host_ip,
+            port->host_port, port->container_port, protocol_name(port->protocol));
+    }
+}
+
+static void say_container(GString *text, const struct container *seen)
+{
+    g_string_append_printf(text, "%s%s%s%s\n", container_status_name(seen->status),
+                           seen->running ? ", runs" : "",
+                           seen->managed ? ", managed" : "",
+                           container_is_canonical(seen) ? ", canonical" : "");
+    say(text, "id", seen->id);
+    say(text, "name", seen->name);
+    say(text, "image", seen->image);
+    say(text, "image_id", seen->image_id);
+    say(text, "server_id", seen->server_id);
+    say(text, "command_id", seen->command_id);
+    say(text, "spec_digest", seen->spec_digest);
+    say(text, "container", seen->canonical);
+    say(text, "restart_policy", seen->restart_policy);
+    for (guint i = 0; i < seen->networks->len; i++)
+        say(text, "network", g_ptr_array_index(seen->networks, i));
+    say_ports(text, seen->ports);
+    say_number(text, "started_at", seen->started_at);
+    say(text, "started_text", seen->started_text);
+    say_number(text, "finished_at", seen->finished_at);
+    say_number(text, "exit_code", seen->exit_code);
+    say_number(text, "restart_count", seen->restart_count);
+    say(text, "oom_killed", seen->oom_killed ? "yes" : "");
+    say(text, "health", seen->health);
+    say(text, "error", seen->error);
+}
+
+static void check_inspect(const void *name)
+{
+    g_autoptr(Container) seen = read_container(name);
+    g_autofree char *wanted = read_case(name, ".seen");
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    say_container(text, seen);
+    g_assert_cmpstr(text->str, ==, wanted);
+}
+
+static GPtrArray *read_list(const char *name)
+{
+    g_autofree char *json = read_case(name, ".json");
+    g_autoptr(GError) error = NULL;
+    GPtrArray *list = container_parse_list(json, strlen(json), &error);
+
+    g_assert_no_error(error);
+    return list;
+}
+
+static void check_list(const void *name)
+{
+    g_autoptr(GPtrArray) list = read_list(name);
+    g_autofree char *wanted = read_case(name, ".seen");
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < list->len; i++) {
+        g_string_append(text, i > 0 ? "\n" : "");
+        say_container(text, g_ptr_array_index(list, i));
+    }
+    g_assert_cmpstr(text->str, ==, wanted);
+}
+
+/* --- What cannot be read ------------------------------------------------------------------- */
+
+static void check_refused(const char *json, const char *said)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(container_parse(json, strlen(json), &error));
+    g_assert_nonnull(strstr(error->message, said));
+    g_assert_null(strstr(error->message, "hunter2"));
+}
+
+static void what_we_cannot_do_without_is_named(void)
+{
+    check_refused("", "no JSON");
+    check_refused("[]", "no Id");
+    check_refused("{\"message\":\"boom\"}", "no Id");
+    check_refused("{\"Id\":7}", "no Id");
+    check_refused("{\"Id\":\"9b\"}", "no Name");
+    check_refused("{\"Id\":\"9b\",\"Name\":\"/\"}", "no Name");
+    check_refused("{\"Id\":\"9b\",\"Name\":\"/x\"}", "no State.Status");
+    check_refused("{\"Id\":\"9b\",\"Name\":\"/x\",\"State\":\"up\"}", "no State.Status");
+    check_refused("{\"Config\":{\"Env\":[\"P=hunter2\",hunter2]}}",
+                  "no JSON from byte");
+}
+
+static void s01_a_list_is_whole_or_none(void)
+{
+    static const char *const lists[] = {
+        "",
+        "[",
+        "{}",
+        "null",
+        "{\"message\":\"boom\"}",
+        "[{\"Id\":\"01\",\"State\":\"running\"},{\"Id\":\"02\"}]",
+        "[{\"Id\":\"01\",\"State\":\"running\"},7]",
+        "[{\"Id\":\"01\",\"State\":\"running\"},{\"State\":\"running\"}]",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(container_parse_list(lists[i], strlen(lists[i]), &error));
+        g_assert_nonnull(error);
+    }
+    g_autoptr(GPtrArray) none = container_parse_list("[]", 2, NULL);
+    g_assert_cmpuint(none->len, ==, 0);
+}
+
+/* --- Whose it is ---------------------------------------------------------------------------- */
+
+static struct spec *adopting(const char *id)
+{
+    struct spec *spec = spec_new();
+
+    spec->adopt = g_strdup(id);
+    return spec;
+}
+
+static void s06_whose_a_container_is(void)
+{
+    g_autoptr(Container) nobodys = container_new();
+    g_autoptr(Container) ours = read_container("inspect_running");
+    g_autoptr(Container) unlabelled = read_container("inspect_healthy");
+    g_autoptr(Spec) spec = spec_new();
+
+    g_assert_cmpint(container_whose(nobodys, "7c0ffee", spec), ==, WHOSE_NOBODYS);
+    g_assert_cmpint(container_whose(ours, "7c0ffee", spec), ==, WHOSE_OURS);
+    g_assert_cmpint(container_whose(ours, "another", spec), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(container_whose(unlabelled, "7c0ffee", spec), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(container_whose(unlabelled, "", spec), ==, WHOSE_FOREIGN);
+}
+
+static void s21_an_adopted_container_is_ours(void)
+{
+    g_autoptr(Container) seen = read_container("inspect_healthy");
+    g_autoptr(Container) labelled = read_container("inspect_running");
+    g_autoptr(Spec) by_id = adopting(seen->id);
+    g_autoptr(Spec) by_short_id = adopting("e7b11aba8f3e");
+    g_autoptr(Spec) by_too_little = adopting("e7b11aba8f3");
+    g_autoptr(Spec) by_nothing = adopting("");
+    g_autoptr(Spec) by_labelled_id = adopting(labelled->id);
+
+    g_assert_cmpint(container_whose(seen, "s1", by_id), ==, WHOSE_OURS);
+    g_assert_cmpint(container_whose(seen, "s1", by_short_id), ==, WHOSE_OURS);
+    g_assert_cmpint(container_whose(seen, "s1", by_too_little), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(container_whose(seen, "s1", by_nothing), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(container_whose(labelled, "s1", by_labelled_id), ==, WHOSE_FOREIGN);
+}
+
+/* A leftover of a rebuild, a copy by `docker commit`, one renamed by hand: one is canonical. */
+static void s23_one_of_several_is_canonical(void)
+{
+    g_autoptr(GPtrArray) list = read_list("list_odd");
+    unsigned canonical = 0;
+
+    for (guint i = 0; i < list->len; i++) {
+        const struct container *seen = g_ptr_array_index(list, i);
+        canonical += container_is_canonical(seen);
+        g_assert_cmpint(container_is_canonical(seen), ==, g_str_equal(seen->id, "01"));
+    }
+    g_assert_cmpuint(canonical, ==, 1);
+}
+
+static void s20_a_new_word_is_unknown_never_gone(void)
+{
+    g_autoptr(Container) newer = read_container("inspect_newer");
+    g_autoptr(Container) liar = read_container("inspect_wrong_types");
+
+    g_assert_cmpint(newer->status, ==, CONTAINER_UNKNOWN);
+    g_assert_true(newer->running);
+    g_assert_cmpint(liar->status, ==, CONTAINER_UNKNOWN);
+}
+
+/* --- What events say of it -------------------------------------------------------------------- */
+
+static void a_state_is_the_container(void)
+{
+    g_autoptr(Container) seen = read_container("inspect_oom");
+    g_autoptr(State) state = container_state(seen, MAYBE_YES);
+
+    g_assert_cmpint(state->status, ==, CONTAINER_EXITED);
+    g_assert_cmpstr(state->container_id, ==, seen->id);
+    g_assert_cmpstr(state->container, ==, "zomboid-oom");
+    g_assert_cmpstr(state->image, ==, "muster-sample:1");
+    g_assert_cmpstr(state->image_id, ==, seen->image_id);
+    g_assert_cmpuint(state->ports->len, ==, 2);
+    g_assert_cmpint(state->started_at, ==, seen->started_at);
+    g_assert_cmpint(state->finished_at, ==, seen->finished_at);
+    g_assert_cmpint(state->exit_code, ==, 137);
+    g_assert_true(state->oom_killed);
+    g_assert_cmpstr(state->health, ==, "");
+    g_assert_cmpstr(state->command_id, ==, "0190c0de-0000-7000-8000-000000000001");
+    g_assert_cmpstr(state->spec_digest, ==, "5f2a");
+    g_assert_cmpint(state->data_exists, ==, MAYBE_YES);
+}
+
+static void an_absent_state_is_empty(void)
+{
+    g_autoptr(Container) absent = container_new();
+    g_autoptr(State) state = container_state(absent, MAYBE_NO);
+
+    g_assert_cmpint(state->status, ==, CONTAINER_ABSENT);
+    g_assert_null(state->container_id);
+    g_assert_cmpstr(state->container, ==, "");
+    g_assert_cmpint(state->exit_code, ==, CONTRACT_NONE);
+    g_assert_cmpint(state->started_at, ==, CONTRACT_NONE);
+    container_free(NULL);
+}
+
+/* --- Bodies ------------------------------------------------------------------------------------ */
+
+static void set(char **field, const char *value)
+{
+    g_free(*field);
+    *field = g_strdup(value);
+}
+
+static void fill_places(struct spec *spec)
+{
+    struct mount *mount = mount_new("/srv/servers/one/bin", "/opt/bin");
+    struct port *port = port_new(16262, 16262, PROTOCOL_UDP);
+
+    mount->read_only = true;
+    set(&port->host_ip, "127.0.0.1");
+    g_ptr_array_add(spec->mounts, mount_new("/srv/servers/one/data", "/home/data"));
+    g_ptr_array_add(spec->mounts, mount);
+    g_ptr_array_add(spec->ports, port_new(16261, 16261, PROTOCOL_UDP));
+    g_ptr_array_add(spec->ports, port_new(16300, 16261, PROTOCOL_UDP));
+    g_ptr_array_add(spec->ports, port_new(0, 27015, PROTOCOL_TCP));
+    g_ptr_array_add(spec->ports, port);
+    g_ptr_array_add(spec->networks, network_new("zomboid-servers", false));
+    g_ptr_array_add(spec->networks, network_new("zomboid-backend", true));
+}
+
+static struct command *full_command(void)
+{
+    struct command *command = command_new();
+    struct spec *spec = command->spec ? command->spec : (command->spec = spec_new());
+
+    set(&command->command_id, "c1");
+    set(&command->server_id, "s1");
+    set(&command->action, "create");
+    set(&spec->server_name, "one");
+    set(&spec->container, "zomboid-one");
+    set(&spec->image, "reg:5000/games/zomboid");
+    set(&spec->image_tag, "41");
+    set(&spec->digest, "5f2a");
+    set(&spec->restart_policy, "unless-stopped");
+    set(&spec->stop->signal, "SIGINT");
+    spec->stop->timeout_s = 30;
+    spec->resources->memory_bytes = 1 << 30;
+    spec->resources->nano_cpus = 1500000000;
+    spec->resources->pids = 200;
+    pairs_set(spec->env, "MOTD", "a \"quoted\"\nline = 1");
+    pairs_set(spec->env, "EMPTY", "");
+    pairs_set(spec->labels, "com.example.team", "north");
+    g_ptr_array_add(spec->labels, pair_new(LABEL_SERVER_ID, "somebody else"));
+    fill_places(spec);
+    return command;
+}
+
+static void check_body(const char *body, const char *name)
+{
+    g_autofree char *wanted_text = read_case(name, ".json");
+    json_t *got = json_loads(body, 0, NULL);
+    json_t *wanted = json_loads(wanted_text, 0, NULL);
+
+    g_assert_nonnull(got);
+    g_assert_nonnull(wanted);
+    if (!json_equal(got, wanted))
+        g_error("%s.json is not the body:\n%s", name, body);
+    json_decref(got);
+    json_decref(wanted);
+}
+
+static void bodies_of_create(void)
+{
+    g_autoptr(Command) full = full_command();
+    g_autoptr(Command) least = command_new();
+    if (least->spec == NULL)
+        least->spec = spec_new();
+    set(&least->command_id, "c1");
+    set(&least->server_id, "s1");
+    set(&least->spec->image, "busybox");
+    g_autofree char *before = container_create_body(full, 41);
+    g_autofree char *after = container_create_body(full, 44);
+    g_autofree char *bare = container_create_body(least, 44);
+
+    check_body(before, "body_create_41");
+    check_body(after, "body_create_44");
+    check_body(bare, "body_create_least");
+}
+
+static void bodies_of_networks(void)
+{
+    struct network open_one = {.name = (char *)"zomboid-servers"};
+    struct network closed_one = {.name = (char *)"zomboid-backend", .internal = true};
+    g_autofree char *open_body = container_network_body(&open_one);
+    g_autofree char *closed_body = container_network_body(&closed_one);
+
+    check_body(open_body, "body_network");
+    check_body(closed_body, "body_network_internal");
+}
+
+static void references(void)
+{
+    static const struct {
+        const char *image, *tag, *reference;
+    } table[] = {
+        {"busybox", "", "busybox:latest"},
+        {"busybox", "1.36", "busybox:1.36"},
+        {"busybox:1.36", "", "busybox:1.36"},
+        {"reg:5000/games/x", "", "reg:5000/games/x:latest"},
+        {"reg:5000/games/x", "41", "reg:5000/games/x:41"},
+        {"reg:5000/games/x:41", "", "reg:5000/games/x:41"},
+        {"reg:5000/games/x", "sha256:6d9a", "reg:5000/games/x@sha256:6d9a"},
+        {"reg:5000/games/x@sha256:6d9a", "", "reg:5000/games/x@sha256:6d9a"},
+        {"x", "reg:5000/games/y:41", "reg:5000/games/y:41"},
+        {"x", "reg:5000/games/y", "reg:5000/games/y:latest"},
+        {"x", "y:41", "y:41"},
+        {"x", "y@sha256:6d9a", "y@sha256:6d9a"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        g_autoptr(Spec) spec = spec_new();
+        set(&spec->image, table[i].image);
+        set(&spec->image_tag, table[i].tag);
+        g_autofree char *reference = container_image_reference(spec);
+        g_assert_cmpstr(reference, ==, table[i].reference);
+    }
+}
+
+/* --- Events -------------------------------------------------------------------------------------- */
+
+static void events_of_an_engine(void)
+{
+    g_autofree char *text = read_case("events", ".txt");
+    g_autofree char *wanted = read_case("events", ".seen");
+    g_autoptr(GString) said = g_string_new(NULL);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (char **line = lines; **line != '\0'; line++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(EngineEvent) event = engine_event_parse(*line, strlen(*line), &error);
+        g_assert_no_error(error);
+        g_string_append_printf(said, "%" G_GINT64_FORMAT " %s %.12s %s \"%s\"",
+                               event->time_ns, event->name, event->container_id,
+                               event->action, event->server_id);
+        if (event->exit_code != CONTRACT_NONE)
+            g_string_append_printf(said, " exit %" G_GINT64_FORMAT, event->exit_code);
+        g_string_append_c(said, '\n');
+    }
+    g_assert_cmpstr(said->str, ==, wanted);
+}
+
+static void events_that_are_none(void)
+{
+    static const char *const lines[] = {
+        "",
+        "[]",
+        "{}",
+        "{",
+        "{\"Action\":\"die\"}",
+        "{\"Action\":\"die\",\"Actor\":{\"ID\":\"1\"}}",
+        "{\"Action\":\"die\",\"Actor\":{\"ID\":\"1\"},\"timeNano\":\"5\"}",
+        "{\"Action\":7,\"Actor\":{\"ID\":\"1\"},\"timeNano\":5}",
+        "{\"Action\":\"die\",\"Actor\":\"1\",\"timeNano\":5}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(engine_event_parse(lines[i], strlen(lines[i]), &error));
+        g_assert_nonnull(error);
+    }
+    engine_event_free(NULL);
+}
+
+static void add_files(const char *prefix, const char *const *names, GTestDataFunc check)
+{
+    for (; *names != NULL; names++) {
+        g_autofree char *path = g_strconcat("/container/", prefix, *names, NULL);
+        g_test_add_data_func(path, *names, check);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const inspects[] = {"inspect_created",
+                                           "inspect_running",
+                                           "inspect_paused",
+                                           "inspect_restarting",
+                                           "inspect_exited",
+                                           "inspect_oom",
+                                           "inspect_healthy",
+                                           "inspect_port_taken",
+                                           "inspect_least",
+                                           "inspect_wrong_types",
+                                           NULL};
+    static const char *const newer[] = {"inspect_newer", NULL};
+    static const char *const lists[] = {"list", "list_odd", NULL};
+
+    g_test_init(&argc, &argv, NULL);
+    add_files("", inspects, check_inspect);
+    add_files("s20_", newer, check_inspect);
+    add_files("", lists, check_list);
+    g_test_add_func("/container/what_we_cannot_do_without_is_named",
+                    what_we_cannot_do_without_is_named);
+    g_test_add_func("/container/s01_a_list_is_whole_or_none",
+                    s01_a_list_is_whole_or_none);
+    g_test_add_func("/container/s06_whose_a_container_is", s06_whose_a_container_is);
+    g_test_add_func("/container/s21_an_adopted_container_is_ours",
+                    s21_an_adopted_container_is_ours);
+    g_test_add_func("/container/s23_one_of_several_is_canonical",
+                    s23_one_of_several_is_canonical);
+    g_test_add_func("/container/s20_a_new_word_is_unknown_never_gone",
+                    s20_a_new_word_is_unknown_never_gone);
+    g_test_add_func("/container/a_state_is_the_container", a_state_is_the_container);
+    g_test_add_func("/container/an_absent_state_is_empty", an_absent_state_is_empty);
+    g_test_add_func("/container/bodies_of_create", bodies_of_create);
+    g_test_add_func("/container/bodies_of_networks", bodies_of_networks);
+    g_test_add_func("/container/references", references);
+    g_test_add_func("/container/events_of_an_engine", events_of_an_engine);
+    g_test_add_func("/container/events_that_are_none", events_that_are_none);
+    return g_test_run();
+}

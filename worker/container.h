@@ -1,0 +1,89 @@
+/*
+ * container.h - a container as the engine shows it, and the JSON that asks for one.
+ *
+ * Pure: reads and makes the engine's JSON (Docker Engine API v1.41 … v1.5x), talks to
+ * nobody.  Foreign JSON is bounded by the caller (docker.h) and by jansson's depth limit;
+ * fields that are missing or of another type are an error that names them only where we
+ * cannot do without them (Id, Name, State.Status), otherwise they are empty.  A status that
+ * we do not know, of a newer engine, is CONTAINER_UNKNOWN; never absent, never exited.
+ */
+#pragma once
+
+#include "contract.h"
+
+struct container {
+    enum container_status status; /* CONTAINER_ABSENT: everything else is empty */
+    char *id;
+    char *name; /* without the leading slash */
+    char *image;
+    char *image_id;
+    char *server_id; /* of our labels, "" where it has none */
+    char *command_id;
+    char *spec_digest;
+    char *canonical; /* LABEL_CONTAINER */
+    bool managed;    /* LABEL_MANAGED is "true" */
+    bool running;    /* State.Running: also while paused or restarting */
+    char *restart_policy;
+    GPtrArray *networks; /* char *, names it is attached to */
+    GPtrArray *mount_sources; /* char *, host paths of its bind mounts */
+    GPtrArray *ports;    /* struct port, as configured (HostConfig.PortBindings) */
+    int64_t started_at;  /* ms, CONTRACT_NONE if never */
+    int64_t finished_at;
+    char *started_text; /* State.StartedAt as the engine wrote it, for exact comparison */
+    int64_t exit_code;  /* CONTRACT_NONE if it never ended */
+    bool oom_killed;
+    int64_t restart_count;
+    char *health; /* "" without a check */
+    char *error;  /* State.Error */
+};
+
+struct container *container_new(void); /* absent */
+void container_free(struct container *container);
+
+/* GET /containers/{id}/json. */
+struct container *container_parse(const char *json, size_t length, GError **error);
+/* GET /containers/json?all=1: an array of struct container.  What a list lacks (exit code
+ * but as text, started_at, restart count, health) stays empty. */
+GPtrArray *container_parse_list(const char *json, size_t length, GError **error);
+
+/* Whose is the container that bears a server's name? */
+enum whose {
+    WHOSE_NOBODYS, /* there is none */
+    WHOSE_OURS,    /* labelled with this server, or named by spec.adopt */
+    WHOSE_FOREIGN, /* anybody else's: never touched */
+};
+enum whose container_whose(const struct container *seen, const char *server_id,
+                           const struct spec *spec);
+
+/* The canonical container of its label: managed, a server id, and its own name. */
+bool container_is_canonical(const struct container *seen);
+
+/* Body of POST /containers/create for this command: our labels added, Mounts (never Binds),
+ * all networks from API 1.44 on, the first alone below (`api_minor` 41, 44, …). */
+char *container_create_body(const struct command *command, int api_minor);
+/* Body of POST /networks/create, with CheckDuplicate. */
+char *container_network_body(const struct network *network);
+/* The image as the engine wants it, always with a tag or a digest: "repository:tag", or
+ * "repository@sha256:…" if the tag is a digest, or image_tag alone if it is a whole reference
+ * (in older records), or `image` alone if it has a tag and image_tag is "". */
+char *container_image_reference(const struct spec *spec);
+
+/* What events say of it. */
+struct state *container_state(const struct container *seen, enum maybe data_exists);
+
+/* A line of GET /events (type container, network noise filtered by the caller). */
+struct engine_event {
+    char *action;      /* "start", "die", "destroy", "rename", "health_status: healthy", … */
+    char *container_id;
+    char *name;        /* without slash */
+    char *server_id;   /* label, or "" */
+    int64_t exit_code; /* of "die", else CONTRACT_NONE */
+    int64_t time_ns;   /* timeNano */
+};
+void engine_event_free(struct engine_event *event);
+struct engine_event *engine_event_parse(const char *line, size_t length, GError **error);
+
+typedef struct container Container;
+typedef struct engine_event EngineEvent;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EngineEvent, engine_event_free)

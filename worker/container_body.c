@@ -1,0 +1,221 @@
+/*
+ * container_body.c - the JSON that asks the engine for a container or a network.
+ *
+ * What a spec cannot say is not said: nothing here names privileges, devices, capabilities
+ * or a namespace of the host.  Mounts, never Binds: those make a missing directory, owned
+ * by root.
+ */
+#include "container.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define API_MANY_ENDPOINTS 44 /* v1.44, Engine 25: create takes more than one network */
+
+/* --- The image ----------------------------------------------------------------------- */
+
+/* Whether a reference ends in a tag or a digest. */
+static bool has_tag(const char *reference)
+{
+    const char *slash = strrchr(reference, '/');
+
+    return strpbrk(slash ? slash : reference, ":@") != NULL;
+}
+
+static char *with_tag(const char *reference)
+{
+    return g_strconcat(reference, has_tag(reference) ? NULL : ":latest", NULL);
+}
+
+char *container_image_reference(const struct spec *spec)
+{
+    const char *tag = spec->image_tag;
+
+    if (*tag == '\0')
+        return with_tag(spec->image);
+    if (g_str_has_prefix(tag, "sha256:") || g_str_has_prefix(tag, "sha512:"))
+        return g_strconcat(spec->image, "@", tag, NULL);
+    if (strpbrk(tag, "/:@") != NULL) /* none of them can be in a tag */
+        return with_tag(tag);
+    return g_strconcat(spec->image, ":", tag, NULL);
+}
+
+/* --- Pieces -------------------------------------------------------------------------- */
+
+/* The codec lets only UTF-8 through; what is not would be lost without a word here. */
+static json_t *text(const char *value)
+{
+    g_autofree char *valid = g_utf8_make_valid(value, -1);
+
+    return json_string(valid);
+}
+
+/* "27015/udp" */
+static char *port_key(const struct port *port)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%s", port->container_port,
+                           protocol_name(port->protocol));
+}
+
+static void set_number(json_t *object, const char *key, int64_t value)
+{
+    if (value != 0)
+        json_object_set_new(object, key, json_integer(value));
+}
+
+static void set_text(json_t *object, const char *key, const char *value)
+{
+    if (*value != '\0')
+        json_object_set_new(object, key, text(value));
+}
+
+static json_t *env_json(const struct spec *spec)
+{
+    json_t *env = json_array();
+
+    for (guint i = 0; i < spec->env->len; i++) {
+        const struct pair *pair = g_ptr_array_index(spec->env, i);
+        g_autofree char *line = g_strconcat(pair->key, "=", pair->value, NULL);
+        json_array_append_new(env, text(line));
+    }
+    return env;
+}
+
+/* Ours come last, so that no label of a spec can stand in for one. */
+static json_t *labels_json(const struct command *command)
+{
+    const struct spec *spec = command->spec;
+    json_t *labels = json_object();
+
+    for (guint i = 0; i < spec->labels->len; i++) {
+        const struct pair *pair = g_ptr_array_index(spec->labels, i);
+        json_object_set_new(labels, pair->key, text(pair->value));
+    }
+    json_object_set_new(labels, LABEL_MANAGED, json_string("true"));
+    json_object_set_new(labels, LABEL_SERVER_ID, text(command->server_id));
+    json_object_set_new(labels, LABEL_SERVER_NAME, text(spec->server_name));
+    json_object_set_new(labels, LABEL_CONTAINER, text(spec->container));
+    json_object_set_new(labels, LABEL_COMMAND_ID, text(command->command_id));
+    json_object_set_new(labels, LABEL_SPEC, text(spec->digest));
+    return labels;
+}
+
+static json_t *exposed_json(const struct spec *spec)
+{
+    json_t *exposed = json_object();
+
+    for (guint i = 0; i < spec->ports->len; i++) {
+        g_autofree char *key = port_key(g_ptr_array_index(spec->ports, i));
+        json_object_set_new(exposed, key, json_object());
+    }
+    return exposed;
+}
+
+static json_t *binding_json(const struct port *port)
+{
+    g_autofree char *number = port->host_port == 0
+                                  ? g_strdup("") /* any that is free */
+                                  : g_strdup_printf("%" G_GINT64_FORMAT, port->host_port);
+
+    return json_pack("{s:o, s:s}", "HostIp", text(port->host_ip), "HostPort", number);
+}
+
+static json_t *bindings_json(const struct spec *spec)
+{
+    json_t *bindings = json_object();
+
+    for (guint i = 0; i < spec->ports->len; i++) {
+        const struct port *port = g_ptr_array_index(spec->ports, i);
+        g_autofree char *key = port_key(port);
+        json_t *list = json_object_get(bindings, key);
+        if (list == NULL) {
+            list = json_array();
+            json_object_set_new(bindings, key, list);
+        }
+        json_array_append_new(list, binding_json(port));
+    }
+    return bindings;
+}
+
+static json_t *mounts_json(const struct spec *spec)
+{
+    json_t *mounts = json_array();
+
+    for (guint i = 0; i < spec->mounts->len; i++) {
+        const struct mount *mount = g_ptr_array_index(spec->mounts, i);
+        json_array_append_new(mounts, json_pack("{s:s, s:o, s:o, s:b}", "Type", "bind",
+                                                "Source", text(mount->host_path),
+                                                "Target", text(mount->container_path),
+                                                "ReadOnly", (int)mount->read_only));
+    }
+    return mounts;
+}
+
+/* --- Bodies -------------------------------------------------------------------------- */
+
+static const char *main_network(const struct spec *spec)
+{
+    const struct network *network = spec->networks->len > 0
+                                        ? g_ptr_array_index(spec->networks, 0)
+                                        : NULL;
+
+    return network ? network->name : "";
+}
+
+static json_t *host_config_json(const struct spec *spec)
+{
+    json_t *config = json_pack("{s:o, s:o}", "Mounts", mounts_json(spec), "PortBindings",
+                               bindings_json(spec));
+
+    if (*spec->restart_policy != '\0')
+        json_object_set_new(config, "RestartPolicy",
+                            json_pack("{s:o}", "Name", text(spec->restart_policy)));
+    set_text(config, "NetworkMode", main_network(spec));
+    set_number(config, "Memory", spec->resources->memory_bytes);
+    set_number(config, "NanoCpus", spec->resources->nano_cpus);
+    set_number(config, "PidsLimit", spec->resources->pids);
+    return config;
+}
+
+static json_t *networking_json(const struct spec *spec, int api_minor)
+{
+    guint most = api_minor >= API_MANY_ENDPOINTS ? G_MAXUINT : 1;
+    json_t *endpoints = json_object();
+
+    for (guint i = 0; i < MIN(spec->networks->len, most); i++) {
+        const struct network *network = g_ptr_array_index(spec->networks, i);
+        json_object_set_new(endpoints, network->name, json_object());
+    }
+    return json_pack("{s:o}", "EndpointsConfig", endpoints);
+}
+
+static char *dump(json_t *body_taken)
+{
+    char *json = json_dumps(body_taken, JSON_COMPACT);
+
+    json_decref(body_taken);
+    return json;
+}
+
+char *container_create_body(const struct command *command, int api_minor)
+{
+    const struct spec *spec = command->spec;
+    g_autofree char *image = container_image_reference(spec);
+    json_t *body = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "Image", text(image), "Env", env_json(spec),
+        "Labels", labels_json(command), "ExposedPorts", exposed_json(spec), "HostConfig",
+        host_config_json(spec), "NetworkingConfig", networking_json(spec, api_minor));
+
+    set_text(body, "StopSignal", spec->stop->signal);
+    json_object_set_new(body, "StopTimeout", json_integer(spec->stop->timeout_s));
+    return dump(body);
+}
+
+/* Without CheckDuplicate the engine makes a second network of the same name (before v1.44,
+ * which ignores the field and always checks). */
+char *container_network_body(const struct network *network)
+{
+    return dump(json_pack("{s:o, s:s, s:b, s:b, s:{s:s}}", "Name", text(network->name),
+                          "Driver", "bridge", "CheckDuplicate", 1, "Internal",
+                          (int)network->internal, "Labels", LABEL_MANAGED, "true"));
+}
