@@ -24,10 +24,10 @@ struct container {
     bool managed;    /* LABEL_MANAGED is "true" */
     bool running;    /* State.Running: also while paused or restarting */
     char *restart_policy;
-    GPtrArray *networks; /* char *, names it is attached to */
+    GPtrArray *networks;      /* char *, names it is attached to */
     GPtrArray *mount_sources; /* char *, host paths of its bind mounts */
-    GPtrArray *ports;    /* struct port, as configured (HostConfig.PortBindings) */
-    int64_t started_at;  /* ms, CONTRACT_NONE if never */
+    GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */
+    int64_t started_at;       /* ms, CONTRACT_NONE if never */
     int64_t finished_at;
     char *started_text; /* State.StartedAt as the engine wrote it, for exact comparison */
     int64_t exit_code;  /* CONTRACT_NONE if it never ended */
@@ -73,7 +73,7 @@ struct state *container_state(const struct container *seen, enum maybe data_exis
 
 /* A line of GET /events (type container, network noise filtered by the caller). */
 struct engine_event {
-    char *action;      /* "start", "die", "destroy", "rename", "health_status: healthy", … */
+    char *action; /* "start", "die", "destroy", "rename", "health_status: healthy", … */
     char *container_id;
     char *name;        /* without slash */
     char *server_id;   /* label, or "" */

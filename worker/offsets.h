@@ -18,10 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OFFSETS_METADATA_MAX  3000 /* characters up to which new records are taken */
-#define OFFSETS_METADATA_HARD 4000 /* up to which taken ones are begun; a broker allows 4096 */
-#define OFFSETS_NOTE_MAX      64   /* characters of one note */
-#define OFFSETS_BEGUN_ROOM    12   /* records that can be begun however many are waiting */
+#define OFFSETS_METADATA_MAX 3000 /* characters up to which new records are taken */
+#define OFFSETS_METADATA_HARD \
+ 4000                         /* up to which taken ones are begun; a broker allows 4096 */
+#define OFFSETS_NOTE_MAX   64 /* characters of one note */
+#define OFFSETS_BEGUN_ROOM 12 /* records that can be begun however many are waiting */
 
 enum offsets_taken {
     OFFSETS_FRESH, /* run it */
@@ -50,7 +51,8 @@ void offsets_begin(struct offsets *offsets, int64_t offset, const char *note);
 void offsets_finish(struct offsets *offsets, int64_t offset);
 
 int64_t offsets_watermark(const struct offsets *offsets);
-int64_t offsets_seen(const struct offsets *offsets); /* highest received + 1, or the start */
+int64_t offsets_seen(
+    const struct offsets *offsets); /* highest received + 1, or the start */
 unsigned offsets_open(const struct offsets *offsets); /* received and not finished */
 /* What to commit beside the watermark; ASCII, g_free it. */
 char *offsets_metadata(const struct offsets *offsets);

@@ -10,8 +10,8 @@
 #include "contract.h"
 
 struct policy {
-    GPtrArray *data_roots;    /* char *, absolute, normalized; mounts lie inside */
-    GPtrArray *registries;    /* char *, image prefixes at a path border: "reg:5000/games" */
+    GPtrArray *data_roots; /* char *, absolute, normalized; mounts lie inside */
+    GPtrArray *registries; /* char *, image prefixes at a path border: "reg:5000/games" */
     GPtrArray *name_prefixes; /* char *, of container names; empty: any */
 };
 

@@ -38,7 +38,7 @@ struct row {
 /* clang-format off */
 #define A(name)      (1u << ASKED_##name)
 #define ANY          ((1u << ASKED_COUNT) - 1)
-#define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST))
+#define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST) | A(ENGINE))
 #define MAKES        (A(CREATE) | A(START))
 #define NETWORKING   (A(NETWORK) | A(CONNECT) | MAKES)
 #define BY_NAME      (A(LOOK) | A(UNPAUSE) | A(RENAME) | A(UPDATE) | A(STOP) | A(KILL) | \

@@ -17,26 +17,26 @@ enum asked {
     ASKED_NETWORKS, /* GET /networks */
     ASKED_NETWORK,  /* POST /networks/create */
     ASKED_CREATE,
-    ASKED_CONNECT,  /* POST /networks/{}/connect */
+    ASKED_CONNECT, /* POST /networks/{}/connect */
     ASKED_START,
     ASKED_UNPAUSE,
     ASKED_RENAME,
-    ASKED_UPDATE,   /* POST /containers/{}/update */
+    ASKED_UPDATE, /* POST /containers/{}/update */
     ASKED_STOP,
     ASKED_KILL,
     ASKED_REMOVE,
-    ASKED_EXEC,     /* POST /containers/{}/exec, /exec/{}/start, GET /exec/{}/json */
-    ASKED_LIST,     /* GET /containers/json */
-    ASKED_ENGINE,   /* GET /version, /info, /_ping, /events: the watch asks them */
+    ASKED_EXEC,   /* POST /containers/{}/exec, /exec/{}/start, GET /exec/{}/json */
+    ASKED_LIST,   /* GET /containers/json */
+    ASKED_ENGINE, /* GET /version, /info, /_ping, /events: the watch asks them */
     ASKED_COUNT,
 };
 
 enum verdict {
-    VERDICT_DONE,    /* it is so now */
-    VERDICT_ALREADY, /* it was so before */
-    VERDICT_ABSENT,  /* there is no such thing (container, image): the step decides */
+    VERDICT_DONE,     /* it is so now */
+    VERDICT_ALREADY,  /* it was so before */
+    VERDICT_ABSENT,   /* there is no such thing (container, image): the step decides */
     VERDICT_CONFLICT, /* the name is taken: look whose it is */
-    VERDICT_RETRY,   /* may pass by itself: again after a pause, a bounded number of times */
+    VERDICT_RETRY, /* may pass by itself: again after a pause, a bounded number of times */
     VERDICT_UNKNOWN, /* it may have happened: look before anything else */
     VERDICT_REFUSED, /* final; the refusal says why */
 };
@@ -53,8 +53,8 @@ enum answer {
  * error), may be NULL.  `ret_refusal` is filled for REFUSED, and for ABSENT, CONFLICT, RETRY
  * and UNKNOWN too: it is the result if no step takes those as good news and the tries run
  * out.  DONE and ALREADY leave it as it is. */
-enum verdict verdict_of(enum asked asked, enum answer answer, int status, const char *text,
-                        struct refusal *ret_refusal);
+enum verdict verdict_of(enum asked asked, enum answer answer, int status,
+                        const char *text, struct refusal *ret_refusal);
 
 /* {"message": "…"} → its text, else the body itself, cut at 1,000 characters and made valid
  * UTF-8; g_free it. */
