@@ -477,12 +477,22 @@ static void good_news(struct job *job, enum verdict verdict, const struct reply 
         fail(job, &refusal);
 }
 
+/* The registry does not always say which image it speaks of. */
+static void name_image(const struct job *job, struct refusal *refusal)
+{
+    g_autofree char *image = container_image_reference(job->order->command->spec);
+    if (refusal->message && !strstr(refusal->message, image))
+        refusal_set(refusal, refusal->code, "%s: %s", image, refusal->message);
+}
+
 static void judge(struct job *job, const struct reply *reply, const char *text,
                   int64_t now_ms)
 {
     struct refusal refusal = {0};
     const enum verdict verdict = verdict_of(reply->asked, reply->answer, reply->status,
                                             text, &refusal);
+    if (reply->asked == ASKED_PULL)
+        name_image(job, &refusal);
     job->wait = WAIT_NOTHING;
     job->ticket = 0;
     if (reply->asked ==
@@ -526,12 +536,14 @@ void job_reply(struct job *job, const struct reply *reply, int64_t now_ms)
     judge(job, reply, text, now_ms);
 }
 
-/* The verdict on a pull is in its stream, not in its status. */
+/* The verdict on a pull is in its stream, unless the engine refused before it began one. */
 static char *pull_text(const struct reply *reply, const struct pull_stream *stream)
 {
     if (reply->answer != ANSWER_HTTP)
         return g_strdup(reply->error);
-    if (reply->status == 200 && pull_stream_succeeded(stream))
+    if (reply->status != 200)
+        return verdict_text(reply->body, reply->length);
+    if (pull_stream_succeeded(stream))
         return NULL;
     const char *error = pull_stream_error(stream);
     return g_strdup(error ? error
