@@ -11,6 +11,7 @@
 #include <gio/gio.h>
 #include <string.h>
 
+#define TIME_CHARS  35 /* RFC 3339 with nanoseconds and an offset */
 #define ADOPT_LEAST 12 /* hex digits that name a container, as `docker ps` shows them */
 
 /* --- Life -------------------------------------------------------------------------- */
@@ -93,6 +94,15 @@ static int64_t time_ms(const char *text)
     if (time == NULL || g_date_time_to_unix(time) <= 0)
         return CONTRACT_NONE;
     return g_date_time_to_unix(time) * 1000 + g_date_time_get_microsecond(time) / 1000;
+}
+
+/* A time as the engine wrote it, to be compared and passed on in a note; "" if it is none. */
+static const char *time_text(const char *text)
+{
+    bool fits = strlen(text) <= TIME_CHARS &&
+                strspn(text, "0123456789-:.TZ+") == strlen(text);
+
+    return fits ? text : "";
 }
 
 /* Only the engine's own words count: that a container is absent says the status 404. */
@@ -253,7 +263,7 @@ static void take_state(struct container *seen, const json_t *state)
     seen->started_at = time_ms(text_at(state, "StartedAt"));
     seen->finished_at = time_ms(text_at(state, "FinishedAt"));
     seen->exit_code = exit_code_of(seen, state);
-    set_text(&seen->started_text, text_at(state, "StartedAt"));
+    set_text(&seen->started_text, time_text(text_at(state, "StartedAt")));
     set_text(&seen->error, text_at(state, "Error"));
     set_text(&seen->health, text_at(json_object_get(state, "Health"), "Status"));
     if (g_str_equal(seen->health, "none"))

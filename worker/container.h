@@ -29,8 +29,10 @@ struct container {
     GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */
     int64_t started_at;       /* ms, CONTRACT_NONE if never */
     int64_t finished_at;
-    char *started_text; /* State.StartedAt as the engine wrote it, for exact comparison */
-    int64_t exit_code;  /* CONTRACT_NONE if it never ended */
+    /* State.StartedAt as the engine wrote it, for exact comparison; at most 35 characters,
+     * "" if it is no time. */
+    char *started_text;
+    int64_t exit_code; /* CONTRACT_NONE if it never ended */
     bool oom_killed;
     int64_t restart_count;
     char *health; /* "" without a check */

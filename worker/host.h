@@ -27,6 +27,13 @@ enum maybe host_data_exists(const char *root, const char *path);
  * char *, sorted, at most `most`.  NULL with an error if it cannot be read. */
 GPtrArray *host_list_data(const char *root, unsigned most, GError **error);
 
+/* Removes the directory `path` (inside `root`) with all that is in it: renamed to
+ * ".purge-<command>" beside itself first, then emptied through its descriptor; symlinks are
+ * removed, not followed, and other filesystems are not entered.  An interrupted purge of the
+ * same command is finished.  Nothing there is fine: `*ret_there` tells. */
+bool host_purge(const char *root, const char *path, const char *command_id,
+                bool *ret_there, GError **error);
+
 /* An flock on a file `name` (no "/", not beginning with ".") under `<root>/.muster/` that
  * is made once and never unlinked, holding "pid starttime pidns" of its owner as text.
  * The lock ends with the process or with host_unlock(). */

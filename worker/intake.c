@@ -74,9 +74,10 @@ static const char *wrong_here(const struct intake *intake, const struct command 
                                        control ? "commands" : "control");
         return CODE_INVALID;
     }
-    if (action == ACTION_CANCEL) {
-        *ret_message = g_strdup("this worker cannot cancel; upgrade it");
-        return CODE_UNSUPPORTED;
+    if (action == ACTION_CANCEL && (!command->target || !*command->target)) {
+        *ret_message = g_strdup(
+            "cancel names no target: the id of the command to cancel");
+        return CODE_INVALID;
     }
     if (action != ACTION_SYNC && (!command->server_id || !*command->server_id)) {
         *ret_message = g_strdup_printf("%s names no server", command->action);
@@ -127,7 +128,9 @@ static void take_command(struct intake *intake, struct partition *partition, boo
     }
     const char *note = begun ? begun : known == KNOWN_BEGUN ? "" : NULL;
     struct order *order = order_new(g_steal_pointer(&command), record, control, note);
-    if (control)
+    if (action_from_name(order->command->action) == ACTION_CANCEL)
+        cancels_add(intake->cancels, partition, order);
+    else if (control)
         inventory_command(intake->inventory, partition, order);
     else
         lanes_push(intake->lanes, partition, order);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "assignment.h"
+#include "cancel.h"
 #include "inventory.h"
 #include "lane.h"
 #include "publish.h"
@@ -17,6 +18,7 @@ struct intake {
     struct publisher *publisher;
     struct lanes *lanes;
     struct inventory *inventory;
+    struct cancels *cancels;
     const struct author *author;
 };
 

@@ -1,47 +1,15 @@
 /*
  * job.c - the one driver of all plans and steps.
  *
- * Each state has a turn function; job_advance() calls them until the job has to wait.  An
- * answer of the engine is judged once (verdict.c), and is then good news for the step, a
- * pause, a look, or the end.
+ * Each state has a turn function; job_advance() calls them until the job has to wait.
  */
 #include "job.h"
 
-#include "host.h"
-#include "pull.h"
+#include "job_parts.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
-#define TRIES_MAX          6     /* of an answer that may pass by itself */
-#define ENGINE_PATIENCE_MS 90000 /* while the engine does not answer at all */
-#define RETRY_FIRST_MS     250
-#define RETRY_MOST_MS      8000
-#define LOCK_STALL_MS      30000
-
-enum wait { WAIT_NOTHING, WAIT_REPLY, WAIT_PULL, WAIT_ERRAND, WAIT_TIMER, WAIT_COMMIT };
-
-struct job {
-    const struct site *site;
-    struct order *order;
-    enum job_state state;
-    enum wait wait;
-    uint64_t ticket;
-    int64_t wakes_at;
-    struct facts facts;
-    bool data_looked_at;
-    struct plan plan;
-    size_t at; /* index in the plan's steps, or its undo */
-    int64_t step_began;
-    unsigned retries;          /* within this step */
-    int64_t unreachable_since; /* 0: the engine answers */
-    char *note;
-    GPtrArray *reports; /* struct step_report */
-    enum outcome outcome;
-    struct refusal refusal; /* of the result, when failed */
-    struct host_lock *networks_lock;
-    struct result *result;
-};
+#define POLL_MS 250 /* for the end of a call that was given up */
 
 static const char *const state_names[] = {
     [JOB_LOOKING] = "looking",     [JOB_BEGINNING] = "beginning",
@@ -78,7 +46,7 @@ struct job *job_new(const struct site *site, struct order *order_taken)
     job->facts.seen = container_new();
     job->facts.api = docker_api(site->docker);
     job->reports = g_ptr_array_new_with_free_func(step_report_free);
-    job->wakes_at = INT64_MAX;
+    job->wakes_at = job->deadline = INT64_MAX;
     job->outcome = OUTCOME_DONE;
     return job;
 }
@@ -98,23 +66,38 @@ void job_free(struct job *job)
     g_free(job);
 }
 
-/* --- waiting ------------------------------------------------------------------------------- */
+/* --- moving and sending ---------------------------------------------------------------------- */
 
-static void move(struct job *job, enum job_state state)
+void job_move(struct job *job, enum job_state state)
 {
     job->state = state;
     job->at = 0;
     job->retries = 0;
+    job->step_began = 0;
+    job->facts.acted = job->facts.waited = 0;
 }
 
-static void wait_for_timer(struct job *job, int64_t now_ms, int64_t ms)
+void job_wait_for_timer(struct job *job, int64_t now_ms, int64_t ms)
 {
     job->wait = WAIT_TIMER;
     job->wakes_at = now_ms + ms;
 }
 
-static void send_request(struct job *job, struct request *request)
+/* A change is given up, not cut off: the engine goes on with it, and its reply tells when the
+ * server's lane is free again. */
+static void send_request(struct job *job, struct request *request, int64_t now_ms)
 {
+    const bool change = request->lane == DOCKER_CHANGE || request->lane == DOCKER_STOP;
+    if (change && job->given_up) { /* one change of a container at a time */
+        request_free(request);
+        job_wait_for_timer(job, now_ms, POLL_MS);
+        return;
+    }
+    if (change && request->timeout_ms > 0) {
+        job->deadline = now_ms + request->timeout_ms;
+        request->timeout_ms = 0;
+    }
+    job->asked = request->asked;
     job->ticket = docker_send(job->site->docker, request);
     job->wait = WAIT_REPLY;
 }
@@ -128,144 +111,87 @@ static void send_pull(struct job *job, struct request *request)
     job->wait = WAIT_PULL;
 }
 
-static void look(struct job *job)
+static void send_look(struct job *job, int64_t now_ms)
 {
-    send_request(job, step_look_request(job->order->command));
+    if (job->look == LOOK_DONE)
+        job->look = LOOK_AT_SEEN;
+    if (job->look == LOOK_FOR_OLD)
+        send_request(job, step_find_request(job->order->command), now_ms);
+    else if (job->look == LOOK_AT_SEEN)
+        send_request(job, step_look_request(&job->facts), now_ms);
+    else
+        send_request(job, step_look_old_request(&job->facts), now_ms);
 }
 
-static void fail(struct job *job, struct refusal *refusal_taken)
+void job_fail(struct job *job, struct refusal *refusal_taken)
 {
-    job->outcome = OUTCOME_FAILED;
+    if (job->outcome == OUTCOME_DONE)
+        job->outcome = OUTCOME_FAILED;
     if (job->refusal.code) /* the first reason is the one to tell */
         refusal_clear(refusal_taken);
     else
         job->refusal = *refusal_taken;
     *refusal_taken = (struct refusal){0};
-    const bool undo = job->state == JOB_STEPPING && job->plan.n_undo > 0;
-    job->facts.acted = job->facts.waited = 0;
+    const bool undo = job->state == JOB_STEPPING && job->plan.n_undo > 0 &&
+                      job->given_up == 0;
     job->facts.fresh = false;
-    move(job, undo ? JOB_UNDOING : JOB_REPORTING);
-}
-
-/* --- errands: directories and locks ---------------------------------------------------------- */
-
-struct host_errand {
-    struct job *job;
-    const struct policy *policy;
-    const struct spec *spec;
-    enum { ERRAND_DATA, ERRAND_DIRECTORIES, ERRAND_LOCK } kind;
-    enum maybe data_exists;
-    struct host_lock *lock;
-    GError *error;
-};
-
-static void make_directories(struct host_errand *errand)
-{
-    const GPtrArray *mounts = errand->spec->mounts;
-    for (guint i = 0; i < mounts->len && !errand->error; i++) {
-        const struct mount *mount = g_ptr_array_index(mounts, i);
-        const char *root = policy_root_of(errand->policy, mount->host_path);
-        if (mount->make_directory && root)
-            host_make_directory(root, mount->host_path, &errand->error);
-    }
-}
-
-static void host_work(void *data)
-{
-    struct host_errand *errand = data;
-    const char *data_dir = errand->spec->data_dir;
-    const char *root = policy_root_of(errand->policy, data_dir);
-    const char *lock_root = g_ptr_array_index(errand->policy->data_roots, 0);
-    static const int never = 0;
-    switch (errand->kind) {
-    case ERRAND_DATA:
-        errand->data_exists = root ? host_data_exists(root, data_dir) : MAYBE_UNKNOWN;
-        break;
-    case ERRAND_DIRECTORIES:
-        make_directories(errand);
-        break;
-    case ERRAND_LOCK:
-        errand->lock = host_wait_lock(lock_root, "networks", LOCK_STALL_MS, &never,
-                                      &errand->error);
-        break;
-    }
-}
-
-static void host_done(void *data)
-{
-    g_autofree struct host_errand *errand = data;
-    g_autoptr(GError) error = errand->error;
-    struct job *job = errand->job;
-    job->wait = WAIT_NOTHING;
-    job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
-    job->facts.networks_locked = job->networks_lock != NULL;
-    if (job->state == JOB_ABANDONED)
-        return;
-    if (error) {
-        struct refusal refusal = {0};
-        refusal_set(&refusal, CODE_MOUNT_FAILED, "%s", error->message);
-        fail(job, &refusal);
-    } else if (errand->kind == ERRAND_DATA) {
-        job->facts.data_exists = errand->data_exists;
-        job->data_looked_at = true;
-    } else if (errand->kind == ERRAND_DIRECTORIES) {
-        job->facts.directories_made = true;
-    }
-}
-
-static void send_errand(struct job *job, int kind)
-{
-    struct host_errand *errand = g_new0(struct host_errand, 1);
-    errand->job = job;
-    errand->policy = job->site->policy;
-    errand->spec = job->order->command->spec;
-    errand->kind = kind;
-    job->wait = WAIT_ERRAND;
-    errands_start(job->site->errands, host_work, host_done, errand);
+    job_move(job, undo ? JOB_UNDOING : JOB_REPORTING);
 }
 
 /* --- the turns of the states ------------------------------------------------------------------ */
 
-static void take_plan(struct job *job)
+static void follow_plan(struct job *job)
 {
-    plan_make(job->order->command, job->facts.seen, job->order->begun, &job->plan);
     struct refusal refusal = {0};
     switch (job->plan.planned) {
     case PLANNED_NOTHING:
-        move(job, JOB_REPORTING);
+        job_move(job, JOB_REPORTING);
         break;
     case PLANNED_REFUSED:
         refusal_set(&refusal, job->plan.code, "%s", job->plan.sentence);
-        fail(job, &refusal);
-        job->facts.fresh = true;
+        job_fail(job, &refusal);
+        job->facts.fresh = true; /* nothing has been done since the look */
         break;
     case PLANNED_STEPS:
-        job->note = plan_note(job->facts.seen);
-        move(job, job->order->begun ? JOB_STEPPING : JOB_BEGINNING);
-        job->wait = job->order->begun ? WAIT_NOTHING : WAIT_COMMIT;
+        if (!job->note)
+            job->note = plan_note(job->facts.seen);
+        const bool begun = job->order->begun || job->state == JOB_STEPPING;
+        job_move(job, begun ? JOB_STEPPING : JOB_BEGINNING);
+        job->wait = begun ? WAIT_NOTHING : WAIT_COMMIT;
         break;
     }
+}
+
+static void take_plan(struct job *job)
+{
+    const bool leftover = step_has_leftover(&job->facts);
+    job->tidying = leftover && !job->tidying;
+    if (job->tidying)
+        plan_tidy(&job->plan);
+    else
+        plan_make(job->order->command, job->facts.seen, job->facts.old && !leftover,
+                  job->order->begun, &job->plan);
+    follow_plan(job);
 }
 
 static void turn_looking(struct job *job, int64_t now_ms)
 {
     if (!job->data_looked_at)
-        send_errand(job, ERRAND_DATA);
+        job_send_errand(job, HOST_LOOK_AT_DATA);
     else if (!job->facts.fresh)
-        look(job);
+        send_look(job, now_ms);
     else
         take_plan(job);
 }
 
 static void end_step(struct job *job, enum step step, int64_t now_ms)
 {
-    struct step_report *report = g_new0(struct step_report, 1);
-    report->name = g_strdup(step_name(step));
-    report->did = g_strdup(job->facts.acted || step == STEP_DIRECTORIES ? "done"
-                                                                        : "already");
-    report->ms = now_ms - job->step_began;
+    const bool did = job->facts.acted || step == STEP_DIRECTORIES || step == STEP_PURGE;
+    struct step_report *report = step_report_new(
+        step_name(step), did ? "done" : "already", now_ms - job->step_began);
     report->retries = job->retries;
     g_ptr_array_add(job->reports, report);
+    job->undone |= job->state == JOB_UNDOING && job->facts.acted > 0;
     job->facts.acted = job->facts.waited = 0;
     job->retries = 0;
     job->step_began = 0;
@@ -282,102 +208,85 @@ static void follow(struct job *job, enum step step, enum ask ask, struct want *w
         end_step(job, step, now_ms);
         break;
     case ASK_LOOK:
-        look(job);
+        send_look(job, now_ms);
         break;
     case ASK_ENGINE:
         if (want->request->asked == ASKED_PULL)
             send_pull(job, want->request);
         else
-            send_request(job, want->request);
+            send_request(job, want->request, now_ms);
         break;
     case ASK_HOST:
-        send_errand(job,
-                    want->host == HOST_LOCK_NETWORKS ? ERRAND_LOCK : ERRAND_DIRECTORIES);
+        job_send_errand(job, want->host);
         break;
     case ASK_WAIT:
-        wait_for_timer(job, now_ms, want->wait_ms);
+        job_wait_for_timer(job, now_ms, want->wait_ms);
         break;
     case ASK_REFUSE:
-        fail(job, &want->refusal);
+        job->undone = false; /* if this was the undo, it has not come to its end */
+        job_fail(job, &want->refusal);
         break;
     }
+}
+
+enum step job_step(const struct job *job)
+{
+    return job->state == JOB_UNDOING ? job->plan.undo[job->at] : job->plan.steps[job->at];
+}
+
+/* A tidied leftover changes what is there: the plan is made from what is seen now. */
+static void end_steps(struct job *job, int64_t now_ms)
+{
+    if (!job->tidying || job->state == JOB_UNDOING)
+        job_move(job, JOB_REPORTING);
+    else if (!job->facts.fresh)
+        send_look(job, now_ms);
+    else
+        take_plan(job);
+}
+
+static bool takes_cancel(struct job *job)
+{
+    if (!job->cancel_asked || job->state != JOB_STEPPING || job->outcome != OUTCOME_DONE)
+        return false;
+    return job->at < job->plan.point_of_no_return;
+}
+
+static void cancel_steps(struct job *job)
+{
+    struct refusal refusal = {0};
+    refusal_set(&refusal, CODE_CANCELLED, "cancelled %s%s",
+                job->reports->len ? "after some steps" : "before its first step",
+                job->plan.n_undo ? ", and taken back" : "");
+    job->outcome = OUTCOME_CANCELLED;
+    job_fail(job, &refusal);
 }
 
 static void turn_steps(struct job *job, int64_t now_ms)
 {
     const bool undoing = job->state == JOB_UNDOING;
-    const size_t n = undoing ? job->plan.n_undo : job->plan.n_steps;
-    if (job->at >= n) {
-        move(job, JOB_REPORTING);
+    struct want want;
+    if (takes_cancel(job)) {
+        cancel_steps(job);
         return;
     }
-    const enum step step = undoing ? job->plan.undo[job->at] : job->plan.steps[job->at];
+    if (job->at >= (undoing ? job->plan.n_undo : job->plan.n_steps)) {
+        end_steps(job, now_ms);
+        return;
+    }
     if (!job->step_began)
         job->step_began = now_ms;
-    struct want want;
+    const enum step step = job_step(job);
     const enum ask ask = step_ask(step, &job->facts, &want);
     follow(job, step, ask, &want, now_ms);
-}
-
-static bool is_theirs(const struct job *job)
-{
-    const struct command *command = job->order->command;
-    return container_whose(job->facts.seen, command->server_id, command->spec) !=
-           WHOSE_OURS;
-}
-
-static struct state *state_after(const struct job *job)
-{
-    g_autoptr(Container) absent = container_new();
-    const enum maybe data = job->facts.directories_made ? MAYBE_YES
-                                                        : job->facts.data_exists;
-    return container_state(is_theirs(job) ? absent : job->facts.seen, data);
-}
-
-static bool has_drifted(const struct job *job)
-{
-    const struct container *seen = job->facts.seen;
-    const struct spec *spec = job->order->command->spec;
-    return !is_theirs(job) && *spec->digest && *seen->spec_digest &&
-           !g_str_equal(spec->digest, seen->spec_digest);
-}
-
-static void fill_result(const struct job *job, struct result *result)
-{
-    const bool failed = job->outcome == OUTCOME_FAILED;
-    const char *sentence = failed ? job->refusal.message : job->plan.sentence;
-    g_free(result->code);
-    g_free(result->message);
-    result->outcome = job->outcome;
-    result->code = g_strdup(failed ? job->refusal.code : CODE_OK);
-    result->message = g_utf8_make_valid(sentence ? sentence : "", -1);
-    result->recovered = job->plan.recovered && !failed;
-    result->already = !failed && job->plan.planned == PLANNED_NOTHING &&
-                      !job->order->begun;
-    result->data_exists = job->facts.data_exists;
-    result->saved = job->facts.saved;
-    result->killed = job->facts.killed;
-}
-
-static void finish(struct job *job)
-{
-    job->result = result_new();
-    fill_result(job, job->result);
-    g_clear_pointer(&job->result->steps, g_ptr_array_unref);
-    job->result->steps = g_steal_pointer(&job->reports);
-    if (job->facts.fresh) {
-        job->result->drift = has_drifted(job);
-        job->result->state = state_after(job);
-    }
-    move(job, JOB_ENDED);
 }
 
 static void turn_reporting(struct job *job, int64_t now_ms)
 {
     if (job->facts.fresh)
-        finish(job);
+        job_finish(job);
     else
-        look(job);
+        send_look(job, now_ms);
 }
 
 void job_advance(struct job *job, int64_t now_ms)
@@ -392,177 +301,80 @@ void job_advance(struct job *job, int64_t now_ms)
         job->wait = WAIT_NOTHING;
         job->wakes_at = INT64_MAX;
     }
+    if (job->wait == WAIT_REPLY && now_ms >= job->deadline) {
+        const struct reply none = {.asked = job->asked, .answer = ANSWER_TIMEOUT};
+        job->given_up = job->ticket;
+        job_judge(job, &none, "the engine has not answered in time", now_ms);
+    }
     while (job->wait == WAIT_NOTHING && turns[job->state])
         turns[job->state](job, now_ms);
 }
 
-/* --- answers ------------------------------------------------------------------------------------ */
+/* --- the result ------------------------------------------------------------------------------- */
 
-static bool may_try_again(struct job *job, enum answer answer, int64_t now_ms)
+static bool is_theirs(const struct job *job)
 {
-    if (answer == ANSWER_HTTP)
-        return job->retries < TRIES_MAX;
-    if (!job->unreachable_since)
-        job->unreachable_since = now_ms;
-    return now_ms - job->unreachable_since < ENGINE_PATIENCE_MS;
+    const struct command *command = job->order->command;
+    return container_whose(job->facts.seen, command->server_id, command->spec) !=
+           WHOSE_OURS;
 }
 
-static int64_t pause_ms(unsigned retries)
+static struct state *state_after(const struct job *job)
 {
-    return MIN((int64_t)RETRY_FIRST_MS << MIN(retries, 10u), RETRY_MOST_MS);
+    g_autoptr(Container) absent = container_new();
+    const enum maybe data = job->facts.purged             ? MAYBE_NO
+                            : job->facts.directories_made ? MAYBE_YES
+                                                          : job->facts.data_exists;
+    return container_state(is_theirs(job) ? absent : job->facts.seen, data);
 }
 
-/* The last look may fail without harm: the result then tells no state. */
-static void give_up(struct job *job, struct refusal *refusal_taken)
+static bool has_drifted(const struct job *job)
 {
-    if (job->state != JOB_REPORTING) {
-        fail(job, refusal_taken);
-        return;
+    const struct container *seen = job->facts.seen;
+    const struct spec *spec = job->order->command->spec;
+    return !is_theirs(job) && *spec->digest && *seen->spec_digest &&
+           !g_str_equal(spec->digest, seen->spec_digest);
+}
+
+static void fill_result(const struct job *job, struct result *result)
+{
+    const bool done = job->outcome == OUTCOME_DONE;
+    const char *sentence = done ? job->plan.sentence : job->refusal.message;
+    g_free(result->code);
+    g_free(result->message);
+    result->outcome = job->outcome;
+    result->code = g_strdup(done ? CODE_OK : job->refusal.code);
+    result->message = g_utf8_make_valid(sentence ? sentence : "", -1);
+    result->recovered = done && job->plan.recovered;
+    result->already = done && job->plan.planned == PLANNED_NOTHING && !job->order->begun;
+    result->rolled_back = !done && job->undone;
+    result->data_exists = job->facts.data_exists;
+    result->saved = job->facts.saved;
+    result->killed = job->facts.killed;
+}
+
+void job_finish(struct job *job)
+{
+    job->result = result_new();
+    fill_result(job, job->result);
+    g_clear_pointer(&job->result->steps, g_ptr_array_unref);
+    job->result->steps = g_steal_pointer(&job->reports);
+    if (job->facts.fresh) {
+        job->result->drift = has_drifted(job);
+        job->result->state = state_after(job);
     }
-    refusal_clear(refusal_taken);
-    finish(job);
+    job_move(job, JOB_ENDED);
 }
 
-static void try_again(struct job *job, enum answer answer, struct refusal *refusal_taken,
-                      int64_t now_ms)
-{
-    if (!may_try_again(job, answer, now_ms)) {
-        give_up(job, refusal_taken);
-        return;
-    }
-    refusal_clear(refusal_taken);
-    job->facts.fresh = false;
-    wait_for_timer(job, now_ms, pause_ms(job->retries));
-    job->retries++;
-}
-
-static void seen_absent(struct job *job)
-{
-    container_free(job->facts.seen);
-    job->facts.seen = container_new();
-    job->facts.fresh = true;
-}
-
-static void seen_container(struct job *job, const struct reply *reply, int64_t now_ms)
-{
-    g_autoptr(GError) error = NULL;
-    struct container *seen = container_parse(reply->body, reply->length, &error);
-    if (seen) {
-        container_free(job->facts.seen);
-        job->facts.seen = seen;
-        job->facts.fresh = true;
-        return;
-    }
-    struct refusal refusal = {0};
-    refusal_set(&refusal, CODE_ENGINE_REFUSED,
-                "the engine's answer about the container: %s", error->message);
-    try_again(job, ANSWER_HTTP, &refusal, now_ms);
-}
-
-static enum step running_step(const struct job *job)
-{
-    return job->state == JOB_UNDOING ? job->plan.undo[job->at] : job->plan.steps[job->at];
-}
-
-static void good_news(struct job *job, enum verdict verdict, const struct reply *reply,
-                      int64_t now_ms)
-{
-    struct refusal refusal = {0};
-    job->unreachable_since = 0;
-    if (reply->asked == ASKED_LOOK && verdict == VERDICT_ABSENT)
-        seen_absent(job);
-    else if (reply->asked == ASKED_LOOK)
-        seen_container(job, reply, now_ms);
-    else if (!step_told(running_step(job), &job->facts, verdict, reply, &refusal))
-        fail(job, &refusal);
-}
-
-/* The registry does not always say which image it speaks of. */
-static void name_image(const struct job *job, struct refusal *refusal)
-{
-    g_autofree char *image = container_image_reference(job->order->command->spec);
-    if (refusal->message && !strstr(refusal->message, image))
-        refusal_set(refusal, refusal->code, "%s: %s", image, refusal->message);
-}
-
-static void judge(struct job *job, const struct reply *reply, const char *text,
-                  int64_t now_ms)
-{
-    struct refusal refusal = {0};
-    const enum verdict verdict = verdict_of(reply->asked, reply->answer, reply->status,
-                                            text, &refusal);
-    if (reply->asked == ASKED_PULL)
-        name_image(job, &refusal);
-    job->wait = WAIT_NOTHING;
-    job->ticket = 0;
-    if (reply->asked ==
-        ASKED_EXEC) { /* a save that fails ends nothing; its step decides */
-        refusal_clear(&refusal);
-        good_news(job, verdict, reply, now_ms);
-        return;
-    }
-    switch (verdict) {
-    case VERDICT_DONE:
-    case VERDICT_ALREADY:
-    case VERDICT_ABSENT:
-    case VERDICT_CONFLICT:
-        refusal_clear(&refusal);
-        good_news(job, verdict, reply, now_ms);
-        break;
-    case VERDICT_UNKNOWN:
-        /* A call that we gave up may still be at work: once is enough, looks decide. */
-        job->facts.acted += reply->answer == ANSWER_TIMEOUT;
-        try_again(job, reply->answer, &refusal, now_ms);
-        break;
-    case VERDICT_RETRY:
-        try_again(job, reply->answer, &refusal, now_ms);
-        break;
-    case VERDICT_REFUSED:
-        give_up(job, &refusal);
-        break;
-    }
-}
-
-void job_reply(struct job *job, const struct reply *reply, int64_t now_ms)
-{
-    if (job->state == JOB_ABANDONED) {
-        job->wait = WAIT_NOTHING;
-        job->ticket = 0;
-        return;
-    }
-    g_autofree char *text = reply->answer == ANSWER_HTTP
-                                ? verdict_text(reply->body, reply->length)
-                                : g_strdup(reply->error);
-    judge(job, reply, text, now_ms);
-}
-
-/* The verdict on a pull is in its stream, unless the engine refused before it began one. */
-static char *pull_text(const struct reply *reply, const struct pull_stream *stream)
-{
-    if (reply->answer != ANSWER_HTTP)
-        return g_strdup(reply->error);
-    if (reply->status != 200)
-        return verdict_text(reply->body, reply->length);
-    if (pull_stream_succeeded(stream))
-        return NULL;
-    const char *error = pull_stream_error(stream);
-    return g_strdup(error ? error
-                          : "the pull ended without success and without a reason");
-}
-
-void job_pulled(struct job *job, const struct reply *reply,
-                const struct pull_stream *stream, int64_t now_ms)
-{
-    g_autofree char *text = pull_text(reply, stream);
-    judge(job, reply, text, now_ms);
-}
+/* --- from outside ------------------------------------------------------------------------------- */
 
 void job_begun(struct job *job)
 {
     if (job->state != JOB_BEGINNING)
         return;
     job->wait = WAIT_NOTHING;
-    move(job, JOB_STEPPING);
+    job->facts.fresh = false;
+    job_move(job, JOB_STEPPING);
 }
 
 void job_abandon(struct job *job)
@@ -574,7 +386,14 @@ void job_abandon(struct job *job)
     job->state = JOB_ABANDONED;
 }
 
-/* --- what others may know ---------------------------------------------------------------------- */
+void job_cancel(struct job *job)
+{
+    job->cancel_asked = true;
+    if (job->wait == WAIT_PULL) { /* nothing has been changed yet */
+        pulls_leave(job->site->pulls, job);
+        job->wait = WAIT_NOTHING;
+    }
+}
 
 enum job_state job_state(const struct job *job)
 {
@@ -596,6 +415,11 @@ uint64_t job_ticket(const struct job *job)
     return job->ticket;
 }
 
+uint64_t job_given_up(const struct job *job)
+{
+    return job->given_up;
+}
+
 const char *job_note(const struct job *job)
 {
     return job->note;
@@ -603,7 +427,7 @@ const char *job_note(const struct job *job)
 
 int64_t job_wakes_at(const struct job *job)
 {
-    return job->wakes_at;
+    return MIN(job->wakes_at, job->deadline);
 }
 
 bool job_is_patient(const struct job *job)

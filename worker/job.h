@@ -59,11 +59,17 @@ void job_pulled(struct job *job, const struct reply *reply,
 void job_begun(struct job *job); /* `accepted` and the begun mark are committed */
 /* Stops at the next safe point, without a result. */
 void job_abandon(struct job *job);
+/* Ends it at the next safe point, rolled back where the action can: OUTCOME_CANCELLED, or, if
+ * its effect is complete by then, the outcome that it would have had anyway. */
+void job_cancel(struct job *job);
 
 enum job_state job_state(const struct job *job);
 const char *job_state_name(enum job_state state);
 const struct order *job_order(const struct job *job); /* borrowed */
 uint64_t job_ticket(const struct job *job); /* of the reply it waits for, or 0 */
+/* Of a call that was given up but that the engine may still be working on, or 0: nothing may
+ * be done to this server's container until its reply has come. */
+uint64_t job_given_up(const struct job *job);
 const char *job_note(
     const struct job *job); /* in JOB_BEGINNING: what redelivery must know */
 int64_t job_wakes_at(const struct job *job); /* host time; INT64_MAX: not by the clock */

@@ -11,6 +11,7 @@
 struct waiting { /* an order in its lane */
     struct partition *partition;
     struct order *order;
+    struct order *cancel; /* it had begun in an earlier life: end it at once, or NULL */
 };
 
 struct lane {
@@ -18,6 +19,7 @@ struct lane {
     GQueue orders; /* struct waiting; without the one whose job runs */
     struct job *job;
     struct partition *partition; /* of the job */
+    GPtrArray *cancels;          /* struct order: answered with the job's result */
     unsigned open;               /* taken, and their terminal result not committed */
     char *told_progress;
     int64_t progress_at;
@@ -25,10 +27,12 @@ struct lane {
     struct lanes *lanes;
 };
 
+/* A call to the engine that outlives its assignment, or its command. */
 struct orphan {
     char *server_id;
-    int32_t number; /* of the partition whose lock it holds */
-    struct job *job;
+    int32_t number;  /* of the partition whose lock it holds */
+    struct job *job; /* abandoned, or NULL: a call that was given up */
+    uint64_t ticket; /* of that */
 };
 
 struct lanes {
@@ -50,6 +54,7 @@ static void waiting_free(void *data)
 {
     struct waiting *waiting = data;
     order_free(waiting->order);
+    order_free(waiting->cancel);
     g_free(waiting);
 }
 
@@ -58,6 +63,7 @@ static void lane_free(void *data)
     struct lane *lane = data;
     g_assert(!lane->job);
     g_queue_clear_full(&lane->orders, waiting_free);
+    g_ptr_array_unref(lane->cancels);
     g_free(lane->server_id);
     g_free(lane->told_progress);
     g_free(lane);
@@ -120,6 +126,7 @@ static struct lane *lane_of(struct lanes *lanes, const char *server_id)
     lane = g_new0(struct lane, 1);
     lane->server_id = g_strdup(server_id);
     lane->lanes = lanes;
+    lane->cancels = g_ptr_array_new_with_free_func((GDestroyNotify)order_free);
     g_queue_init(&lane->orders);
     g_hash_table_insert(lanes->by_server, lane->server_id, lane);
     return lane;
@@ -164,16 +171,38 @@ static void log_result(const struct order *order, const struct result *result)
              result->message);
 }
 
+/* A cancel is answered in the transaction of its target's result. */
+static void add_cancel_result(struct lanes *lanes, struct letter *letter,
+                              const struct order *cancel, const struct result *target,
+                              int64_t wall_ms)
+{
+    const bool cancelled = target->outcome == OUTCOME_CANCELLED;
+    g_autofree char *late = g_strdup_printf(
+        "its target had come too far to be cancelled: %s, %s",
+        outcome_name(target->outcome), target->message);
+    struct event *event = report_ended(
+        lanes->setup.author, cancel->command->server_id, cancel->cause,
+        cancelled ? OUTCOME_DONE : OUTCOME_FAILED, cancelled ? CODE_OK : CODE_TOO_LATE,
+        cancelled ? "cancelled" : late, wall_ms);
+    log_result(cancel, event->result);
+    letter_add_event(letter, event, cancel->traceparent);
+    letter_finishes(letter, cancel->control, cancel->cause->offset);
+}
+
 static void post_result(struct lanes *lanes, struct lane *lane,
                         struct partition *partition, const struct order *order,
-                        struct event *event_taken)
+                        struct event *event_taken, const GPtrArray *cancels)
 {
     struct letter *letter = letter_new(partition);
-    log_result(order, event_taken->result);
-    if (event_taken->result->state && lanes->told)
-        lanes->told(lanes->told_context, lane->server_id, event_taken->result->state);
+    const struct result *result = event_taken->result;
+    log_result(order, result);
+    if (result->state && lanes->told)
+        lanes->told(lanes->told_context, lane->server_id, result->state);
     letter_add_event(letter, event_taken, order->traceparent);
     letter_finishes(letter, order->control, order->cause->offset);
+    for (guint i = 0; cancels && i < cancels->len; i++)
+        add_cancel_result(lanes, letter, g_ptr_array_index(cancels, i), result,
+                          event_taken->at);
     letter_then(letter, result_committed, lane);
     publisher_add(lanes->setup.publisher, letter);
 }
@@ -242,6 +271,12 @@ static bool refuse_order(const struct lanes *lanes, const struct order *order,
     return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
 }
 
+static void cancel_job(struct lane *lane, struct order *cancel_taken)
+{
+    g_ptr_array_add(lane->cancels, cancel_taken);
+    job_cancel(lane->job);
+}
+
 static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     g_autofree struct waiting *waiting = g_queue_pop_head(&lane->orders);
@@ -251,7 +286,7 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
         struct event *event = report_ended(lanes->setup.author, lane->server_id,
                                            waiting->order->cause, outcome, refusal.code,
                                            refusal.message, wall_ms);
-        post_result(lanes, lane, waiting->partition, waiting->order, event);
+        post_result(lanes, lane, waiting->partition, waiting->order, event, NULL);
         refusal_clear(&refusal);
         order_free(waiting->order);
         return;
@@ -260,6 +295,8 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     lane->partition = waiting->partition;
     lane->beginning = false;
     g_clear_pointer(&lane->told_progress, g_free);
+    if (waiting->cancel)
+        cancel_job(lane, waiting->cancel);
 }
 
 static bool orphan_holds(const struct lanes *lanes, const char *server_id)
@@ -278,13 +315,28 @@ static bool head_has_expired(const struct lane *lane, int64_t wall_ms)
     return !head->order->begun && wall_ms >= head->order->command->expires_at;
 }
 
+static void add_orphan(struct lanes *lanes, const struct lane *lane,
+                       struct job *job_taken, uint64_t ticket)
+{
+    struct orphan *orphan = g_new0(struct orphan, 1);
+    orphan->server_id = g_strdup(lane->server_id);
+    orphan->number = lane->partition->number;
+    orphan->job = job_taken;
+    orphan->ticket = ticket;
+    locks_hold(lanes->setup.locks, orphan->number);
+    g_ptr_array_add(lanes->orphans, orphan);
+}
+
 static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     struct job *job = g_steal_pointer(&lane->job);
     const struct order *order = job_order(job);
     struct event *event = report_result(lanes->setup.author, lane->server_id,
                                         order->cause, job_take_result(job), wall_ms);
-    post_result(lanes, lane, lane->partition, order, event);
+    post_result(lanes, lane, lane->partition, order, event, lane->cancels);
+    g_ptr_array_set_size(lane->cancels, 0);
+    if (job_given_up(job))
+        add_orphan(lanes, lane, NULL, job_given_up(job));
     job_free(job);
     g_ptr_array_remove_fast(lanes->running, lane);
     if (!g_queue_is_empty(&lane->orders))
@@ -354,11 +406,16 @@ static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms,
         g_queue_push_head(&lanes->ready, g_queue_pop_tail(&passed_over));
 }
 
+static bool orphan_is_over(const struct orphan *orphan)
+{
+    return orphan->job ? job_can_be_freed(orphan->job) : orphan->ticket == 0;
+}
+
 static void end_orphans(struct lanes *lanes)
 {
     for (guint i = lanes->orphans->len; i > 0; i--) {
         const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i - 1);
-        if (!job_can_be_freed(orphan->job))
+        if (!orphan_is_over(orphan))
             continue;
         locks_release(lanes->setup.locks, orphan->number);
         g_ptr_array_remove_index_fast(lanes->orphans, i - 1);
@@ -391,19 +448,37 @@ int64_t lanes_wakes_at(const struct lanes *lanes)
 
 /* --- answers of the engine ------------------------------------------------------------------------- */
 
+static bool is_of(const struct job *job, uint64_t ticket)
+{
+    return job && (job_ticket(job) == ticket || job_given_up(job) == ticket);
+}
+
 static struct job *job_of_ticket(const struct lanes *lanes, uint64_t ticket)
 {
     for (guint i = 0; i < lanes->running->len; i++) {
         const struct lane *lane = g_ptr_array_index(lanes->running, i);
-        if (job_ticket(lane->job) == ticket)
+        if (is_of(lane->job, ticket))
             return lane->job;
     }
     for (guint i = 0; i < lanes->orphans->len; i++) {
         const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
-        if (job_ticket(orphan->job) == ticket)
+        if (is_of(orphan->job, ticket))
             return orphan->job;
     }
     return NULL;
+}
+
+/* A call that was given up has come back: its server's lane is free again. */
+static bool took_late_reply(const struct lanes *lanes, const struct reply *reply)
+{
+    for (guint i = 0; i < lanes->orphans->len; i++) {
+        struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
+        if (orphan->job || orphan->ticket != reply->ticket)
+            continue;
+        orphan->ticket = 0;
+        return true;
+    }
+    return false;
 }
 
 bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms)
@@ -412,7 +487,7 @@ bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms)
     g_autoptr(GPtrArray) waiting = pulls_reply(lanes->setup.site.pulls, reply, &stream);
     for (guint i = 0; waiting && i < waiting->len; i++)
         job_pulled(g_ptr_array_index(waiting, i), reply, stream, now_ms);
-    if (waiting)
+    if (waiting || took_late_reply(lanes, reply))
         return true;
     struct job *job = job_of_ticket(lanes, reply->ticket);
     if (job)
@@ -426,6 +501,58 @@ bool lanes_line(struct lanes *lanes, uint64_t ticket, const char *line)
            job_of_ticket(lanes, ticket) != NULL; /* a save's output: not kept */
 }
 
+/* --- cancel ---------------------------------------------------------------------------------------- */
+
+static GList *find_waiting(const struct lane *lane, const char *command_id)
+{
+    for (GList *link = lane->orders.head; link; link = link->next) {
+        const struct waiting *waiting = link->data;
+        if (g_str_equal(waiting->order->command->command_id, command_id))
+            return link;
+    }
+    return NULL;
+}
+
+static void cancel_waiting(struct lanes *lanes, struct lane *lane, GList *link,
+                           struct order *cancel, int64_t wall_ms)
+{
+    struct waiting *waiting = link->data;
+    if (waiting->order->begun) { /* it has to be looked at: its job ends it */
+        order_free(waiting->cancel);
+        waiting->cancel = cancel;
+        return;
+    }
+    g_autoptr(GPtrArray)
+        cancels = g_ptr_array_new_with_free_func((GDestroyNotify)order_free);
+    g_ptr_array_add(cancels, cancel);
+    struct event *event = report_ended(
+        lanes->setup.author, lane->server_id, waiting->order->cause, OUTCOME_CANCELLED,
+        CODE_CANCELLED, "cancelled before it began", wall_ms);
+    post_result(lanes, lane, waiting->partition, waiting->order, event, cancels);
+    g_queue_delete_link(&lane->orders, link);
+    waiting_free(waiting);
+    if (!lane->job && g_queue_is_empty(&lane->orders))
+        g_queue_remove(&lanes->ready, lane);
+}
+
+enum lanes_cancelled lanes_cancel(struct lanes *lanes, struct order *order,
+                                  int64_t wall_ms)
+{
+    const char *target = order->command->target;
+    struct lane *lane = g_hash_table_lookup(lanes->by_server, order->command->server_id);
+    if (!lane)
+        return CANCEL_UNKNOWN;
+    if (lane->job && g_str_equal(job_order(lane->job)->command->command_id, target)) {
+        cancel_job(lane, order);
+        return CANCEL_TAKEN;
+    }
+    GList *link = find_waiting(lane, target);
+    if (!link)
+        return CANCEL_UNKNOWN;
+    cancel_waiting(lanes, lane, link, order, wall_ms);
+    return CANCEL_TAKEN;
+}
+
 /* --- the end ----------------------------------------------------------------------------------------- */
 
 void lanes_close(struct lanes *lanes)
@@ -433,25 +560,23 @@ void lanes_close(struct lanes *lanes)
     lanes->closed = true;
 }
 
-static void make_orphan(struct lanes *lanes, struct lane *lane)
+static void abandon_job(struct lanes *lanes, struct lane *lane)
 {
-    struct orphan *orphan = g_new0(struct orphan, 1);
-    orphan->server_id = g_strdup(lane->server_id);
-    orphan->number = lane->partition->number;
-    orphan->job = g_steal_pointer(&lane->job);
-    locks_hold(lanes->setup.locks, orphan->number);
-    g_ptr_array_add(lanes->orphans, orphan);
+    struct job *job = g_steal_pointer(&lane->job);
+    job_abandon(job);
+    if (!job_can_be_freed(job)) {
+        add_orphan(lanes, lane, job, 0);
+        return;
+    }
+    if (job_given_up(job))
+        add_orphan(lanes, lane, NULL, job_given_up(job));
+    job_free(job);
 }
 
 void lanes_end(struct lanes *lanes)
 {
     for (guint i = 0; i < lanes->running->len; i++) {
-        struct lane *lane = g_ptr_array_index(lanes->running, i);
-        job_abandon(lane->job);
-        if (job_can_be_freed(lane->job))
-            g_clear_pointer(&lane->job, job_free);
-        else
-            make_orphan(lanes, lane);
+        abandon_job(lanes, g_ptr_array_index(lanes->running, i));
     }
     g_ptr_array_set_size(lanes->running, 0);
     g_queue_clear(&lanes->ready);

@@ -30,6 +30,14 @@ void lanes_free(struct lanes *lanes);
 void lanes_push(struct lanes *lanes, struct partition *partition,
                 struct order *order_taken);
 
+enum lanes_cancelled {
+    CANCEL_TAKEN,   /* the order is the lanes'; it is answered together with its target */
+    CANCEL_UNKNOWN, /* its target is not here; the order stays the caller's */
+};
+/* A cancel: its target is answered `cancelled` if it has not begun, else asked to end. */
+enum lanes_cancelled lanes_cancel(struct lanes *lanes, struct order *order,
+                                  int64_t wall_ms);
+
 /* Starts what may start, moves what can move, ends what has ended.  `engine_up`: without the
  * engine nothing new is begun, but what has expired is answered.  Both clocks: host time for
  * deadlines, wall time for expiry and events. */

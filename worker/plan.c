@@ -19,6 +19,7 @@ enum {
     REMOVING = 1 << 6,
     EXITED = 1 << 7,
     DEAD = 1 << 8,
+    ASIDE = 1 << 9, /* rebuild, begun: the old container bears another name */
     UP = RUNNING | RESTARTING,
     DOWN = CREATED | EXITED,
     GOING = REMOVING | DEAD,
@@ -105,9 +106,17 @@ static const struct row rows[] = {
     {ACTION_RESTART, DOWN, BY_ANY, STEPS(STEP_NETWORKS, STEP_CONNECT, RUN), NO_UNDO, false,
      NULL, "it was stopped; started"},
 
+    {ACTION_REBUILD, ASIDE, BY_ANY,
+     STEPS(STEP_DIRECTORIES, STEP_NETWORKS, STEP_SET_ASIDE, HALT, STEP_CREATE, STEP_CONNECT, RUN,
+           STEP_REMOVE_OLD), UNDO(STEP_PUT_BACK), false, NULL,
+     "replaced by a new container and started"},
     {ACTION_REBUILD, ABSENT, BY_ANY, STEPS(MAKE, RUN), UNDO_MADE, true, NULL,
      "the container was gone; made again and started"},
+    {ACTION_REBUILD, GOING, BY_ANY, STEPS(STEP_REMOVE, MAKE, RUN), UNDO_MADE, true, NULL,
+     "the container was broken; made again and started"},
     {ACTION_REBUILD, FOREIGN, BY_ANY, REFUSED(CODE_NAME_CONFLICT), NAME_TAKEN},
+    {ACTION_REBUILD, OURS, BY_THIS, STEPS(STEP_NETWORKS, STEP_CONNECT, RUN), NO_UNDO, false,
+     NULL, "replaced by a new container and started"},
     {ACTION_REBUILD, OURS, BY_ANY,
      STEPS(STEP_PULL, STEP_DIRECTORIES, STEP_NETWORKS, STEP_SET_ASIDE, HALT, STEP_CREATE,
            STEP_CONNECT, RUN, STEP_REMOVE_OLD), UNDO(STEP_PUT_BACK), false, NULL,
@@ -148,7 +157,8 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-static unsigned seen_bit(const struct command *command, const struct container *seen)
+static unsigned seen_bit(const struct command *command, const struct container *seen,
+                         bool aside)
 {
     static const unsigned bits[CONTAINER_STATUS_COUNT] = {
         [CONTAINER_ABSENT] = ABSENT,         [CONTAINER_CREATED] = CREATED,
@@ -156,6 +166,8 @@ static unsigned seen_bit(const struct command *command, const struct container *
         [CONTAINER_RESTARTING] = RESTARTING, [CONTAINER_REMOVING] = REMOVING,
         [CONTAINER_EXITED] = EXITED,         [CONTAINER_DEAD] = DEAD,
     };
+    if (aside)
+        return ASIDE;
     switch (container_whose(seen, command->server_id, command->spec)) {
     case WHOSE_NOBODYS:
         return ABSENT;
@@ -219,32 +231,28 @@ static void take_row(const struct row *row, const struct command *command,
     }
 }
 
-static bool refuse_unsupported(struct plan *plan)
+/* Between a restart's stop and its start there is no way back that is better than going on. */
+static void set_point_of_no_return(struct plan *plan, enum action action)
 {
+    plan->point_of_no_return = plan->n_steps;
     for (size_t i = 0; i < plan->n_steps; i++) {
-        if (step_is_carried_out(plan->steps[i]))
-            continue;
-        *plan = (struct plan){
-            .planned = PLANNED_REFUSED,
-            .code = CODE_UNSUPPORTED,
-            .sentence = "this worker does not carry out that action; upgrade it",
-        };
-        return true;
+        if (plan->steps[i] == STEP_REMOVE_OLD ||
+            (action == ACTION_RESTART && plan->steps[i] == STEP_STOP))
+            plan->point_of_no_return = MIN(plan->point_of_no_return, i);
     }
-    return false;
 }
 
-void plan_make(const struct command *command, const struct container *seen,
+void plan_make(const struct command *command, const struct container *seen, bool aside,
                const char *begun, struct plan *ret_plan)
 {
     const enum action action = action_from_name(command->action);
-    const unsigned bit = seen_bit(command, seen);
+    const unsigned bit = seen_bit(command, seen, aside && action == ACTION_REBUILD);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rows[i].action != action || !(rows[i].seen & bit) ||
             !made_fits(rows[i].made, command, seen, begun))
             continue;
         take_row(&rows[i], command, ret_plan);
-        refuse_unsupported(ret_plan);
+        set_point_of_no_return(ret_plan, action);
         return;
     }
     *ret_plan = (struct plan){
@@ -252,6 +260,16 @@ void plan_make(const struct command *command, const struct container *seen,
         .code = CODE_ENGINE_REFUSED,
         .sentence = "the container is in a state that this action cannot start from",
     };
+}
+
+void plan_tidy(struct plan *ret_plan)
+{
+    *ret_plan = (struct plan){
+        .planned = PLANNED_STEPS,
+        .n_steps = 1,
+        .point_of_no_return = 1,
+    };
+    ret_plan->steps[0] = STEP_TIDY;
 }
 
 char *plan_text(const struct plan *plan)

@@ -25,8 +25,9 @@ struct plan {
     size_t n_steps;
     enum step undo[PLAN_STEPS_MAX]; /* after a failure, before the result */
     size_t n_undo;
-    bool recovered;   /* the container was gone and is made again */
-    const char *code; /* REFUSED */
+    bool recovered;            /* the container was gone and is made again */
+    size_t point_of_no_return; /* a cancel is too late once this many steps are done */
+    const char *code;          /* REFUSED */
     const char
         *sentence; /* NOTHING, REFUSED: why; STEPS: what has been done at the end */
 };
@@ -36,10 +37,13 @@ struct plan {
  * had been started, by the engine's clock. */
 char *plan_note(const struct container *seen);
 
-/* `begun`: NULL for a fresh command, otherwise the note of an earlier life of it ("" if that
- * is lost). */
-void plan_make(const struct command *command, const struct container *seen,
+/* `aside`: a rebuild by this very command has set the old container aside.  `begun`: NULL for
+ * a fresh command, otherwise the note of an earlier life of it ("" if that is lost). */
+void plan_make(const struct command *command, const struct container *seen, bool aside,
                const char *begun, struct plan *ret_plan);
+
+/* Only the settling of what another command's rebuild has left; then a plan is made anew. */
+void plan_tidy(struct plan *ret_plan);
 
 /* "pull create connect start settle", "nothing", "refused name_conflict"; for tests, logs. */
 char *plan_text(const struct plan *plan);

@@ -9,26 +9,28 @@
  */
 #pragma once
 
+#include "aside.h"
 #include "container.h"
 #include "request.h"
 
 enum step {
+    STEP_TIDY, /* settle what an earlier rebuild has left */
     STEP_PULL,
     STEP_DIRECTORIES,
     STEP_NETWORKS,
+    STEP_SET_ASIDE, /* rebuild: the old one gets another name */
+    STEP_UNPAUSE,
+    STEP_SAVE,
+    STEP_STOP,
     STEP_CREATE,
     STEP_CONNECT,
     STEP_START,
     STEP_SETTLE,
-    STEP_UNPAUSE,
-    STEP_SAVE,
-    STEP_STOP,
     STEP_REMOVE,
+    STEP_REMOVE_OLD,  /* rebuild: it has served */
     STEP_REMOVE_MADE, /* undo of a create that could not be started */
+    STEP_PUT_BACK,    /* undo of a rebuild */
     STEP_PURGE,
-    STEP_SET_ASIDE,  /* rebuild: rename the old one away */
-    STEP_REMOVE_OLD, /* rebuild: it has served */
-    STEP_PUT_BACK,   /* rebuild's undo */
     STEP_COUNT,
 };
 
@@ -36,16 +38,22 @@ enum step {
 struct facts {
     const struct command *command; /* borrowed */
     struct container *seen;        /* the server's container when last looked at */
-    bool fresh;                    /* nothing was changed since that look */
+    char *old_id;                  /* one that a rebuild has, or may have, set aside */
+    struct container *old;         /* when last looked at; NULL: it is not aside */
+    bool adopted_gone;             /* spec.adopt names nothing (any more): look by name */
+    bool fresh;                    /* nothing was changed since these looks */
     int api;                       /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
     bool directories_made;
     GPtrArray *networks_here; /* char *, or NULL: not asked yet */
     bool networks_locked;     /* this job alone makes networks on this host now */
-    unsigned acted;           /* how often the running step has changed something */
-    unsigned waited;          /* how often it has asked to wait */
-    char *exec_id;            /* the save command's */
+    char *everything; /* purge: the engine's list, to see who else mounts the data */
+    size_t everything_length;
+    bool purged;
+    unsigned acted;  /* how often the running step has changed something */
+    unsigned waited; /* how often it has asked to wait */
+    char *exec_id;   /* the save command's */
     bool exec_ended;
     enum maybe saved;
     enum maybe killed;
@@ -62,7 +70,12 @@ enum ask {
     ASK_REFUSE,  /* it cannot be: `refusal` */
 };
 
-enum host_work { HOST_MAKE_DIRECTORIES, HOST_LOCK_NETWORKS };
+enum host_work {
+    HOST_LOOK_AT_DATA,
+    HOST_MAKE_DIRECTORIES,
+    HOST_LOCK_NETWORKS,
+    HOST_PURGE,
+};
 
 struct want {
     struct request *request;
@@ -71,11 +84,9 @@ struct want {
     struct refusal refusal;
 };
 
-/* A step nobody carries out yet has no function and is refused as CODE_UNSUPPORTED. */
-bool step_is_carried_out(enum step step);
 enum ask step_ask(enum step step, struct facts *facts, struct want *ret_want);
-/* Takes note of an answer that is good news (DONE, ALREADY, ABSENT, CONFLICT).  False: the
- * answer could not be read, `ret_refusal` is set. */
+/* Takes note of an answer that is good news (DONE, ALREADY, ABSENT, CONFLICT), and of any to
+ * a save's requests.  False: it ends the job, `ret_refusal` is set. */
 bool step_told(enum step step, struct facts *facts, enum verdict verdict,
                const struct reply *reply, struct refusal *ret_refusal);
 
@@ -83,5 +94,16 @@ const char *step_name(enum step step); /* "pull" */
 /* Whether a job in this step waits for something slow that is not the engine's CPU. */
 bool step_is_patient(enum step step);
 
-/* The request that looks at a command's container. */
-struct request *step_look_request(const struct command *command);
+/* The requests that look: at the server's container, at one set aside, and for one. */
+struct request *step_look_request(const struct facts *facts);
+struct request *step_look_old_request(const struct facts *facts);
+struct request *step_find_request(const struct command *command);
+/* Takes note of what they showed; `seen` is taken and may be absent. */
+void step_saw(struct facts *facts, struct container *seen_taken);
+void step_saw_old(struct facts *facts, struct container *old_taken);
+/* Notes the id of a container set aside, if one is among all that bear the server's label. */
+void step_find_old(struct facts *facts, const GPtrArray *containers);
+/* `old` was set aside by another command than this one. */
+bool step_has_leftover(const struct facts *facts);
+/* The name of a container that mounts (a part of) this directory, or NULL; borrowed. */
+const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir);

@@ -1,0 +1,208 @@
+/*
+ * job_answer.c - what a job makes of the engine's answers.
+ *
+ * An answer is judged once (verdict.c), and is then good news for the step, a pause, a look,
+ * or the end.
+ */
+#include "job.h"
+
+#include "job_parts.h"
+
+#define TRIES_MAX          6     /* of an answer that may pass by itself */
+#define ENGINE_PATIENCE_MS 90000 /* while the engine does not answer at all */
+#define RETRY_FIRST_MS     250
+#define RETRY_MOST_MS      8000
+
+static bool may_try_again(struct job *job, enum answer answer, int64_t now_ms)
+{
+    if (answer == ANSWER_HTTP)
+        return job->retries < TRIES_MAX;
+    if (!job->unreachable_since)
+        job->unreachable_since = now_ms;
+    return now_ms - job->unreachable_since < ENGINE_PATIENCE_MS;
+}
+
+static int64_t pause_ms(unsigned retries)
+{
+    return MIN((int64_t)RETRY_FIRST_MS << MIN(retries, 10u), RETRY_MOST_MS);
+}
+
+/* The last look may fail without harm: the result then tells no state. */
+static void give_up(struct job *job, struct refusal *refusal_taken)
+{
+    if (job->state != JOB_REPORTING) {
+        job->undone = false;
+        job_fail(job, refusal_taken);
+        return;
+    }
+    refusal_clear(refusal_taken);
+    job_finish(job);
+}
+
+static void try_again(struct job *job, enum answer answer, struct refusal *refusal_taken,
+                      int64_t now_ms)
+{
+    if (!may_try_again(job, answer, now_ms)) {
+        give_up(job, refusal_taken);
+        return;
+    }
+    refusal_clear(refusal_taken);
+    job->facts.fresh = false;
+    job_wait_for_timer(job, now_ms, pause_ms(job->retries));
+    job->retries++;
+}
+
+/* --- looks --------------------------------------------------------------------------------------- */
+
+static void next_look(struct job *job, enum look look)
+{
+    job->look = look;
+    job->facts.fresh = look == LOOK_DONE;
+}
+
+static void saw(struct job *job, struct container *seen_taken)
+{
+    if (job->look == LOOK_AT_OLD) {
+        step_saw_old(&job->facts, seen_taken);
+        next_look(job, LOOK_DONE);
+        return;
+    }
+    const bool by_adopt = job->order->command->spec->adopt && !job->facts.adopted_gone;
+    step_saw(&job->facts, seen_taken);
+    if (by_adopt && job->facts.adopted_gone) /* that id is over: now by name */
+        next_look(job, LOOK_AT_SEEN);
+    else
+        next_look(job, job->facts.old_id ? LOOK_AT_OLD : LOOK_DONE);
+}
+
+static bool read_look(struct job *job, const struct reply *reply, GError **error)
+{
+    if (reply->asked == ASKED_LIST) {
+        g_autoptr(GPtrArray)
+            all = container_parse_list(reply->body, reply->length, error);
+        if (!all)
+            return false;
+        step_find_old(&job->facts, all);
+        next_look(job, LOOK_AT_SEEN);
+        return true;
+    }
+    struct container *seen = container_parse(reply->body, reply->length, error);
+    if (seen)
+        saw(job, seen);
+    return seen != NULL;
+}
+
+static void took_look(struct job *job, enum verdict verdict, const struct reply *reply,
+                      int64_t now_ms)
+{
+    g_autoptr(GError) error = NULL;
+    struct refusal refusal = {0};
+    if (verdict == VERDICT_ABSENT) {
+        saw(job, container_new());
+    } else if (!read_look(job, reply, &error)) {
+        refusal_set(&refusal, CODE_ENGINE_REFUSED,
+                    "the engine's answer about the container: %s", error->message);
+        try_again(job, ANSWER_HTTP, &refusal, now_ms);
+    }
+}
+
+/* --- answers --------------------------------------------------------------------------------------- */
+
+static bool is_look(const struct job *job, const struct reply *reply)
+{
+    return reply->asked == ASKED_LOOK ||
+           (reply->asked == ASKED_LIST && job->look == LOOK_FOR_OLD);
+}
+
+static void good_news(struct job *job, enum verdict verdict, const struct reply *reply,
+                      int64_t now_ms)
+{
+    struct refusal refusal = {0};
+    job->unreachable_since = 0;
+    if (is_look(job, reply))
+        took_look(job, verdict, reply, now_ms);
+    else if (!step_told(job_step(job), &job->facts, verdict, reply, &refusal))
+        job_fail(job, &refusal);
+}
+
+void job_judge(struct job *job, const struct reply *reply, const char *text,
+               int64_t now_ms)
+{
+    struct refusal refusal = {0};
+    const enum verdict verdict = verdict_of(reply->asked, reply->answer, reply->status,
+                                            text, &refusal);
+    job->wait = WAIT_NOTHING;
+    job->ticket = 0;
+    job->deadline = INT64_MAX;
+    if (reply->asked ==
+        ASKED_EXEC) { /* a save that fails ends nothing; its step decides */
+        refusal_clear(&refusal);
+        good_news(job, verdict, reply, now_ms);
+        return;
+    }
+    switch (verdict) {
+    case VERDICT_DONE:
+    case VERDICT_ALREADY:
+    case VERDICT_ABSENT:
+    case VERDICT_CONFLICT:
+        refusal_clear(&refusal);
+        good_news(job, verdict, reply, now_ms);
+        break;
+    case VERDICT_UNKNOWN:
+        /* A call that we gave up may still be at work: once is enough, looks decide. */
+        job->facts.acted += reply->answer == ANSWER_TIMEOUT;
+        try_again(job, reply->answer, &refusal, now_ms);
+        break;
+    case VERDICT_RETRY:
+        try_again(job, reply->answer, &refusal, now_ms);
+        break;
+    case VERDICT_REFUSED:
+        give_up(job, &refusal);
+        break;
+    }
+}
+
+static bool took_late_reply(struct job *job, const struct reply *reply)
+{
+    if (job->state == JOB_ABANDONED) {
+        job->wait = WAIT_NOTHING;
+        job->ticket = 0;
+        return true;
+    }
+    if (reply->ticket != job->given_up)
+        return false;
+    job->given_up = 0;
+    job->facts.fresh = false;
+    return true;
+}
+
+void job_reply(struct job *job, const struct reply *reply, int64_t now_ms)
+{
+    if (took_late_reply(job, reply))
+        return;
+    g_autofree char *text = reply->answer == ANSWER_HTTP
+                                ? verdict_text(reply->body, reply->length)
+                                : g_strdup(reply->error);
+    job_judge(job, reply, text, now_ms);
+}
+
+/* The verdict on a pull is in its stream, if it got that far. */
+static char *pull_text(const struct reply *reply, const struct pull_stream *stream)
+{
+    if (reply->answer != ANSWER_HTTP)
+        return g_strdup(reply->error);
+    if (reply->status != 200)
+        return verdict_text(reply->body, reply->length);
+    if (pull_stream_succeeded(stream))
+        return NULL;
+    const char *error = pull_stream_error(stream);
+    return g_strdup(error ? error
+                          : "the pull ended without success and without a reason");
+}
+
+void job_pulled(struct job *job, const struct reply *reply,
+                const struct pull_stream *stream, int64_t now_ms)
+{
+    g_autofree char *text = pull_text(reply, stream);
+    job_judge(job, reply, text, now_ms);
+}

@@ -1,0 +1,120 @@
+/*
+ * job_host.c - a job's errands on threads: data, directories, the networks' lock, a purge.
+ */
+#include "job.h"
+
+#include "job_parts.h"
+
+#include <gio/gio.h>
+
+#define LOCK_STALL_MS 120000 /* for making some networks on a busy engine */
+
+struct host_errand {
+    struct job *job;
+    enum host_work work;
+    const struct policy *policy;
+    const struct command *command;
+    const char *everything; /* purge: the list of containers */
+    size_t everything_length;
+    enum maybe data_exists;
+    struct host_lock *lock;
+    GError *error;
+};
+
+static void look_at_data(struct host_errand *errand)
+{
+    const char *data_dir = errand->command->spec->data_dir;
+    const char *root = policy_root_of(errand->policy, data_dir);
+    errand->data_exists = root ? host_data_exists(root, data_dir) : MAYBE_UNKNOWN;
+}
+
+static void make_directories(struct host_errand *errand)
+{
+    const GPtrArray *mounts = errand->command->spec->mounts;
+    for (guint i = 0; i < mounts->len && !errand->error; i++) {
+        const struct mount *mount = g_ptr_array_index(mounts, i);
+        const char *root = policy_root_of(errand->policy, mount->host_path);
+        if (mount->make_directory && root)
+            host_make_directory(root, mount->host_path, &errand->error);
+    }
+}
+
+static void lock_networks(struct host_errand *errand)
+{
+    static const int never = 0;
+    const char *root = g_ptr_array_index(errand->policy->data_roots, 0);
+    errand->lock = host_wait_lock(root, "networks", LOCK_STALL_MS, &never,
+                                  &errand->error);
+}
+
+static void purge(struct host_errand *errand)
+{
+    const char *data_dir = errand->command->spec->data_dir;
+    const char *root = policy_root_of(errand->policy, data_dir);
+    g_autoptr(GPtrArray) containers = container_parse_list(
+        errand->everything, errand->everything_length, &errand->error);
+    const char *blocker = containers ? step_purge_blocker(containers, data_dir) : NULL;
+    bool there;
+    if (blocker)
+        g_set_error(
+            &errand->error, G_IO_ERROR, G_IO_ERROR_BUSY,
+            "the container %s mounts %s; remove it first, the data has not been touched",
+            blocker, data_dir);
+    else if (containers && root)
+        host_purge(root, data_dir, errand->command->command_id, &there, &errand->error);
+}
+
+static void host_work(void *data)
+{
+    struct host_errand *errand = data;
+    static void (*const works[])(struct host_errand *) = {
+        [HOST_LOOK_AT_DATA] = look_at_data,
+        [HOST_MAKE_DIRECTORIES] = make_directories,
+        [HOST_LOCK_NETWORKS] = lock_networks,
+        [HOST_PURGE] = purge,
+    };
+    works[errand->work](errand);
+}
+
+static void note_done(struct job *job, const struct host_errand *errand)
+{
+    job->facts.data_exists = errand->work == HOST_LOOK_AT_DATA ? errand->data_exists
+                                                               : job->facts.data_exists;
+    job->data_looked_at |= errand->work == HOST_LOOK_AT_DATA;
+    job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES;
+    job->facts.purged |= errand->work == HOST_PURGE;
+}
+
+static void host_done(void *data)
+{
+    g_autofree struct host_errand *errand = data;
+    g_autoptr(GError) error = errand->error;
+    struct job *job = errand->job;
+    struct refusal refusal = {0};
+    job->wait = WAIT_NOTHING;
+    job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
+    job->facts.networks_locked = job->networks_lock != NULL;
+    if (job->state == JOB_ABANDONED)
+        return;
+    if (!error) {
+        note_done(job, errand);
+        return;
+    }
+    refusal_set(&refusal,
+                errand->work == HOST_PURGE ? CODE_PURGE_FAILED : CODE_MOUNT_FAILED, "%s",
+                error->message);
+    job_fail(job, &refusal);
+}
+
+void job_send_errand(struct job *job, enum host_work work)
+{
+    struct host_errand *errand = g_new0(struct host_errand, 1);
+    errand->job = job;
+    errand->work = work;
+    errand->policy = job->site->policy;
+    errand->command = job->order->command;
+    errand->everything = job->facts.everything;
+    errand->everything_length = job->facts.everything_length;
+    job->wait = WAIT_ERRAND;
+    errands_start(job->site->errands, host_work, host_done, errand);
+}

@@ -1,0 +1,242 @@
+/*
+ * step_make.c - the steps that make a container: pull, directories, networks, create, connect.
+ */
+#include "step_parts.h"
+
+#include <jansson.h>
+
+#define NAME_TRIES    5      /* a name that is reserved with no container to be seen */
+#define PULL_STALL_MS 120000 /* the engine itself retries a dead registry for 76 s */
+
+/* --- pull ------------------------------------------------------------------------------ */
+
+static enum pull pull_policy(const struct command *command)
+{
+    const enum action action = action_from_name(command->action);
+    if (command->options->pull != PULL_BY_ACTION)
+        return command->options->pull;
+    return action == ACTION_CREATE || action == ACTION_REBUILD ? PULL_ALWAYS
+                                                               : PULL_MISSING;
+}
+
+static struct request *image_request(const struct facts *facts)
+{
+    g_autofree char *image = container_image_reference(spec_of(facts));
+    return request_new(ASKED_IMAGE, DOCKER_READ, "GET", "/images/%s/json", image);
+}
+
+static struct request *pull_request(const struct facts *facts)
+{
+    /* Always with the tag in the reference: without one the engine pulls all tags. */
+    g_autofree char *image = container_image_reference(spec_of(facts));
+    g_autofree char *text = step_escaped(image);
+    struct request *request = request_new(ASKED_PULL, DOCKER_PULL, "POST",
+                                          "/images/create?fromImage=%s", text);
+    request->lines = true;
+    request->first_byte_ms = PULL_STALL_MS;
+    request->stall_ms = PULL_STALL_MS;
+    return request;
+}
+
+enum ask ask_pull(struct facts *facts, struct want *want)
+{
+    const enum pull policy = pull_policy(facts->command);
+    if (facts->pulled || (policy != PULL_ALWAYS && facts->image_here == MAYBE_YES))
+        return ASK_NOTHING;
+    if (policy != PULL_ALWAYS && facts->image_here == MAYBE_UNKNOWN)
+        return step_ask_engine(want, image_request(facts), STEP_SLACK_MS);
+    if (policy == PULL_NEVER) {
+        refusal_set(
+            &want->refusal, CODE_IMAGE_NOT_FOUND,
+            "the image %s:%s is not on this host, and the command says never to pull",
+            spec_of(facts)->image, spec_of(facts)->image_tag);
+        return ASK_REFUSE;
+    }
+    return step_ask_engine(want, pull_request(facts), 0);
+}
+
+bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *reply,
+               struct refusal *ret_refusal)
+{
+    if (reply->asked == ASKED_IMAGE) {
+        facts->image_here = verdict == VERDICT_ABSENT ? MAYBE_NO : MAYBE_YES;
+        return true;
+    }
+    if (verdict == VERDICT_ABSENT) {
+        refusal_set(ret_refusal, CODE_IMAGE_NOT_FOUND, "the registry has no image %s:%s",
+                    spec_of(facts)->image, spec_of(facts)->image_tag);
+        return false;
+    }
+    facts->pulled = true;
+    facts->image_here = MAYBE_YES;
+    facts->acted++;
+    return true;
+}
+
+/* --- directories, networks --------------------------------------------------------------- */
+
+enum ask ask_directories(struct facts *facts, struct want *want)
+{
+    if (facts->directories_made)
+        return ASK_NOTHING;
+    want->host = HOST_MAKE_DIRECTORIES;
+    return ASK_HOST;
+}
+
+static const struct network *missing_network(const struct facts *facts)
+{
+    const GPtrArray *networks = spec_of(facts)->networks;
+    for (guint i = 0; i < networks->len; i++) {
+        const struct network *network = g_ptr_array_index(networks, i);
+        if (!g_ptr_array_find_with_equal_func(facts->networks_here, network->name,
+                                              g_str_equal, NULL))
+            return network;
+    }
+    return NULL;
+}
+
+static struct request *networks_request(void)
+{
+    return request_new(ASKED_NETWORKS, DOCKER_READ, "GET", "/networks");
+}
+
+/* The engine lets two callers make two networks of one name; so one job of this host at a
+ * time makes networks, and looks again once it is the one. */
+enum ask ask_networks(struct facts *facts, struct want *want)
+{
+    if (spec_of(facts)->networks->len == 0)
+        return ASK_NOTHING;
+    if (!facts->networks_here)
+        return step_ask_engine(want, networks_request(), STEP_SLACK_MS);
+    const struct network *missing = missing_network(facts);
+    if (!missing)
+        return ASK_NOTHING;
+    if (!facts->networks_locked) {
+        g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
+        want->host = HOST_LOCK_NETWORKS;
+        return ASK_HOST;
+    }
+    struct request *request = request_new(ASKED_NETWORK, DOCKER_CHANGE, "POST",
+                                          "/networks/create");
+    request->body = container_network_body(missing);
+    return step_ask_engine(want, request, STEP_CALL_MS);
+}
+
+static GPtrArray *network_names(const struct reply *reply)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    json_t *networks = json_loadb(reply->body, reply->length, 0, NULL);
+    size_t i;
+    json_t *network;
+    if (!json_is_array(networks)) {
+        json_decref(networks);
+        return NULL;
+    }
+    json_array_foreach(networks, i, network)
+    {
+        const char *name = json_string_value(json_object_get(network, "Name"));
+        if (name)
+            g_ptr_array_add(names, g_strdup(name));
+    }
+    json_decref(networks);
+    return g_steal_pointer(&names);
+}
+
+bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                   struct refusal *ret_refusal)
+{
+    g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
+    if (reply->asked == ASKED_NETWORK) {
+        facts->acted++; /* the list is asked for again: it decides */
+        if (facts->acted <= spec_of(facts)->networks->len)
+            return true;
+        refusal_set(ret_refusal, CODE_NETWORK_FAILED,
+                    "the engine made the networks but does not list them");
+        return false;
+    }
+    facts->networks_here = network_names(reply);
+    if (!facts->networks_here)
+        refusal_set(ret_refusal, CODE_ENGINE_REFUSED,
+                    "the engine's list of networks is no list");
+    return facts->networks_here != NULL;
+}
+
+/* --- create, connect ---------------------------------------------------------------------- */
+
+static enum ask refuse_name(struct want *want, const struct facts *facts, const char *why)
+{
+    refusal_set(&want->refusal, CODE_NAME_CONFLICT,
+                "the container name \"%s\" is taken: %s", spec_of(facts)->container, why);
+    return ASK_REFUSE;
+}
+
+enum ask ask_create(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    switch (container_whose(facts->seen, facts->command->server_id, spec_of(facts))) {
+    case WHOSE_FOREIGN:
+        return refuse_name(want, facts,
+                           "that container is not this server's and was not touched; "
+                           "rename or remove it");
+    case WHOSE_OURS:
+        if (step_made_by_this(facts))
+            return ASK_NOTHING; /* an earlier life of this worker got this far */
+        return refuse_name(want, facts,
+                           "another command made the server's container meanwhile");
+    case WHOSE_NOBODYS:
+        break;
+    }
+    if (facts->acted >= NAME_TRIES)
+        return refuse_name(want, facts,
+                           "the engine reserves it but shows no such container; "
+                           "restart the engine to free it");
+    if (facts->acted > facts->waited)
+        return step_ask_wait(facts, want, STEP_POLL_MS << facts->acted);
+    g_autofree char *name = step_escaped(spec_of(facts)->container);
+    struct request *request = request_new(ASKED_CREATE, DOCKER_CHANGE, "POST",
+                                          "/containers/create?name=%s", name);
+    request->body = container_create_body(facts->command, facts->api);
+    return step_ask_engine(want, request, STEP_CALL_MS);
+}
+
+bool told_create(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                 struct refusal *ret_refusal)
+{
+    facts->acted++;
+    facts->fresh = false;
+    if (verdict != VERDICT_ABSENT)
+        return true; /* made, or a conflict: the look decides whose it is */
+    refusal_set(ret_refusal, CODE_IMAGE_NOT_FOUND,
+                "the image %s:%s went away between the pull and the create; try again",
+                spec_of(facts)->image, spec_of(facts)->image_tag);
+    return false;
+}
+
+static const struct network *unconnected_network(const struct facts *facts)
+{
+    const GPtrArray *networks = spec_of(facts)->networks;
+    for (guint i = 0; i < networks->len; i++) {
+        const struct network *network = g_ptr_array_index(networks, i);
+        if (!g_ptr_array_find_with_equal_func(facts->seen->networks, network->name,
+                                              g_str_equal, NULL))
+            return network;
+    }
+    return NULL;
+}
+
+enum ask ask_connect(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (!step_made_by_this(facts))
+        return ASK_NOTHING; /* its networks are as its own command left them */
+    const struct network *network = unconnected_network(facts);
+    if (!network || facts->acted >= spec_of(facts)->networks->len)
+        return ASK_NOTHING;
+    g_autofree char *name = step_escaped(network->name);
+    struct request *request = request_new(ASKED_CONNECT, DOCKER_CHANGE, "POST",
+                                          "/networks/%s/connect", name);
+    request->body = g_strdup_printf("{\"Container\": \"%s\"}", facts->seen->id);
+    return step_ask_engine(want, request, STEP_CALL_MS);
+}

@@ -1,0 +1,64 @@
+/*
+ * step_parts.h - what the files of the steps share: for step*.c alone.
+ */
+#pragma once
+
+#include "step.h"
+
+#define STEP_POLL_MS  250   /* while the engine is busy with the container */
+#define STEP_SLACK_MS 30000 /* what a call may take beyond the engine's own limit */
+#define STEP_CALL_MS  60000
+#define STEP_START_MS 120000
+
+static inline const struct spec *spec_of(const struct facts *facts)
+{
+    return facts->command->spec;
+}
+
+bool step_is_ours(const struct facts *facts);
+bool step_made_by_this(const struct facts *facts);
+char *step_escaped(const char *text);
+enum ask step_ask_engine(struct want *want, struct request *request, int64_t timeout_ms);
+enum ask step_ask_wait(struct facts *facts, struct want *want, int64_t ms);
+/* "POST /containers/{id}/{verb}": by id, so that a container that has taken over the name in
+ * between is never hit. */
+struct request *step_change(const struct container *container, enum asked asked,
+                            const char *verb);
+struct request *step_removal(const struct container *container, bool force);
+bool step_told_change(struct facts *facts, enum verdict verdict,
+                      const struct reply *reply, struct refusal *ret_refusal);
+
+/* step_make.c */
+enum ask ask_pull(struct facts *facts, struct want *want);
+enum ask ask_directories(struct facts *facts, struct want *want);
+enum ask ask_networks(struct facts *facts, struct want *want);
+enum ask ask_create(struct facts *facts, struct want *want);
+enum ask ask_connect(struct facts *facts, struct want *want);
+bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *reply,
+               struct refusal *ret_refusal);
+bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                   struct refusal *ret_refusal);
+bool told_create(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                 struct refusal *ret_refusal);
+
+/* step_run.c */
+enum ask ask_start(struct facts *facts, struct want *want);
+enum ask ask_settle(struct facts *facts, struct want *want);
+enum ask ask_unpause(struct facts *facts, struct want *want);
+enum ask ask_save(struct facts *facts, struct want *want);
+enum ask ask_stop(struct facts *facts, struct want *want);
+bool told_save(struct facts *facts, enum verdict verdict, const struct reply *reply,
+               struct refusal *ret_refusal);
+
+/* step_remove.c */
+enum ask ask_remove(struct facts *facts, struct want *want);
+enum ask ask_remove_old(struct facts *facts, struct want *want);
+enum ask ask_remove_made(struct facts *facts, struct want *want);
+enum ask ask_purge(struct facts *facts, struct want *want);
+bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                struct refusal *ret_refusal);
+
+/* step_rebuild.c */
+enum ask ask_set_aside(struct facts *facts, struct want *want);
+enum ask ask_put_back(struct facts *facts, struct want *want);
+enum ask ask_tidy(struct facts *facts, struct want *want);

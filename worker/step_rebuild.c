@@ -1,0 +1,128 @@
+/*
+ * step_rebuild.c - the steps of a rebuild that are not those of a create: set the old
+ * container aside, put it back, and settle what an earlier rebuild has left.
+ *
+ * The old one keeps running under its other name until the image is there; it is removed only
+ * when the new one has come up.  Its restart policy is "no" meanwhile: an engine that restarts
+ * must not start it beside the new one.
+ */
+#include "step_parts.h"
+
+#define TRIES_MAX 8
+#define POLLS_MAX 240
+
+static struct request *rename_request(const struct container *container, const char *name)
+{
+    g_autofree char *text = step_escaped(name);
+    return request_new(ASKED_RENAME, DOCKER_CHANGE, "POST",
+                       "/containers/%s/rename?name=%s", container->id, text);
+}
+
+static struct request *policy_request(const struct container *container,
+                                      const char *policy)
+{
+    struct request *request = step_change(container, ASKED_UPDATE, "update");
+    request->body = g_strdup_printf("{\"RestartPolicy\": {\"Name\": \"%s\"}}", policy);
+    return request;
+}
+
+static bool restarts(const struct container *container)
+{
+    return *container->restart_policy && !g_str_equal(container->restart_policy, "no");
+}
+
+static enum ask give_up(struct want *want, const char *what,
+                        const struct container *container)
+{
+    refusal_set(&want->refusal, CODE_ENGINE_REFUSED,
+                "the engine says yes to %s of %s, but does not do it", what,
+                container->name);
+    return ASK_REFUSE;
+}
+
+enum ask ask_set_aside(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (facts->acted >= TRIES_MAX)
+        return give_up(want, "the renaming", facts->old ? facts->old : facts->seen);
+    if (facts->old && restarts(facts->old))
+        return step_ask_engine(want, policy_request(facts->old, "no"), STEP_CALL_MS);
+    if (facts->old || !step_is_ours(facts) || step_made_by_this(facts))
+        return ASK_NOTHING;
+    g_autofree char *name = aside_name(facts->seen->name, facts->command->command_id,
+                                       facts->seen->running);
+    /* Noted before it is asked for: a lost answer must not lose the container. */
+    g_free(facts->old_id);
+    facts->old_id = g_strdup(facts->seen->id);
+    facts->adopted_gone = true;
+    return step_ask_engine(want, rename_request(facts->seen, name), STEP_CALL_MS);
+}
+
+/* The name comes last: until then it tells the next life what is to be done. */
+static enum ask put_back(struct facts *facts, struct want *want,
+                         const struct aside *aside)
+{
+    const struct container *old = facts->old;
+    const char *policy = spec_of(facts)->restart_policy;
+    if (*policy && !g_str_equal(policy, "no") && !restarts(old))
+        return step_ask_engine(want, policy_request(old, policy), STEP_CALL_MS);
+    if (aside->ran && !old->running)
+        return step_ask_engine(want, step_change(old, ASKED_START, "start"),
+                               STEP_START_MS);
+    return step_ask_engine(want, rename_request(old, aside->name), STEP_CALL_MS);
+}
+
+static enum ask remove_new(struct facts *facts, struct want *want)
+{
+    if (facts->waited >= POLLS_MAX)
+        return give_up(want, "the removal", facts->seen);
+    if (facts->seen->status == CONTAINER_REMOVING)
+        return step_ask_wait(facts, want, STEP_POLL_MS);
+    return step_ask_engine(want, step_removal(facts->seen, true), STEP_CALL_MS);
+}
+
+static enum ask back(struct facts *facts, struct want *want, const struct aside *aside)
+{
+    const bool ours = step_is_ours(facts);
+    if (facts->acted >= TRIES_MAX)
+        return give_up(want, "putting back", facts->old);
+    if (ours && g_str_equal(facts->seen->command_id, aside->command_id))
+        return remove_new(facts, want);
+    if (facts->seen->status == CONTAINER_ABSENT)
+        return put_back(facts, want, aside);
+    refusal_set(
+        &want->refusal, CODE_NAME_CONFLICT,
+        "%s cannot get its name back: another container bears it; rename or remove that",
+        facts->old->name);
+    return ASK_REFUSE;
+}
+
+enum ask ask_put_back(struct facts *facts, struct want *want)
+{
+    struct aside aside = {0};
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (!facts->old || !aside_parse(facts->old->name, &aside))
+        return ASK_NOTHING;
+    const enum ask ask = back(facts, want, &aside);
+    aside_clear(&aside);
+    return ask;
+}
+
+/* If the new container of that rebuild runs, it had succeeded; else the old one comes back. */
+enum ask ask_tidy(struct facts *facts, struct want *want)
+{
+    struct aside aside = {0};
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (!facts->old || !aside_parse(facts->old->name, &aside))
+        return ASK_NOTHING;
+    const bool ours = step_is_ours(facts);
+    const bool its = ours && g_str_equal(facts->seen->command_id, aside.command_id);
+    const enum ask ask = ours && (facts->seen->running || !its)
+                             ? ask_remove_old(facts, want)
+                             : back(facts, want, &aside);
+    aside_clear(&aside);
+    return ask;
+}

@@ -1,0 +1,106 @@
+/*
+ * step_remove.c - the steps that remove a container, and a server's data.
+ */
+#include "step_parts.h"
+
+#include <string.h>
+
+#define POLLS_MAX  240 /* a minute of those */
+#define LIST_BYTES (32 * 1024 * 1024)
+
+static enum ask refuse_removal(struct want *want, const struct container *container)
+{
+    refusal_set(
+        &want->refusal, CODE_REMOVE_FAILED,
+        "the engine has not finished the removal within a minute (it says %s%s%s)",
+        container_status_name(container->status), *container->error ? ": " : "",
+        container->error);
+    return ASK_REFUSE;
+}
+
+static enum ask remove_it(struct facts *facts, struct want *want,
+                          const struct container *container)
+{
+    if (facts->waited >= POLLS_MAX)
+        return refuse_removal(want, container);
+    if (facts->acted > facts->waited || container->status == CONTAINER_REMOVING)
+        return step_ask_wait(facts, want, STEP_POLL_MS);
+    /* A dead one only goes by force. */
+    struct request *request = step_removal(container,
+                                           container->status == CONTAINER_DEAD);
+    return step_ask_engine(want, request, STEP_CALL_MS);
+}
+
+enum ask ask_remove(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (!step_is_ours(facts))
+        return ASK_NOTHING; /* gone, or the name is somebody else's by now */
+    return remove_it(facts, want, facts->seen);
+}
+
+enum ask ask_remove_old(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    return facts->old ? remove_it(facts, want, facts->old) : ASK_NOTHING;
+}
+
+enum ask ask_remove_made(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (!step_made_by_this(facts) || facts->seen->status != CONTAINER_CREATED)
+        return ASK_NOTHING; /* what has run is kept: its log tells why it ended */
+    return remove_it(facts, want, facts->seen);
+}
+
+/* --- purge --------------------------------------------------------------------------------------- */
+
+/* Who else has the directory mounted has to be seen first; then a thread does the rest. */
+enum ask ask_purge(struct facts *facts, struct want *want)
+{
+    if (facts->purged || !spec_of(facts) || !*spec_of(facts)->data_dir)
+        return ASK_NOTHING;
+    if (facts->everything) {
+        want->host = HOST_PURGE;
+        return ASK_HOST;
+    }
+    struct request *request = request_new(ASKED_LIST, DOCKER_READ, "GET",
+                                          "/containers/json?all=1");
+    request->max_bytes = LIST_BYTES;
+    return step_ask_engine(want, request, STEP_SLACK_MS);
+}
+
+bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                struct refusal *ret_refusal)
+{
+    g_free(facts->everything);
+    facts->everything = g_memdup2(reply->body, reply->length + 1);
+    facts->everything_length = reply->length;
+    return true;
+}
+
+/* Whether one path is the other, or lies inside it. */
+static bool overlap(const char *a, const char *b)
+{
+    const size_t length_a = strlen(a), length_b = strlen(b);
+    const size_t shorter = MIN(length_a, length_b);
+    if (strncmp(a, b, shorter) != 0)
+        return false;
+    const char next = length_a > length_b ? a[shorter] : b[shorter];
+    return next == '\0' || next == '/';
+}
+
+const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir)
+{
+    for (guint i = 0; i < containers->len; i++) {
+        const struct container *container = g_ptr_array_index(containers, i);
+        for (guint j = 0; j < container->mount_sources->len; j++) {
+            if (overlap(g_ptr_array_index(container->mount_sources, j), data_dir))
+                return container->name;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,185 @@
+/*
+ * worker_bus.c - the bus's side of the loop: partitions come and go, commands arrive.
+ */
+#include "worker_parts.h"
+
+#include "log.h"
+
+#define QUEUED_MOST   4000 /* commands received and not answered */
+#define SYNC_EVERY_MS (15 * 60000)
+
+/* --- assignment ----------------------------------------------------------------------------------- */
+
+void worker_set_assignment(struct worker *worker, struct assignment *assignment_taken)
+{
+    publisher_assign(worker->publisher, assignment_taken);
+    if (!assignment_taken) { /* after the publisher has dropped letters that point into lanes */
+        cancels_end(worker->cancels);
+        lanes_end(worker->lanes);
+    }
+    observer_assign(worker->observer, assignment_taken, worker->partitions);
+    inventory_assign(worker->inventory, assignment_taken, worker->partitions);
+    g_clear_pointer(&worker->assignment, assignment_free);
+    worker->assignment = assignment_taken;
+    heartbeats_assign(worker->heartbeats, assignment_taken);
+}
+
+static void begin_takeover(struct worker *worker, const struct bus_notice *notice)
+{
+    const struct takeover_setup setup = {
+        .bus = worker->config->bus,
+        .consumer = worker->consumer,
+        .codec = worker->codec,
+        .locks = worker->locks,
+        .errands = worker->errands,
+        .agent_id = worker->config->agent_id,
+        .lock_root = g_ptr_array_index(worker->config->policy->data_roots, 0),
+        .stalled_ms = worker->config->takeover_ms,
+    };
+    takeover_cancel(worker->takeover);
+    worker->takeover = takeover_new(&setup, notice);
+}
+
+void worker_end_takeover(struct worker *worker)
+{
+    GError *error = NULL;
+    if (!worker->takeover || !takeover_is_done(worker->takeover))
+        return;
+    g_autoptr(Assignment)
+        assignment = takeover_finish(g_steal_pointer(&worker->takeover), &error);
+    if (!assignment) {
+        g_prefix_error(&error, "take the partitions over: ");
+        worker_end(worker, error);
+        return;
+    }
+    if (!bus_consumer_start(worker->consumer, assignment->positions, &error)) {
+        worker_end(worker, error);
+        return;
+    }
+    g_autofree char *count = g_strdup_printf("%u", assignment->partitions->len);
+    worker_set_assignment(worker, g_steal_pointer(&assignment));
+    inventory_want(worker->inventory,
+                   worker->first_assignment ? SYNC_ON_START : SYNC_ON_ASSIGNMENT);
+    worker->first_assignment = false;
+    worker->sync_at = host_ms() + SYNC_EVERY_MS;
+    log_info("assignment", "partitions", count);
+}
+
+/* Letters that point into lanes may be on their way: lanes live until the transaction is
+ * back.  Then everything of the assignment goes, and the partitions are given back. */
+void worker_finish_revoke(struct worker *worker)
+{
+    GError *error = NULL;
+    if (!worker->revoking || publisher_is_busy(worker->publisher))
+        return;
+    worker_set_assignment(worker, NULL);
+    worker->revoking = false;
+    log_info("revoked");
+    if (!bus_consumer_release(worker->consumer, &error))
+        worker_end(worker, error);
+}
+
+static void begin_revoke(struct worker *worker)
+{
+    takeover_cancel(g_steal_pointer(&worker->takeover));
+    worker->revoking = true;
+}
+
+static void lose_offset(struct worker *worker, const struct bus_notice *notice)
+{
+    const struct bus_partition *lost = g_ptr_array_index(notice->partitions, 0);
+    worker_end(
+        worker,
+        g_error_new(BUS_ERROR, BUS_ERROR_RANGE,
+                    "the position in %s/%d is not in the log any more; starting again "
+                    "reads from the log what has been answered",
+                    lost->topic, lost->partition));
+}
+
+static void took_notice(struct worker *worker, const struct bus_notice *notice)
+{
+    switch (notice->kind) {
+    case BUS_NOTICE_NONE:
+        break;
+    case BUS_NOTICE_ASSIGNED:
+        begin_takeover(worker, notice);
+        break;
+    case BUS_NOTICE_REVOKED:
+    case BUS_NOTICE_LOST:
+        begin_revoke(worker);
+        break;
+    case BUS_NOTICE_RANGE:
+        lose_offset(worker, notice);
+        break;
+    case BUS_NOTICE_ERROR:
+        log_warning("bus", "message", notice->message);
+        break;
+    }
+}
+
+void worker_take_notices(struct worker *worker)
+{
+    for (;;) {
+        struct bus_notice notice = {0};
+        GError *error = NULL;
+        if (!bus_consumer_notice(worker->consumer, &notice, &error)) {
+            worker_end(worker, error);
+            return;
+        }
+        if (notice.kind == BUS_NOTICE_NONE)
+            return;
+        took_notice(worker, &notice);
+        bus_notice_clear(&notice);
+    }
+}
+
+/* --- records ----------------------------------------------------------------------------------------- */
+
+static bool has_room(const struct worker *worker)
+{
+    if (worker->draining || lanes_queued(worker->lanes) >= QUEUED_MOST)
+        return false;
+    for (guint i = 0; i < worker->assignment->partitions->len; i++) {
+        const struct partition *partition = g_ptr_array_index(
+            worker->assignment->partitions, i);
+        if (offsets_full(partition->commands))
+            return false;
+    }
+    return true;
+}
+
+static bool control_has_room(const struct worker *worker)
+{
+    if (worker->draining)
+        return false;
+    for (guint i = 0; i < worker->assignment->partitions->len; i++) {
+        const struct partition *partition = g_ptr_array_index(
+            worker->assignment->partitions, i);
+        if (offsets_full(partition->control))
+            return false;
+    }
+    return true;
+}
+
+static void take_topic(struct worker *worker, unsigned topic_index,
+                       bool (*room)(const struct worker *))
+{
+    if (!worker->assignment || worker->revoking)
+        return;
+    while (room(worker)) {
+        g_autoptr(BusRecord) record = bus_consumer_take(worker->consumer, topic_index);
+        if (!record)
+            return;
+        struct partition *partition = assignment_partition(worker->assignment,
+                                                           record->partition);
+        if (partition)
+            intake_record(&worker->intake, partition, topic_index == TOPIC_INDEX_CONTROL,
+                          record, wall_ms());
+    }
+}
+
+void worker_take_records(struct worker *worker)
+{
+    take_topic(worker, TOPIC_INDEX_CONTROL, control_has_room);
+    take_topic(worker, TOPIC_INDEX_COMMANDS, has_room);
+}

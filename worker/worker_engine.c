@@ -1,0 +1,110 @@
+/*
+ * worker_engine.c - the engine's side of the loop: replies, lines, events.
+ */
+#include "worker_parts.h"
+
+#include "log.h"
+
+/* --- news ---------------------------------------------------------------------------------------- */
+
+static void set_engine(struct worker *worker)
+{
+    if (g_str_equal(worker->engine_id, watch_engine_id(worker->watch)))
+        return;
+    g_free(worker->engine_id);
+    worker->engine_id = g_strdup(watch_engine_id(worker->watch));
+    worker->author.engine_id = worker->engine_id;
+    log_info("engine", "id", worker->engine_id, "version",
+             watch_engine_version(worker->watch));
+    heartbeats_engine(worker->heartbeats, worker->engine_id,
+                      watch_engine_version(worker->watch));
+}
+
+/* A container without our label that bears one of our prefixes may be an adopted server's:
+ * only the ledger knows whose it is, so the list tells. */
+static bool is_unmanaged_news(const struct worker *worker,
+                              const struct engine_event *event)
+{
+    if (*event->server_id || !g_str_equal(event->action, "destroy"))
+        return false;
+    for (guint i = 0; i < worker->config->name_prefixes->len; i++) {
+        if (g_str_has_prefix(event->name,
+                             g_ptr_array_index(worker->config->name_prefixes, i)))
+            return true;
+    }
+    return false;
+}
+
+static void took_event(struct worker *worker, const struct engine_event *event)
+{
+    if (*event->server_id)
+        inventory_touch(worker->inventory, event->server_id, host_ms());
+    if (observer_event(worker->observer, event))
+        inventory_check(worker->inventory);
+    if (is_unmanaged_news(worker, event))
+        inventory_want(worker->inventory, SYNC_ON_CHANGE);
+}
+
+static void took_news(struct worker *worker, const struct watch_news *news)
+{
+    switch (news->kind) {
+    case WATCH_NONE:
+        break;
+    case WATCH_UP:
+        set_engine(worker);
+        break;
+    case WATCH_GAP:
+        set_engine(worker);
+        inventory_want(worker->inventory, SYNC_ON_ENGINE);
+        break;
+    case WATCH_EVENT:
+        took_event(worker, news->event);
+        break;
+    case WATCH_DOWN:
+        log_warning("engine.down", "why", news->message);
+        break;
+    case WATCH_UNSUPPORTED:
+        log_error("engine.unsupported", "why", news->message);
+        break;
+    }
+}
+
+void worker_take_news(struct worker *worker)
+{
+    for (;;) {
+        struct watch_news news = {0};
+        if (watch_next(worker->watch, &news) == WATCH_NONE)
+            return;
+        took_news(worker, &news);
+        watch_news_clear(&news);
+    }
+}
+
+static void took_reply(struct worker *worker, const struct reply *reply)
+{
+    bool list = false;
+    if (watch_reply(worker->watch, reply, host_ms()) ||
+        inventory_reply(worker->inventory, reply, host_ms(), wall_ms()) ||
+        lanes_reply(worker->lanes, reply, host_ms()))
+        return;
+    if (observer_reply(worker->observer, reply, wall_ms(), &list) && list)
+        inventory_check(worker->inventory);
+}
+
+void worker_take_answers(struct worker *worker)
+{
+    uint64_t ticket;
+    for (;;) {
+        g_autofree char *line = docker_next_line(worker->docker, &ticket);
+        if (!line)
+            break;
+        if (!watch_line(worker->watch, ticket, line, host_ms()))
+            lanes_line(worker->lanes, ticket, line);
+    }
+    for (;;) {
+        g_autoptr(Reply) reply = docker_next_reply(worker->docker);
+        if (!reply)
+            break;
+        took_reply(worker, reply);
+    }
+}

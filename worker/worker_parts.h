@@ -1,0 +1,82 @@
+/*
+ * worker_parts.h - what the files of the worker share: for worker*.c alone.
+ *
+ *     worker.c         the loop
+ *     worker_bus.c     notices and records: partitions come and go, commands arrive
+ *     worker_engine.c  replies, lines and events of the engine
+ *     worker_make.c    setting up, tearing down
+ */
+#pragma once
+
+#include "heartbeat.h"
+#include "intake.h"
+#include "watch.h"
+#include "worker.h"
+
+enum { TOPIC_INDEX_COMMANDS, TOPIC_INDEX_CONTROL };
+
+struct worker {
+    const struct worker_config *config;
+    struct author author;
+    char *slot;
+    char *engine_id;
+    struct host_lock *slot_lock;
+    int32_t partitions;
+    int32_t events_partition;
+    struct codec *codec;
+    struct bus_consumer *consumer;
+    struct bus_sender *sender;
+    struct docker *docker;
+    struct errands *errands;
+    struct pulls *pulls;
+    struct watch *watch;
+    struct publisher *publisher;
+    struct locks *locks;
+    struct lanes *lanes;
+    struct observer *observer;
+    struct inventory *inventory;
+    struct cancels *cancels;
+    struct heartbeats *heartbeats;
+    struct intake intake;
+    struct takeover *takeover;
+    struct assignment *assignment;
+    bool revoking; /* the partitions are to be given back once no transaction runs */
+    bool first_assignment;
+    bool draining;
+    int64_t drain_until;
+    int64_t trim_at;  /* host time; INT64_MAX: done */
+    int64_t check_at; /* host time of the next list */
+    int64_t sync_at;
+    int signal_fd;
+    bool stop;
+    GError *error;
+};
+
+static inline int64_t host_ms(void)
+{
+    return g_get_monotonic_time() / 1000;
+}
+
+static inline int64_t wall_ms(void)
+{
+    return g_get_real_time() / 1000;
+}
+
+/* The process cannot go on; the first reason counts.  Takes the error. */
+void worker_end(struct worker *worker, GError *error_taken);
+
+/* worker_bus.c: each takes what has come, and moves on what can be moved. */
+void worker_take_notices(struct worker *worker);
+void worker_end_takeover(struct worker *worker);
+void worker_finish_revoke(struct worker *worker);
+void worker_take_records(struct worker *worker);
+/* Everything of the old assignment goes; takes the new one, or NULL. */
+void worker_set_assignment(struct worker *worker, struct assignment *assignment_taken);
+
+/* worker_engine.c */
+void worker_take_answers(struct worker *worker);
+void worker_take_news(struct worker *worker);
+
+/* worker_make.c */
+bool worker_set_up(struct worker *worker, GError **error);
+void worker_tear_down(struct worker *worker);
