@@ -125,12 +125,22 @@ static void good_news(struct job *job, enum verdict verdict, const struct reply 
         job_fail(job, &refusal);
 }
 
+/* The registry does not always say which image it speaks of. */
+static void name_image(const struct job *job, struct refusal *refusal)
+{
+    g_autofree char *image = container_image_reference(job->order->command->spec);
+    if (refusal->message && !strstr(refusal->message, image))
+        refusal_set(refusal, refusal->code, "%s: %s", image, refusal->message);
+}
+
 void job_judge(struct job *job, const struct reply *reply, const char *text,
                int64_t now_ms)
 {
     struct refusal refusal = {0};
     const enum verdict verdict = verdict_of(reply->asked, reply->answer, reply->status,
                                             text, &refusal);
+    if (reply->asked == ASKED_PULL)
+        name_image(job, &refusal);
     job->wait = WAIT_NOTHING;
     job->ticket = 0;
     job->deadline = INT64_MAX;
