@@ -58,7 +58,8 @@ unsigned offsets_open(const struct offsets *offsets); /* received and not finish
 char *offsets_metadata(const struct offsets *offsets);
 /* No new record should be taken: with one more, and with notes of full length for all that
  * have a reservation and OFFSETS_BEGUN_ROOM others, the metadata would be longer than
- * OFFSETS_METADATA_MAX.  (About 1,400 records can wait, or 100 be begun.)  Never full while
+ * OFFSETS_METADATA_MAX.  (About 1,600 records can wait, or
+ * 40 have begun with notes of 40 characters.)  Never full while
  * records are awaited that an earlier owner had received: they are in it already. */
 bool offsets_full(const struct offsets *offsets);
 

@@ -39,21 +39,23 @@ static void life_receive(struct life *life, int64_t gap)
 
 static void life_begin(struct life *life, size_t which)
 {
-    static const char text[] =
-        "0123456789012345678901234567890123456789012345678901234567890123";
+    static const char text[] = "012345678901234567890123456789012345678901234567";
 
     if (life->n_open == 0 ||
         !offsets_reserve(life->offsets, life->open[which % life->n_open]))
         return;
-    offsets_begin(life->offsets, life->open[which % life->n_open], text + which % 65);
+    offsets_begin(life->offsets, life->open[which % life->n_open],
+                  text + which % sizeof text);
 }
 
 static void life_finish(struct life *life, size_t which)
 {
     if (life->n_open == 0)
         return;
-    offsets_finish(life->offsets, life->open[which % life->n_open]);
-    life->open[which % life->n_open] = life->open[--life->n_open];
+    int64_t *open = &life->open[which % life->n_open];
+    offsets_finish(life->offsets, *open);
+    life->n_open--;
+    *open = life->open[life->n_open];
 }
 
 /* The next owner is told the same, and reads from the watermark on. */

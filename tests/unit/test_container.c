@@ -140,8 +140,7 @@ static void what_we_cannot_do_without_is_named(void)
     check_refused("{\"Id\":\"9b\",\"Name\":\"/\"}", "no Name");
     check_refused("{\"Id\":\"9b\",\"Name\":\"/x\"}", "no State.Status");
     check_refused("{\"Id\":\"9b\",\"Name\":\"/x\",\"State\":\"up\"}", "no State.Status");
-    check_refused("{\"Config\":{\"Env\":[\"P=hunter2\",hunter2]}}",
-                  "no JSON from byte");
+    check_refused("{\"Config\":{\"Env\":[\"P=hunter2\",hunter2]}}", "no JSON from byte");
 }
 
 static void s01_a_list_is_whole_or_none(void)
@@ -229,6 +228,18 @@ static void s20_a_new_word_is_unknown_never_gone(void)
     g_assert_cmpint(newer->status, ==, CONTAINER_UNKNOWN);
     g_assert_true(newer->running);
     g_assert_cmpint(liar->status, ==, CONTAINER_UNKNOWN);
+}
+
+/* Notes carry it: whatever an engine says, it stays short and plain. */
+static void a_time_that_is_none_is_not_passed_on(void)
+{
+    const char *json =
+        "{\"Id\":\"1\",\"Name\":\"x\",\"State\":{\"Status\":\"running\","
+        "\"StartedAt\":\"2026-11-22T22:02:52.4736993310000000000000000Z\"}}";
+    g_autoptr(Container) seen = container_parse(json, strlen(json), NULL);
+
+    g_assert_cmpstr(seen->started_text, ==, "");
+    g_assert_cmpint(seen->started_at, ==, CONTRACT_NONE);
 }
 
 /* --- What events say of it -------------------------------------------------------------------- */
@@ -474,6 +485,8 @@ int main(int argc, char **argv)
                     s23_one_of_several_is_canonical);
     g_test_add_func("/container/s20_a_new_word_is_unknown_never_gone",
                     s20_a_new_word_is_unknown_never_gone);
+    g_test_add_func("/container/a_time_that_is_none_is_not_passed_on",
+                    a_time_that_is_none_is_not_passed_on);
     g_test_add_func("/container/a_state_is_the_container", a_state_is_the_container);
     g_test_add_func("/container/an_absent_state_is_empty", an_absent_state_is_empty);
     g_test_add_func("/container/bodies_of_create", bodies_of_create);

@@ -348,9 +348,9 @@ static void unreadable(void)
     UNREADABLE(0, "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\x00");
     UNREADABLE(0, "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00");
     UNREADABLE(G_MAXINT64, "\x01\x01\x00");
-    g_autofree char *long_note = g_strnfill(70, 'A');
-    memcpy(long_note, "\x01\x01\x01\x41", 4); /* 65 characters */
-    check_unreadable_bytes(0, long_note, 69);
+    g_autofree char *long_note = g_strnfill(4 + OFFSETS_NOTE_MAX + 1, 'A');
+    memcpy(long_note, "\x01\x01\x01\x31", 4); /* 49 characters */
+    check_unreadable_bytes(0, long_note, 4 + OFFSETS_NOTE_MAX + 1);
 }
 
 static void readable(void)
