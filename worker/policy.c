@@ -1,17 +1,16 @@
 /*
- * policy.c - what this host allows: roots for data, registries for images.
+ * policy.c - what this host allows: its life, its roots for data, and how it says no.
  *
- * Compares text only; policy_rules.c measures commands by it.  Whatever cannot be compared
- * safely (a path with "..", a malformed reference) is in no root and from no registry.
+ * Compares text only; policy_rules.c measures commands by it, policy_image.c knows images.
+ * Whatever cannot be compared safely (a path with "..") is in no root.
  */
-#include "policy.h"
+#include "policy_parts.h"
 
 #include <gio/gio.h>
 #include <string.h>
 
-#define MESSAGE_MAX     1500 /* characters of a refusal */
-#define REFERENCE_CHARS 512
-#define PATH_CHARS      1024
+#define MESSAGE_MAX 1500 /* characters of a refusal */
+#define PATH_CHARS  1024
 
 /* --- Refusals ---------------------------------------------------------------------- */
 
@@ -51,24 +50,53 @@ void refusal_clear(struct refusal *refusal)
 
 /* --- Life -------------------------------------------------------------------------- */
 
+static const struct limit no_limit = {INT64_MAX, false};
+
+static GPtrArray *texts_new(void)
+{
+    return g_ptr_array_new_with_free_func(g_free);
+}
+
 struct policy *policy_new(void)
 {
     struct policy *policy = g_new0(struct policy, 1);
 
-    policy->data_roots = g_ptr_array_new_with_free_func(g_free);
-    policy->registries = g_ptr_array_new_with_free_func(g_free);
-    policy->name_prefixes = g_ptr_array_new_with_free_func(g_free);
+    g_atomic_ref_count_init(&policy->references);
+    policy->data_roots = texts_new();
+    policy->registries = texts_new();
+    policy->file_registries = texts_new();
+    policy->name_prefixes = texts_new();
+    policy->host_ports = g_array_new(FALSE, FALSE, sizeof(struct span));
+    policy->networks = texts_new();
+    policy->restart_policies = texts_new();
+    policy->memory_bytes = policy->nano_cpus = policy->pids = no_limit;
+    policy->env_count_most = policy->env_bytes_most = INT64_MAX;
+    policy->env_forbidden = texts_new();
+    policy->mounts_most = INT64_MAX;
+    policy->stop_timeout_most_s = policy->save_timeout_most_s = INT64_MAX;
     return policy;
 }
 
-void policy_free(struct policy *policy)
+/* Who holds a const policy may hold it longer: the count is not what it promises to leave. */
+const struct policy *policy_ref(const struct policy *policy)
 {
-    if (policy == NULL)
+    g_atomic_ref_count_inc(&((struct policy *)policy)->references);
+    return policy;
+}
+
+void policy_unref(const struct policy *policy)
+{
+    if (policy == NULL || !g_atomic_ref_count_dec(&((struct policy *)policy)->references))
         return;
     g_ptr_array_unref(policy->data_roots);
     g_ptr_array_unref(policy->registries);
+    g_ptr_array_unref(policy->file_registries);
     g_ptr_array_unref(policy->name_prefixes);
-    g_free(policy);
+    g_array_unref(policy->host_ports);
+    g_ptr_array_unref(policy->networks);
+    g_ptr_array_unref(policy->restart_policies);
+    g_ptr_array_unref(policy->env_forbidden);
+    g_free((struct policy *)policy);
 }
 
 /* --- Paths ------------------------------------------------------------------------- */
@@ -95,8 +123,7 @@ bool path_is_plain(const char *path)
     return parts[0] != NULL; /* "/" alone */
 }
 
-/* What of `path` lies below `root`, or NULL; both plain. */
-static const char *path_below(const char *path, const char *root)
+const char *path_below(const char *path, const char *root)
 {
     size_t length = strlen(root);
 
@@ -159,105 +186,4 @@ bool policy_add_data_root(struct policy *policy, const char *path, GError **erro
     if (!g_ptr_array_find_with_equal_func(policy->data_roots, root, g_str_equal, NULL))
         g_ptr_array_add(policy->data_roots, g_steal_pointer(&root));
     return true;
-}
-
-/* --- Images ------------------------------------------------------------------------ */
-
-/* Whether the first part of a reference is a registry's host: distribution's rule, by which
- * a capital letter makes it one, too. */
-static bool is_registry_host(const char *part)
-{
-    return strpbrk(part, ".:ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL ||
-           g_str_equal(part, "localhost");
-}
-
-/* "busybox" → "docker.io/library/busybox", "reg:5000/games/x" as it is.  `path` has no tag. */
-static char *repository_full(const char *path)
-{
-    const char *slash = strchr(path, '/');
-    g_autofree char *host = slash ? g_strndup(path, (gsize)(slash - path)) : g_strdup("");
-
-    if (!is_registry_host(host))
-        return g_strconcat(slash ? "docker.io/" : "docker.io/library/", path, NULL);
-    if (!g_str_equal(host, "docker.io") && !g_str_equal(host, "index.docker.io"))
-        return g_strdup(path);
-    return g_strconcat(strchr(slash + 1, '/') ? "docker.io" : "docker.io/library", slash,
-                       NULL);
-}
-
-/* A prefix that is a host alone stands for all of it. */
-static char *prefix_full(const char *prefix)
-{
-    if (strchr(prefix, '/') != NULL || !is_registry_host(prefix))
-        return repository_full(prefix);
-    return g_strdup(g_str_equal(prefix, "index.docker.io") ? "docker.io" : prefix);
-}
-
-/* Cuts tag and digest off. */
-static char *reference_path(const char *reference)
-{
-    const char *digest = strchr(reference, '@');
-    g_autofree char *path = digest ? g_strndup(reference, (gsize)(digest - reference))
-                                   : g_strdup(reference);
-    char *slash = strrchr(path, '/');
-    char *tag = strchr(slash ? slash : path, ':');
-
-    if (tag != NULL)
-        *tag = '\0';
-    return g_steal_pointer(&path);
-}
-
-bool policy_add_registry(struct policy *policy, const char *prefix, GError **error)
-{
-    g_autofree char *trimmed = g_strdup(prefix);
-
-    while (g_str_has_suffix(trimmed, "/"))
-        trimmed[strlen(trimmed) - 1] = '\0';
-    if (*trimmed == '\0' || *trimmed == '/' || strstr(trimmed, "//") ||
-        text_has_control(trimmed)) {
-        g_set_error(
-            error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-            "the registry \"%s\" is no prefix of an image's name; give one such as "
-            "registry.example:5000/games",
-            prefix);
-        return false;
-    }
-    g_ptr_array_add(policy->registries, g_steal_pointer(&trimmed));
-    return true;
-}
-
-static bool registry_allows(const char *prefix, const char *repository)
-{
-    g_autofree char *full = prefix_full(prefix);
-
-    return g_str_equal(repository, full) || path_below(repository, full) != NULL ||
-           path_below(repository, prefix) != NULL; /* "docker.io/name": a user's images */
-}
-
-/* distribution/reference: host, path in lower case, tag, digest.  "sha256:…" would be taken
- * for the id of any image that is on the host. */
-bool reference_is_valid(const char *reference)
-{
-    const char *const grammar =
-        "\\A(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9A-Fa-f:]+\\])(?::[0-9]{1,5})?/)?"
-        "[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-        "(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha(?:256|512):[0-9a-f]{64,128})?\\z";
-
-    return strlen(reference) <= REFERENCE_CHARS &&
-           !g_str_has_prefix(reference, "sha256:") &&
-           g_regex_match_simple(grammar, reference, G_REGEX_RAW, 0);
-}
-
-bool policy_allows_image(const struct policy *policy, const char *reference)
-{
-    if (!reference_is_valid(reference))
-        return false;
-    g_autofree char *path = reference_path(reference);
-    g_autofree char *repository = repository_full(path);
-
-    for (guint i = 0; i < policy->registries->len; i++) {
-        if (registry_allows(g_ptr_array_index(policy->registries, i), repository))
-            return true;
-    }
-    return false;
 }

@@ -9,10 +9,38 @@
 
 #include "contract.h"
 
+/* Both ends included. */
+struct span {
+    int64_t least;
+    int64_t most;
+};
+
+struct limit {
+    int64_t most;  /* INT64_MAX: none */
+    bool required; /* a server without a limit is refused */
+};
+
 struct policy {
+    gatomicrefcount references;
     GPtrArray *data_roots; /* char *, absolute, normalized; mounts lie inside */
     GPtrArray *registries; /* char *, image prefixes at a path border: "reg:5000/games" */
-    GPtrArray *name_prefixes; /* char *, of container names; empty: any */
+
+    /* What the file narrows.  An empty list, false and INT64_MAX leave it open. */
+    GPtrArray *file_registries; /* char *; an image has to be in these, too */
+    bool require_digest;        /* images by digest alone, never by a tag that can move */
+    GPtrArray *name_prefixes;   /* char *, of container names */
+    GArray *host_ports;         /* struct span */
+    GPtrArray *networks;        /* char *, patterns of names: "zomboid-*" */
+    GPtrArray *restart_policies; /* char *, Docker's words; "no" stands for "", too */
+    struct limit memory_bytes;
+    struct limit nano_cpus;
+    struct limit pids;
+    int64_t env_count_most;
+    int64_t env_bytes_most;   /* of all names and values together */
+    GPtrArray *env_forbidden; /* char *, patterns of names: "LD_*" */
+    int64_t mounts_most;
+    int64_t stop_timeout_most_s;
+    int64_t save_timeout_most_s;
 };
 
 /* A no that goes into a result. */
@@ -25,12 +53,18 @@ bool refusal_set(struct refusal *refusal, const char *code, const char *format, 
     G_GNUC_PRINTF(3, 4);
 void refusal_clear(struct refusal *refusal);
 
-struct policy *policy_new(void);
-void policy_free(struct policy *policy);
+/* Counted, from any thread: a policy is not changed once it is in use, a new one takes its
+ * place (SIGHUP), and who still judges by the old one holds it. */
+struct policy *policy_new(void); /* nothing is allowed; the file's part is open */
+const struct policy *policy_ref(const struct policy *policy);
+void policy_unref(const struct policy *policy);
 /* Error (G_IO_ERROR_INVALID_ARGUMENT) if a root is not a plain absolute path (a slash at its
- * end is cut off), or a registry is no prefix of an image's name. */
+ * end is cut off), or a registry is no prefix of an image's name, nor a repository with a
+ * digest ("reg:5000/games/zomboid@sha256:…", which allows that one image). */
 bool policy_add_data_root(struct policy *policy, const char *path, GError **error);
 bool policy_add_registry(struct policy *policy, const char *prefix, GError **error);
+/* The same into any list of registries. */
+bool registries_add(GPtrArray *registries, const char *prefix, GError **error);
 
 /* Absolute, and as short as it can be written: no "//", ".", "..", no slash at the end, no
  * control characters, at most 1,024 bytes; not "/". */
@@ -42,15 +76,21 @@ bool reference_is_valid(const char *reference);
 /* Whether the command may be carried out here: its names, image, mounts, paths, ports,
  * networks, limits.  False: `ret_refusal` is CODE_FORBIDDEN (outside the policy) or
  * CODE_INVALID (contradicts itself: "..", relative paths, an empty container name, the same
- * port twice, a label of ours, a bad signal). */
+ * port twice, a label of ours, a bad signal).  Its message begins with the rule's name:
+ * "rule host_ports: …"; a rule of the file is called as the file's key. */
 bool policy_allows(const struct policy *policy, const struct command *command,
                    struct refusal *ret_refusal);
 
 /* The data root that `path` lies in (not equal to it, not the worker's own part of it, and
  * holding no other root), or NULL, also for NULL; borrowed.  No file access. */
 const char *policy_root_of(const struct policy *policy, const char *path);
-/* Whether a registry prefix allows the image; "busybox" is docker.io/library/busybox. */
-bool policy_allows_image(const struct policy *policy, const char *reference);
+/* Whether one of these registries allows the image; "busybox" is docker.io/library/busybox. */
+bool registries_allow(const GPtrArray *registries, const char *reference);
+/* "busybox:1" → "docker.io"; "reg:5000/games/x@sha256:…" → "reg:5000"; g_free it. */
+char *reference_host(const char *reference);
+
+/* What is allowed, in plain words for people, a line each; g_free it. */
+char *policy_text(const struct policy *policy);
 
 typedef struct policy Policy;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Policy, policy_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Policy, policy_unref)

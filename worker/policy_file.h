@@ -1,0 +1,49 @@
+/*
+ * policy_file.h - the file of --policy: what a host narrows further, as JSON.
+ *
+ * The command line says where data may lie and which images may come (--data-root,
+ * --registry); both are required there.  The file only narrows: whatever it says, nothing is
+ * allowed that the command line alone would refuse, so that a broken or a forged file opens
+ * nothing.  Every key may be left out, and then leaves its matter open.
+ *
+ *     container_names   ["steam-zomboid-"]       prefixes of containers' names
+ *     registries        ["reg:5000/games",       an image has to be in one of these, too; an
+ *                        "reg:5000/x@sha256:…"]  entry with a digest allows that one image
+ *     require_digest    true                     images by digest alone
+ *     host_ports        [[16261, 16400]]         ranges, both ends included; with any, the
+ *                                                engine may not choose a port (0) either
+ *     networks          ["zomboid-*"]            patterns of names, with * and ?
+ *     mounts            {"max": 8}
+ *     env               {"max_count": 200, "max_bytes": 65536, "names_forbidden": ["LD_*"]}
+ *     memory_bytes      {"max": 8589934592, "required": true}
+ *     nano_cpus         {"max": 4000000000}      1,000,000,000 is one CPU
+ *     pids              {"max": 2000}
+ *     stop_timeout_s    {"max": 600}             from the signal to SIGKILL
+ *     save_timeout_s    {"max": 300}
+ *     restart_policies  ["no", "unless-stopped"] of no, always, unless-stopped, on-failure
+ *
+ * In memory_bytes, nano_cpus and pids a server without a limit is above any "max":
+ * "required" is true beside a "max" unless it says false.  A list that allows (all but
+ * names_forbidden) must not be empty.  Keys that begin with "//" are remarks, with any value.
+ * Unknown keys, keys given twice, and values of another type are errors.
+ *
+ * deploy/policy.example.json is an example with remarks.
+ */
+#pragma once
+
+#include "policy.h"
+
+#define POLICY_FILE_BYTES_MAX (1024 * 1024)
+
+#define POLICY_FILE_ERROR (policy_file_error_quark())
+GQuark policy_file_error_quark(void);
+enum policy_file_error {
+    POLICY_FILE_ERROR_SYNTAX, /* no JSON, or a key twice: the message has line and column */
+    POLICY_FILE_ERROR_KEY,    /* no such key */
+    POLICY_FILE_ERROR_VALUE, /* not what the key takes; the message says what would be */
+};
+
+/* Narrows a policy that no file has narrowed yet.  After an error it must not be used.
+ * Pure. */
+bool policy_file_parse(const char *text, size_t length, struct policy *policy,
+                       GError **error);

@@ -1,0 +1,179 @@
+/*
+ * policy_places.c - what a container may have of this host: directories, images, ports,
+ * networks.
+ *
+ * What could never be right is INVALID; what lies outside the roots and registries of the
+ * command line, or in the host's own network, is FORBIDDEN.
+ */
+#include "policy_parts.h"
+
+#include "container.h"
+
+#include <string.h>
+
+#define ENTRIES_MAX 256 /* networks, mounts, ports: they are compared in pairs */
+
+/* `what` names the path in a refusal: "the mount". */
+static bool path_allowed(const struct policy *policy, const char *what, const char *path,
+                         struct refusal *refusal)
+{
+    if (!path_is_plain(path))
+        return refusal_set(
+            refusal, CODE_INVALID,
+            "%s %s is no plain absolute path; give one without \"..\", \"//\" and a "
+            "slash at its end",
+            what, path);
+    if (policy_root_of(policy, path) != NULL)
+        return true;
+    g_autofree char *roots = texts_join(policy->data_roots);
+    return refusal_set(refusal, CODE_FORBIDDEN,
+                       "%s %s is not inside a data root of this host (%s)", what, path,
+                       roots);
+}
+
+bool rule_data_dir(const struct policy *policy, const struct command *command,
+                   struct refusal *refusal)
+{
+    const char *path = command->spec->data_dir;
+
+    return *path == '\0' || path_allowed(policy, "the data directory", path, refusal);
+}
+
+bool rule_image(const struct policy *policy, const struct command *command,
+                struct refusal *refusal)
+{
+    g_autofree char *reference = container_image_reference(command->spec);
+    if (!reference_is_valid(reference))
+        return refusal_set(refusal, CODE_INVALID,
+                           "the image \"%s\" is malformed; give it as host/path:tag",
+                           reference);
+
+    if (registries_allow(policy->registries, reference))
+        return true;
+    g_autofree char *allowed = texts_join(policy->registries);
+    return refusal_set(refusal, CODE_FORBIDDEN,
+                       "the image %s is not from a registry that this host allows (%s)",
+                       reference, allowed);
+}
+
+static bool too_many(const GPtrArray *entries, const char *what, struct refusal *refusal)
+{
+    if (entries->len <= ENTRIES_MAX)
+        return false;
+    refusal_set(refusal, CODE_INVALID, "the server has %u %s; %d is the most",
+                entries->len, what, ENTRIES_MAX);
+    return true;
+}
+
+bool rule_mounts(const struct policy *policy, const struct command *command,
+                 struct refusal *refusal)
+{
+    const GPtrArray *mounts = command->spec->mounts;
+
+    if (too_many(mounts, "mounts", refusal))
+        return false;
+    for (guint i = 0; i < mounts->len; i++) {
+        const struct mount *mount = g_ptr_array_index(mounts, i);
+        if (!path_allowed(policy, "the mount", mount->host_path, refusal))
+            return false;
+        if (!path_is_plain(mount->container_path))
+            return refusal_set(refusal, CODE_INVALID,
+                               "the mount of %s at \"%s\" in the container is no plain "
+                               "absolute path",
+                               mount->host_path, mount->container_path);
+        for (guint j = 0; j < i; j++) {
+            const struct mount *other = g_ptr_array_index(mounts, j);
+            if (g_str_equal(mount->container_path, other->container_path))
+                return refusal_set(refusal, CODE_INVALID,
+                                   "two mounts are at %s in the container",
+                                   mount->container_path);
+        }
+    }
+    return true;
+}
+
+/* "" stands for all addresses of the host. */
+static bool ports_clash(const struct port *a, const struct port *b)
+{
+    if (a->host_port == 0 || a->host_port != b->host_port || a->protocol != b->protocol)
+        return false;
+    return *a->host_ip == '\0' || *b->host_ip == '\0' ||
+           g_str_equal(a->host_ip, b->host_ip);
+}
+
+static bool port_valid(const struct port *port, struct refusal *refusal)
+{
+    if (port->host_port < 0 || port->host_port > 65535 || port->container_port < 1 ||
+        port->container_port > 65535)
+        return refusal_set(refusal, CODE_INVALID,
+                           "the port %" G_GINT64_FORMAT ":%" G_GINT64_FORMAT
+                           " is not between 1 "
+                           "and 65535 (0 on the host: any)",
+                           port->host_port, port->container_port);
+    if (*port->host_ip != '\0' && !g_hostname_is_ip_address(port->host_ip))
+        return refusal_set(refusal, CODE_INVALID,
+                           "the port %" G_GINT64_FORMAT " is on \"%s\", which is no "
+                           "address of a host",
+                           port->host_port, port->host_ip);
+    return true;
+}
+
+bool rule_ports(const struct policy *policy, const struct command *command,
+                struct refusal *refusal)
+{
+    const GPtrArray *ports = command->spec->ports;
+
+    if (too_many(ports, "ports", refusal))
+        return false;
+    for (guint i = 0; i < ports->len; i++) {
+        const struct port *port = g_ptr_array_index(ports, i);
+        if (!port_valid(port, refusal))
+            return false;
+        for (guint j = 0; j < i; j++) {
+            if (ports_clash(port, g_ptr_array_index(ports, j)))
+                return refusal_set(refusal, CODE_INVALID,
+                                   "the host's port %" G_GINT64_FORMAT "/%s is asked for "
+                                   "twice",
+                                   port->host_port, protocol_name(port->protocol));
+        }
+    }
+    return true;
+}
+
+static bool network_allowed(const struct network *network, struct refusal *refusal)
+{
+    const char *name = network->name;
+
+    if (g_str_equal(name, "host") || g_str_has_prefix(name, "container:"))
+        return refusal_set(
+            refusal, CODE_FORBIDDEN,
+            "the network \"%s\" is not the server's own; no host allows it", name);
+    if (g_str_equal(name, "none") || g_str_equal(name, "default") ||
+        !is_engine_name(name, 1))
+        return refusal_set(refusal, CODE_INVALID,
+                           "the network \"%s\" has no name for a network of its own: "
+                           "letters, digits, _, . and -",
+                           name);
+    return true;
+}
+
+bool rule_networks(const struct policy *policy, const struct command *command,
+                   struct refusal *refusal)
+{
+    const GPtrArray *networks = command->spec->networks;
+
+    if (too_many(networks, "networks", refusal))
+        return false;
+    for (guint i = 0; i < networks->len; i++) {
+        const struct network *network = g_ptr_array_index(networks, i);
+        if (!network_allowed(network, refusal))
+            return false;
+        for (guint j = 0; j < i; j++) {
+            const struct network *other = g_ptr_array_index(networks, j);
+            if (g_str_equal(network->name, other->name))
+                return refusal_set(refusal, CODE_INVALID, "the network %s is named twice",
+                                   network->name);
+        }
+    }
+    return true;
+}
