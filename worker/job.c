@@ -123,6 +123,14 @@ static void send_look(struct job *job, int64_t now_ms)
         send_request(job, step_look_old_request(&job->facts), now_ms);
 }
 
+static void report_step(struct job *job, const char *did, int64_t now_ms)
+{
+    struct step_report *report = step_report_new(step_name(job_step(job)), did,
+                                                 now_ms - job->step_began);
+    report->retries = job->retries;
+    g_ptr_array_add(job->reports, report);
+}
+
 void job_fail(struct job *job, struct refusal *refusal_taken)
 {
     if (job->outcome == OUTCOME_DONE)
@@ -132,6 +140,8 @@ void job_fail(struct job *job, struct refusal *refusal_taken)
     else
         job->refusal = *refusal_taken;
     *refusal_taken = (struct refusal){0};
+    if (job->step_began)
+        report_step(job, "failed", g_get_monotonic_time() / 1000);
     const bool undo = job->state == JOB_STEPPING && job->plan.n_undo > 0 &&
                       job->given_up == 0;
     job->facts.fresh = false;
@@ -187,10 +197,7 @@ static void turn_looking(struct job *job, int64_t now_ms)
 static void end_step(struct job *job, enum step step, int64_t now_ms)
 {
     const bool did = job->facts.acted || step == STEP_DIRECTORIES || step == STEP_PURGE;
-    struct step_report *report = step_report_new(
-        step_name(step), did ? "done" : "already", now_ms - job->step_began);
-    report->retries = job->retries;
-    g_ptr_array_add(job->reports, report);
+    report_step(job, did ? "done" : "already", now_ms);
     job->undone |= job->state == JOB_UNDOING && job->facts.acted > 0;
     job->facts.acted = job->facts.waited = 0;
     job->retries = 0;

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #define SETTLE_MS         300 /* a process that dies at once is seen within 50 ms (20.10) */
-#define SETTLE_REBUILD_MS 2000 /* before the old one, which can be put back, is removed */
+#define SETTLE_REBUILD_MS 3000 /* before the old one, which can be put back, is removed */
 
 /* --- start, settle, unpause ------------------------------------------------------------------ */
 
@@ -27,6 +27,12 @@ static enum ask refuse_start(struct want *want, const struct facts *facts)
     if (seen->status == CONTAINER_ABSENT)
         refusal_set(&want->refusal, CODE_START_FAILED,
                     "the container was removed by somebody else while it was starting");
+    else if (seen->restart_count > 0)
+        refusal_set(
+            &want->refusal, CODE_START_FAILED,
+            "the container did not stay up: the engine has restarted it %" G_GINT64_FORMAT
+            " times already; its log tells more",
+            seen->restart_count);
     else if (seen->exit_code != CONTRACT_NONE)
         refusal_set(&want->refusal, CODE_START_FAILED,
                     "the container did not stay up: %s, exit code %" G_GINT64_FORMAT
@@ -65,7 +71,9 @@ enum ask ask_settle(struct facts *facts, struct want *want)
         return step_ask_wait(facts, want, facts->old ? SETTLE_REBUILD_MS : SETTLE_MS);
     if (!facts->fresh)
         return ASK_LOOK;
-    if (step_is_ours(facts) && facts->seen->status == CONTAINER_RUNNING)
+    /* Running for the second time is not staying up: the engine's restart policy tries again. */
+    if (step_is_ours(facts) && facts->seen->status == CONTAINER_RUNNING &&
+        facts->seen->restart_count == 0)
         return ASK_NOTHING;
     return refuse_start(want, facts);
 }
