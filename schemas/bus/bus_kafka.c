@@ -27,17 +27,25 @@ static struct kafka *kafka_of(struct bus *bus)
 /* Where we differ from librdkafka; -F and -X may change any of these. */
 static const struct kafka_setting default_table[] = {
     {"client.id", "muster"},
-    {"socket.nagle.disable", "true"}, /* else 40 ms a transaction; default since 2.10 */
+    /* A transaction is four small requests: 40 ms each with Nagle (off by default in 2.10). */
+    {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
-    {"reconnect.backoff.max.ms",
-     "1000"}, /* back before the broker gives our transaction up */
-    {"topic.metadata.refresh.interval.ms",
-     "10000"}, /* a topic made later is found soon */
-    {"linger.ms", "5"},
+    /* Back before a broker that returns gives our transaction up. */
+    {"reconnect.backoff.max.ms", "1000"},
+    /* A topic that is made later is found soon. */
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    /* A batch is handed over at once; there is nothing to wait for. */
+    {"linger.ms", "0"},
+    /* A commit is answered before it is complete: a transaction that begins meanwhile is
+     * told to come back, and 100 ms (the default) is long. */
+    {"retry.backoff.ms", "5"},
+    /* With what comes around a message, just below a topic's default max.message.bytes. */
+    {"message.max.bytes", "1048576"},
     {"session.timeout.ms", "10000"},
     {"max.poll.interval.ms", "300000"},
+    /* For each partition. */
     {"queued.min.messages", "1000"},
-    {"queued.max.messages.kbytes", "2048"}, /* both for each partition */
+    {"queued.max.messages.kbytes", "2048"},
     {"transaction.timeout.ms", G_STRINGIFY(KAFKA_TRANSACTION_MS)},
 };
 
@@ -293,6 +301,9 @@ static const struct error_row {
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, BUS_ERROR_TOO_LARGE},
     {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, BUS_ERROR_TOO_LARGE},
     {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, BUS_ERROR_TOO_LARGE},
+    {RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, BUS_ERROR_TOO_LARGE},
+    {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, BUS_ERROR_STALE},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, BUS_ERROR_STALE},
     {RD_KAFKA_RESP_ERR__AUTHENTICATION, BUS_ERROR_DENIED},
     {RD_KAFKA_RESP_ERR__SSL, BUS_ERROR_DENIED},
     {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, BUS_ERROR_DENIED},

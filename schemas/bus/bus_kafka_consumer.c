@@ -31,6 +31,7 @@ struct kafka_membership {
 struct source {
     unsigned topic_index;
     rd_kafka_queue_t *queue;
+    struct bus_record *held; /* taken from the queue while looking for errors */
 };
 
 struct kafka_consumer {
@@ -84,6 +85,7 @@ static void source_free(void *gone)
     struct source *source = gone;
     unwatch(source->queue);
     rd_kafka_queue_destroy(source->queue);
+    bus_record_free(source->held);
     g_free(source);
 }
 
@@ -281,33 +283,6 @@ static bool note_event(struct kafka_consumer *consumer, rd_kafka_event_t *event,
     }
 }
 
-bool kafka_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_notice,
-                           GError **error)
-{
-    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
-    struct bus_notice notice = {.kind = BUS_NOTICE_NONE};
-    struct bus_notice *aside = g_queue_pop_head(&consumer->asides);
-    kafka_eventfd_clear(
-        consumer->fd); /* before the queue is looked at, or one gets lost */
-    if (aside) {
-        kafka_eventfd_ring(consumer->fd); /* the queue was not looked at */
-        *ret_notice = *aside;
-        g_free(aside);
-        return true;
-    }
-    while (notice.kind == BUS_NOTICE_NONE) {
-        g_autoptr(rd_kafka_event_t) event = rd_kafka_queue_poll(consumer->events, 0);
-        if (!event)
-            break;
-        if (!note_event(consumer, event, &notice, error))
-            return false;
-    }
-    *ret_notice = notice;
-    return true;
-}
-
-/* --- Records ------------------------------------------------------------------------------ */
-
 /* An error in the stream of records; told by the next notice. */
 static void put_aside(struct kafka_consumer *consumer, rd_kafka_event_t *event)
 {
@@ -340,6 +315,42 @@ static struct bus_record *take_from(struct kafka_consumer *consumer,
     }
 }
 
+/* Errors are told even if nobody has room for records. */
+static void look_ahead(struct kafka_consumer *consumer)
+{
+    for (guint i = 0; i < consumer->sources->len; i++) {
+        struct source *source = g_ptr_array_index(consumer->sources, i);
+        if (!source->held)
+            source->held = take_from(consumer, source);
+    }
+}
+
+bool kafka_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_notice,
+                           GError **error)
+{
+    struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    struct bus_notice notice = {.kind = BUS_NOTICE_NONE};
+    kafka_eventfd_clear(
+        consumer->fd); /* before any queue is looked at, or one gets lost */
+    while (notice.kind == BUS_NOTICE_NONE) {
+        g_autoptr(rd_kafka_event_t) event = rd_kafka_queue_poll(consumer->events, 0);
+        if (!event)
+            break;
+        if (!note_event(consumer, event, &notice, error))
+            return false;
+    }
+    if (notice.kind == BUS_NOTICE_NONE)
+        look_ahead(consumer);
+    if (notice.kind == BUS_NOTICE_NONE && consumer->asides.length > 0) {
+        g_autofree struct bus_notice *aside = g_queue_pop_head(&consumer->asides);
+        notice = *aside;
+    }
+    *ret_notice = notice;
+    return true;
+}
+
+/* --- Records ------------------------------------------------------------------------------ */
+
 /* Partitions take turns. */
 struct bus_record *kafka_consumer_take(struct bus_consumer *base, unsigned topic_index)
 {
@@ -348,9 +359,10 @@ struct bus_record *kafka_consumer_take(struct bus_consumer *base, unsigned topic
     for (guint i = 0; i < count; i++) {
         guint at = (consumer->turn + i) % count;
         struct source *source = g_ptr_array_index(consumer->sources, at);
-        struct bus_record *record = source->topic_index == topic_index
-                                        ? take_from(consumer, source)
-                                        : NULL;
+        if (source->topic_index != topic_index)
+            continue;
+        struct bus_record *record = source->held ? g_steal_pointer(&source->held)
+                                                 : take_from(consumer, source);
         if (record) {
             consumer->turn = at + 1;
             return record;

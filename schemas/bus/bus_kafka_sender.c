@@ -15,7 +15,8 @@ enum {
     COMMIT_BOUND_MS = 300000, /* longer than any restart of a broker */
     ABORT_WAIT_MS = 10000,    /* where the answer is known without it */
     AGAIN_MS = 100,
-    SIZE_SLACK = 512, /* what librdkafka adds to a message on the wire, and more */
+    METADATA_BYTES = 4096, /* offset.metadata.max.bytes of a broker */
+    SIZE_SLACK = 512,      /* what librdkafka adds to a message on the wire, and more */
 };
 
 struct kafka_sender {
@@ -152,9 +153,8 @@ static enum bus_sent dead(struct kafka_sender *sender, const char *text, const c
 /* The group has gone on without this member (KIP-447). */
 static bool is_stale(rd_kafka_resp_err_t code)
 {
-    return code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
-           code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-           code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    return code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
+           kafka_error_code(code) == BUS_ERROR_STALE;
 }
 
 static bool is_refusal(rd_kafka_resp_err_t code)
@@ -183,8 +183,8 @@ static enum bus_sent judge(struct kafka_sender *sender, const rd_kafka_error_t *
 /* --- Steps ------------------------------------------------------------------------------ */
 /* Each answers BUS_SENT to go on. */
 
-static enum bus_sent check_sizes(const struct kafka_sender *sender,
-                                 const struct bus_batch *batch, GError **error)
+static enum bus_sent check_messages(const struct kafka_sender *sender,
+                                    const struct bus_batch *batch, GError **error)
 {
     for (guint i = 0; i < batch->messages->len; i++) {
         const struct bus_message *message = g_ptr_array_index(batch->messages, i);
@@ -194,6 +194,22 @@ static enum bus_sent check_sizes(const struct kafka_sender *sender,
         g_set_error(error, BUS_ERROR, BUS_ERROR_TOO_LARGE,
                     "a message to %s has %zu bytes, of at most %zu (message.max.bytes)",
                     message->topic, size, sender->message_bytes);
+        return BUS_REFUSED;
+    }
+    return BUS_SENT;
+}
+
+/* librdkafka would write a length of more than 32767 into 16 bits. */
+static enum bus_sent check_positions(const struct bus_batch *batch, GError **error)
+{
+    for (guint i = 0; i < batch->positions->len; i++) {
+        const struct bus_position *position = g_ptr_array_index(batch->positions, i);
+        size_t size = position->metadata ? strlen(position->metadata) : 0;
+        if (size < METADATA_BYTES)
+            continue;
+        g_set_error(error, BUS_ERROR, BUS_ERROR_TOO_LARGE,
+                    "the metadata of %s partition %d has %zu bytes, of fewer than %d",
+                    position->topic, position->partition, size, METADATA_BYTES);
         return BUS_REFUSED;
     }
     return BUS_SENT;
@@ -342,7 +358,9 @@ enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batc
     int64_t deadline_us = deadline_in(COMMIT_BOUND_MS);
     if (sender->dead)
         return dead(sender, "this sender has ended", "begin", error);
-    enum bus_sent sent = check_sizes(sender, batch, error);
+    enum bus_sent sent = check_messages(sender, batch, error);
+    if (sent == BUS_SENT)
+        sent = check_positions(batch, error);
     if (sent == BUS_SENT)
         sent = finish_abort(sender, error);
     if (sent == BUS_SENT)

@@ -20,6 +20,8 @@
 #define TAG_PROPERTY "retention.bytes"
 #define TAG_LEAST    (G_GINT64_CONSTANT(1) << 62)
 
+enum { AGAIN_MS = 20 };
+
 struct question {
     struct kafka *kafka;
     rd_kafka_t *asker;
@@ -169,20 +171,32 @@ static bool create(const struct question *question, const struct bus_topic *topi
     return question_failed(question, code, text, "making", error);
 }
 
-/* A topic that was made a moment ago is not known to every broker yet. */
-static bool wait_until_led(const struct question *question, int32_t *ret_partitions,
-                           GError **error)
+/* Metadata names a leader a little before the leader knows that it is one. */
+static rd_kafka_resp_err_t ask_usable(const struct question *question,
+                                      int32_t *ret_partitions)
 {
     bool led = false;
+    int64_t first = 0, end = 0;
+    rd_kafka_resp_err_t code = ask_partitions(question, ret_partitions, &led);
+    if (!code && !led)
+        code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    for (int32_t i = 0; !code && i < *ret_partitions; i++)
+        code = rd_kafka_query_watermark_offsets(question->asker, question->topic, i,
+                                                &first, &end,
+                                                MAX(question_left_ms(question), 1));
+    return code;
+}
+
+static bool wait_until_usable(const struct question *question, int32_t *ret_partitions,
+                              GError **error)
+{
     for (;;) {
-        rd_kafka_resp_err_t code = ask_partitions(question, ret_partitions, &led);
-        if (!code && led)
+        rd_kafka_resp_err_t code = ask_usable(question, ret_partitions);
+        if (!code)
             return true;
         if (question_left_ms(question) == 0)
-            return question_failed(question,
-                                   code ? code : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-                                   NULL, "leaders", error);
-        g_usleep(50 * 1000);
+            return question_failed(question, code, NULL, "leaders", error);
+        g_usleep(AGAIN_MS * 1000);
     }
 }
 
@@ -193,7 +207,7 @@ bool kafka_topic_make(struct bus *bus, const struct bus_topic *topic, int timeou
     int32_t partitions = 0;
     if (!question_begin(&question, bus, topic->name, timeout_ms, error) ||
         !create(&question, topic, error) ||
-        !wait_until_led(&question, &partitions, error))
+        !wait_until_usable(&question, &partitions, error))
         return false;
     if (partitions == topic->partitions)
         return true;
@@ -207,6 +221,12 @@ bool kafka_topic_make(struct bus *bus, const struct bus_topic *topic, int timeou
 
 /* --- Offsets -------------------------------------------------------------------------- */
 
+static bool leader_moves(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
 bool kafka_topic_range(struct bus *bus, const char *topic, int32_t partition,
                        int timeout_ms, int64_t *ret_first, int64_t *ret_end,
                        GError **error)
@@ -215,8 +235,12 @@ bool kafka_topic_range(struct bus *bus, const char *topic, int32_t partition,
     int64_t first = 0, end = 0;
     if (!question_begin(&question, bus, topic, timeout_ms, error))
         return false;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        question.asker, topic, partition, &first, &end, timeout_ms);
+    rd_kafka_resp_err_t code;
+    while (leader_moves(code = rd_kafka_query_watermark_offsets(
+                            question.asker, topic, partition, &first, &end,
+                            MAX(question_left_ms(&question), 1))) &&
+           question_left_ms(&question) > 0)
+        g_usleep(AGAIN_MS * 1000);
     if (code)
         return question_failed(&question, code, NULL, "offsets", error);
     *ret_first = first;
