@@ -1,9 +1,9 @@
 /*
- * bus_sqlite.c - the embedded bus: Kafka's topics, offsets, groups and fencing as tables of
- * one SQLite file, for one machine.
+ * bus_sqlite.c - the embedded bus: Kafka's topics, offsets, groups and fencing as
+ * tables of one SQLite file, for one machine.
  *
- * Here: the URL, the properties, and topics.  The file is made when it is first needed.  It
- * is no network broker and refuses to be shared over a network filesystem.
+ * Here: the URL, the properties, and topics.  The file is made when it is first
+ * needed.  It is no network broker and refuses to be shared over a network filesystem.
  */
 #include "bus_sqlite.h"
 
@@ -12,7 +12,7 @@
 #define SCHEME_PREFIX "sqlite://"
 #define BOOT_ID       "/proc/sys/kernel/random/boot_id"
 
-/* --- The bus ------------------------------------------------------------------------------- */
+/* --- The bus ------------------------------------------------------------------------ */
 
 static const struct property_row {
     const char *name;
@@ -120,7 +120,7 @@ static void return_db(struct sqlite_bus *bus)
     g_mutex_unlock(&bus->lock);
 }
 
-/* --- Partitions ---------------------------------------------------------------------------- */
+/* --- Partitions --------------------------------------------------------------------- */
 
 bool partition_find(struct db *db, const char *topic, int32_t partition,
                     struct partition_row *ret_row, GError **error)
@@ -142,8 +142,8 @@ bool partition_find(struct db *db, const char *topic, int32_t partition,
     return step == DB_ROW;
 }
 
-/* The first record at `offset` or later: its offset and append time; the end and INT64_MAX
- * if there is none. */
+/* The first record at `offset` or later: its offset and append time; the end and
+ * INT64_MAX if there is none. */
 static bool record_from(struct db *db, const struct partition_row *row, int64_t offset,
                         int64_t *ret_offset, int64_t *ret_ms, GError **error)
 {
@@ -180,7 +180,7 @@ bool partition_offset_at(struct db *db, const struct partition_row *row, int64_t
     return true;
 }
 
-/* --- Topics -------------------------------------------------------------------------------- */
+/* --- Topics ------------------------------------------------------------------------- */
 
 /* 0 partitions: there is no such topic. */
 static bool topic_count(struct db *db, const char *topic, int64_t *ret_partitions,

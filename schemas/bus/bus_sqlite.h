@@ -1,14 +1,14 @@
 /*
  * bus_sqlite.h - what the files of the embedded bus share; nobody else includes it.
  *
- *     bus_sqlite.c        the URL, the properties, topics
- *     bus_sqlite_sql.c    the schema and every statement
- *     bus_sqlite_db.c     a connection: opening the file, statements, transactions, the bell
- *     bus_sqlite_feed.c   records on their way out: wake-ups, bounded read-ahead, readers
- *     bus_sqlite_decide.c what a member of a group does next; pure
- *     bus_sqlite_group.c  a slot in a group: lease, share, membership
+ *     bus_sqlite.c           the URL, the properties, topics
+ *     bus_sqlite_sql.c       the schema and every statement
+ *     bus_sqlite_db.c        a connection: the file, statements, transactions, the bell
+ *     bus_sqlite_feed.c      records on their way out: wake-ups, bounded read-ahead, readers
+ *     bus_sqlite_decide.c    what a member of a group does next; pure
+ *     bus_sqlite_group.c     a slot in a group: lease, share, membership
  *     bus_sqlite_consumer.c  a consumer: notices, records, positions
- *     bus_sqlite_send.c   records on their way in: transactions, limits, retention
+ *     bus_sqlite_send.c      records on their way in: transactions, limits, retention
  *
  * Every object has a connection of its own, so that each may live on its own thread.  No
  * statement stays open across a wait: a reader that sleeps holds back no checkpoint.
@@ -20,8 +20,9 @@
 
 #include <sqlite3.h>
 
-/* As a broker has them by default: message.max.bytes, offset.metadata.max.bytes. */
-#define SQLITE_BUS_RECORD_LIMIT   (1024 * 1024)
+/* What the Kafka bus takes by default, so that what fits here fits there:
+ * message.max.bytes less what is added on the wire, offset.metadata.max.bytes. */
+#define SQLITE_BUS_RECORD_LIMIT   (1024 * 1024 - 512)
 #define SQLITE_BUS_METADATA_LIMIT 4096
 
 /* A record's place in the file is its partition's id times this, plus its offset: one
@@ -79,7 +80,7 @@ enum sql {
 extern const char *const sqlite_bus_sql[SQL_COUNT];
 extern const char sqlite_bus_schema[];
 
-/* --- A connection -------------------------------------------------------------------- */
+/* --- A connection ------------------------------------------------------------------- */
 
 enum durability {
     DURABLE,  /* synchronous=FULL: on the disk when COMMIT returns */
@@ -122,7 +123,7 @@ void db_ring(struct db *db);
 GBytes *db_column_bytes(sqlite3_stmt *statement, int column); /* NULL for null */
 char *db_column_dup(sqlite3_stmt *statement, int column);     /* NULL for null */
 
-/* --- The bus and its topics ------------------------------------------------------------ */
+/* --- The bus and its topics --------------------------------------------------------- */
 
 struct sqlite_bus {
     struct bus bus;
@@ -147,7 +148,7 @@ bool partition_find(struct db *db, const char *topic, int32_t partition,
 bool partition_offset_at(struct db *db, const struct partition_row *row, int64_t ms,
                          int64_t *ret_offset, GError **error);
 
-/* --- Records on their way out ---------------------------------------------------------- */
+/* --- Records on their way out ------------------------------------------------------- */
 
 /* A descriptor that is readable after the bell has rung, and every `poll_ms`. */
 struct wake {
@@ -174,8 +175,8 @@ bool feed_passed(const struct feed *feed, const char *topic, int32_t partition,
 typedef struct feed Feed;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Feed, feed_free)
 
-/* Headers as one blob: name and value in turns, each with its length in 4 bytes before it,
- * least significant first.  NULL for none. */
+/* Headers as one blob: name and value in turns, each with its length in 4 bytes before
+ * it, least significant first.  NULL for none. */
 GBytes *headers_pack(const GPtrArray *headers);
 bool headers_unpack(const void *data, size_t length, GPtrArray **ret_headers);
 
@@ -188,7 +189,7 @@ bool sqlite_reader_next(struct bus_reader *reader, int timeout_ms,
 bool sqlite_reader_passed(struct bus_reader *reader, const char *topic, int32_t partition,
                           int64_t end);
 
-/* --- Groups ------------------------------------------------------------------------------ */
+/* --- Groups ------------------------------------------------------------------------- */
 
 int64_t lease_clock_ms(void); /* CLOCK_BOOTTIME: it goes on while the host sleeps */
 
@@ -210,11 +211,11 @@ struct slot {
 struct slot *slot_new(struct sqlite_bus *bus, struct db *db, const char *group,
                       const char *instance, const char *const *topics);
 void slot_free(struct slot *slot);
-/* Takes the slot, whoever had it.  The other members notice only if nobody had it, or if it
- * reads other topics now. */
+/* Takes the slot, whoever had it.  The other members notice only if nobody had it, or
+ * if it reads other topics now. */
 bool slot_enter(struct slot *slot, GError **error);
-/* Does what is next, once.  ACT_TAKE has set `generation` and `share`.  Without `keep` the
- * lease is not renewed. */
+/* Does what is next, once.  ACT_TAKE has set `generation` and `share`.  Without `keep`
+ * the lease is not renewed. */
 bool slot_act(struct slot *slot, enum phase phase, bool keep, enum act *ret_act,
               GError **error);
 bool slot_is_due(const struct slot *slot); /* for a renewal of its lease */
@@ -241,7 +242,7 @@ bool sqlite_consumer_start(struct bus_consumer *consumer, const GPtrArray *posit
 bool sqlite_consumer_release(struct bus_consumer *consumer, GError **error);
 void sqlite_membership_free(struct bus_membership *membership);
 
-/* --- Records on their way in ------------------------------------------------------------- */
+/* --- Records on their way in -------------------------------------------------------- */
 
 struct bus_sender *sqlite_sender_open(struct bus *bus, const char *transactional_id,
                                       int timeout_ms, GError **error);

@@ -1,9 +1,9 @@
 /*
- * bus_sqlite_consumer.c - a consumer of the embedded bus: a slot in a group, and a feed for
- * each of its topics, so that one that is not taken from holds back no other.
+ * bus_sqlite_consumer.c - a consumer of the embedded bus: a slot in a group, and a feed
+ * for each of its topics, so that one that is not taken from holds back no other.
  *
- * Leases are renewed by notice(), by no thread of ours: a loop that hangs loses them, as it
- * should.  A busy file delays what notice() does; it never ends the consumer.
+ * Leases are renewed by notice(), by no thread of ours: a loop that hangs loses them,
+ * as it should.  A busy file delays what notice() does; it never ends the consumer.
  */
 #include "bus_sqlite.h"
 
@@ -12,8 +12,8 @@
 #define NOTICE_PATIENCE_MS 100 /* the caller is a loop; it comes back */
 #define OPEN_PATIENCE_MS   10000
 #define POLL_MS            1000
-/* Who was told to give back and does not is given up after so many leases, as a broker does
- * after max.poll.interval.ms. */
+/* Who was told to give back and does not is given up after so many leases, as a broker
+ * does after max.poll.interval.ms. */
 #define LEASES_TO_RELEASE 30
 #define ACTS_PER_NOTICE   4
 
@@ -41,7 +41,7 @@ static void feeds_clear(struct sqlite_consumer *consumer)
         g_ptr_array_add(consumer->feeds, feed_new(consumer->db));
 }
 
-/* --- Open and close -------------------------------------------------------------------------- */
+/* --- Open and close ----------------------------------------------------------------- */
 
 static struct sqlite_consumer *consumer_new(struct sqlite_bus *bus,
                                             const char *const *topics)
@@ -95,7 +95,7 @@ int sqlite_consumer_fd(struct bus_consumer *base)
     return ((struct sqlite_consumer *)base)->wake.epoll;
 }
 
-/* --- Notices ----------------------------------------------------------------------------------- */
+/* --- Notices ------------------------------------------------------------------------ */
 
 static GPtrArray *share_copy(const GPtrArray *share)
 {
@@ -213,7 +213,7 @@ bool sqlite_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_no
         g_propagate_error(error, g_steal_pointer(&consumer->failure));
         return false;
     }
-    /* Somebody else is writing: the next call tries again, well before the lease is over. */
+    /* The file is busy: the next call tries again, well before the lease is over. */
     if (!tell_waiting(consumer, &notice) && !advance(consumer, &notice, &problem) &&
         !g_error_matches(problem, BUS_ERROR, BUS_ERROR_UNREACHABLE)) {
         g_propagate_error(error, g_steal_pointer(&problem));
@@ -223,7 +223,7 @@ bool sqlite_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_no
     return true;
 }
 
-/* --- Answers ------------------------------------------------------------------------------------ */
+/* --- Answers ------------------------------------------------------------------------ */
 
 static void note_lost(struct sqlite_consumer *consumer, const char *topic,
                       int32_t partition, const GError *why)
@@ -297,7 +297,7 @@ struct bus_record *sqlite_consumer_take(struct bus_consumer *base, unsigned topi
     return record;
 }
 
-/* --- Positions ---------------------------------------------------------------------------------- */
+/* --- Positions ---------------------------------------------------------------------- */
 
 static struct bus_position *read_position(struct db *db, const char *group,
                                           const struct bus_partition *partition,

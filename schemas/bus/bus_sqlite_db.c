@@ -1,9 +1,9 @@
 /*
  * bus_sqlite_db.c - one connection to the file of the embedded bus.
  *
- * Opens the file through SQLite only (a descriptor of our own, once closed, would drop the
- * locks of every connection of this process), refuses files that are not ours and network
- * filesystems, and makes a new file readable by its owner alone.
+ * Opens the file through SQLite only (a descriptor of our own, once closed, would drop
+ * the locks of every connection of this process), refuses files that are not ours and
+ * network filesystems, and makes a new file readable by its owner alone.
  */
 #include "bus_sqlite.h"
 
@@ -30,7 +30,7 @@ static const struct {
     {OCFS2_SUPER_MAGIC, "OCFS2"}, {0x0bd00bd0, "Lustre"},     {0x47504653, "GPFS"},
 };
 
-/* --- Errors ------------------------------------------------------------------------------ */
+/* --- Errors ------------------------------------------------------------------------- */
 
 /* What SQLite says, in our words; the one place where its codes are looked at. */
 static bool fail(struct db *db, GError **error)
@@ -65,7 +65,7 @@ static bool fail(struct db *db, GError **error)
     return false;
 }
 
-/* --- Statements -------------------------------------------------------------------------- */
+/* --- Statements --------------------------------------------------------------------- */
 
 /* SQLite's own handler sleeps up to 100 ms at a time, and the one that waits longest is
  * served last; a commit here takes a few ms. */
@@ -196,7 +196,7 @@ char *db_column_dup(sqlite3_stmt *statement, int column)
     return g_strdup((const char *)sqlite3_column_text(statement, column));
 }
 
-/* --- The bell ------------------------------------------------------------------------------ */
+/* --- The bell ----------------------------------------------------------------------- */
 
 static bool bell_open(struct db *db, GError **error)
 {
@@ -214,7 +214,7 @@ void db_ring(struct db *db)
     (void)!futimens(db->bell, NULL);
 }
 
-/* --- Opening ------------------------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------------------ */
 
 static bool refuse_network(const char *path, GError **error)
 {
@@ -238,7 +238,7 @@ static bool refuse_network(const char *path, GError **error)
     return true;
 }
 
-/* mknod() makes the file with its mode and gives no descriptor that we would have to close. */
+/* mknod() makes the file with its mode, and gives no descriptor that must be closed. */
 static bool make_file(const char *path, GError **error)
 {
     if (mknod(path, S_IFREG | 0600, 0) == 0 || errno == EEXIST)
@@ -306,7 +306,7 @@ static bool make_schema(struct db *db, GError **error)
     return db_commit(db, error);
 }
 
-/* Two processes that make the file at once: changing to WAL does not call the busy handler. */
+/* Two processes may make the file at once, and this change calls no busy handler. */
 static bool make_wal(struct db *db, GError **error)
 {
     int64_t until = g_get_monotonic_time() + db->patience_ms * INT64_C(1000);

@@ -1,10 +1,11 @@
 /*
  * bus_sqlite_decide.c - what a member of an embedded group does next.
  *
- * Pure: a view of the group's tables goes in, one act comes out.  There is no coordinator:
- * every member looks and does what is next, one act in one transaction.  A member joins, or
- * its lease runs out: the generation goes up.  Members give back what they hold of an older
- * generation, and when nobody holds any, each takes its share of the new one.
+ * Pure: a view of the group's tables goes in, one act comes out.  There is no
+ * coordinator: every member looks and does what is next, one act in one transaction.  A
+ * member joins, or its lease runs out: the generation goes up.  Members give back what
+ * they hold of an older generation, and when nobody holds any, each takes its share of
+ * the new one.
  */
 #include "bus_sqlite_decide.h"
 

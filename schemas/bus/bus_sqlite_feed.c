@@ -1,9 +1,10 @@
 /*
  * bus_sqlite_feed.c - records on their way out of the embedded bus.
  *
- * A wake is a descriptor that becomes readable when somebody has committed; a feed hands out
- * the records of some partitions, in order within each, reading ahead a bounded number.  A
- * reader is a feed with a wake.  Nothing here keeps a transaction open between two calls.
+ * A wake is a descriptor that becomes readable when somebody has committed; a feed
+ * hands out the records of some partitions, in order within each, reading ahead a
+ * bounded number.  A reader is a feed with a wake.  Nothing here keeps a transaction
+ * open between two calls.
  */
 #include "bus_sqlite.h"
 
@@ -20,7 +21,7 @@
 #define READER_POLL_MS     1000
 #define READER_PATIENCE_MS 5000
 
-/* --- Wake-ups ------------------------------------------------------------------------------ */
+/* --- Wake-ups ----------------------------------------------------------------------- */
 
 static bool wake_fail(const char *what, GError **error)
 {
@@ -35,8 +36,9 @@ static bool wake_add(struct wake *wake, int descriptor)
     return epoll_ctl(wake->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
-/* The bell is the file that is touched after a COMMIT: most changes of the write-ahead log
- * itself come before what they bring is visible.  The timer is for bells that got lost. */
+/* The bell is the file that is touched after a COMMIT: most changes of the write-ahead
+ * log itself come before what they bring is visible.  The timer is for bells that got
+ * lost. */
 bool wake_open(struct wake *wake, const struct db *db, int64_t poll_ms, GError **error)
 {
     g_autofree char *bell = g_strconcat(db->path, ".bell", NULL);
@@ -90,7 +92,7 @@ void wake_wait(struct wake *wake, int timeout_ms)
     poll(&descriptor, 1, timeout_ms);
 }
 
-/* --- Headers ------------------------------------------------------------------------------- */
+/* --- Headers ------------------------------------------------------------------------ */
 
 static void pack_part(GByteArray *blob, const void *data, gsize length)
 {
@@ -150,7 +152,7 @@ bool headers_unpack(const void *data, size_t length, GPtrArray **ret_headers)
     return true;
 }
 
-/* --- Feed ------------------------------------------------------------------------------------ */
+/* --- Feed --------------------------------------------------------------------------- */
 
 struct cursor {
     struct bus_partition is;
@@ -372,7 +374,7 @@ bool feed_passed(const struct feed *feed, const char *topic, int32_t partition,
     return cursor && cursor->waiting == 0 && cursor->next >= end;
 }
 
-/* --- Reader ---------------------------------------------------------------------------------- */
+/* --- Reader ------------------------------------------------------------------------- */
 
 struct sqlite_reader {
     struct bus_reader base;

@@ -1,9 +1,9 @@
 /*
  * bus_sqlite_group.c - a slot in a group of the embedded bus: its row, lease and share.
  *
- * Carries out in the file what bus_sqlite_decide.c decides, each act in one transaction and
- * decided again under the lock.  Shares follow from the tables alone (range over the sorted
- * names), so members need not talk to each other.
+ * Carries out in the file what bus_sqlite_decide.c decides, each act in one transaction
+ * and decided again under the lock.  Shares follow from the tables alone (range over
+ * the sorted names), so members need not talk to each other.
  *
  * Leases are of one boot and of CLOCK_BOOTTIME.  Nothing here waits for the disk, for no
  * lease outlives the boot; only batches do (bus_sqlite_send.c).
@@ -56,7 +56,7 @@ void slot_free(struct slot *slot)
     g_free(slot);
 }
 
-/* --- Entering ---------------------------------------------------------------------------- */
+/* --- Entering ----------------------------------------------------------------------- */
 
 static bool find_group(struct slot *slot, GError **error)
 {
@@ -142,7 +142,7 @@ bool slot_enter(struct slot *slot, GError **error)
     return done;
 }
 
-/* --- Acts -------------------------------------------------------------------------------- */
+/* --- Acts --------------------------------------------------------------------------- */
 
 static bool look(struct slot *slot, struct view *ret_view, GError **error)
 {
@@ -299,7 +299,7 @@ bool slot_is_due(const struct slot *slot)
     return lease_clock_ms() >= slot->renew_at;
 }
 
-/* --- Membership ---------------------------------------------------------------------------- */
+/* --- Membership --------------------------------------------------------------------- */
 
 struct sqlite_membership {
     struct bus_membership base;

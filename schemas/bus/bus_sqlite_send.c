@@ -1,10 +1,11 @@
 /*
  * bus_sqlite_send.c - records on their way into the embedded bus.
  *
- * A batch is one SQLite transaction: whether its sender and its membership still count is
- * asked under the lock under which its records and positions become true, so that nothing
- * of a fenced process, or of an older assignment, is ever committed.  Limits are a broker's,
- * and told before anything is written.  What is too old is dropped here, in small pieces.
+ * A batch is one SQLite transaction: whether its sender and its membership still count
+ * is asked under the lock under which its records and positions become true, so that
+ * nothing of a fenced process, or of an older assignment, is ever committed.  Limits
+ * are a broker's, and told before anything is written.  What is too old is dropped
+ * here, in small pieces.
  */
 #include "bus_sqlite.h"
 
@@ -32,7 +33,7 @@ struct sqlite_teller {
     int64_t tidy_at; /* monotonic, us */
 };
 
-/* --- Limits ---------------------------------------------------------------------------------- */
+/* --- Limits ------------------------------------------------------------------------- */
 
 static size_t message_size(const struct bus_message *message)
 {
@@ -81,9 +82,9 @@ static bool check_batch(const struct bus_batch *batch, GError **error)
     return true;
 }
 
-/* --- Appending ------------------------------------------------------------------------------- */
+/* --- Appending ---------------------------------------------------------------------- */
 
-/* The partitions that a transaction has touched: struct bus_partition → struct touched. */
+/* A partition that a transaction has touched; hashed by `is`. */
 struct touched {
     struct bus_partition is; /* its topic is the message's */
     struct partition_row row;
@@ -156,7 +157,7 @@ static bool append_end(struct db *db, GHashTable *all, int64_t gap, GError **err
     return true;
 }
 
-/* --- Retention and compaction ------------------------------------------------------------------ */
+/* --- Retention and compaction ------------------------------------------------------- */
 
 struct untidy {
     struct partition_row row;
@@ -199,8 +200,8 @@ static bool drop_old(struct db *db, const struct untidy *untidy, int64_t *budget
            db_run(db, SQL_PARTITION_FIRST, error, "ii", row->id, cut);
 }
 
-/* The newest of each key among the last COMPACT_OFFSETS; an older one farther back may stay,
- * as it may in Kafka. */
+/* The newest of each key among the last COMPACT_OFFSETS; an older one farther back may
+ * stay, as it may in Kafka. */
 static bool compact(struct db *db, const struct partition_row *row, GError **error)
 {
     int64_t base = row->id * SQLITE_BUS_OFFSETS;
@@ -235,7 +236,7 @@ static void tidy(struct db *db, int64_t *tidy_at)
     db_rollback(db);
 }
 
-/* --- Sender ------------------------------------------------------------------------------------ */
+/* --- Sender ------------------------------------------------------------------------- */
 
 static bool read_epoch(struct sqlite_sender *sender, int64_t *ret_epoch, GError **error)
 {
@@ -365,7 +366,7 @@ enum bus_sent sqlite_sender_commit(struct bus_sender *base, const struct bus_bat
     return BUS_SENT;
 }
 
-/* --- Teller ------------------------------------------------------------------------------------ */
+/* --- Teller ------------------------------------------------------------------------- */
 
 struct bus_teller *sqlite_teller_open(struct bus *base, GError **error)
 {

@@ -1,8 +1,8 @@
 /*
  * bus_sqlite_sql.c - the schema of the embedded bus, and every statement it runs.
  *
- * Text only.  What may change from one version to the next is here: a change of the schema
- * needs another user_version in bus_sqlite_db.c.
+ * Text only.  What may change from one version to the next is here: a change of the
+ * schema needs another user_version in bus_sqlite_db.c.
  */
 #include "bus_sqlite.h"
 
@@ -23,8 +23,8 @@ const char sqlite_bus_schema[] =
     "  next INTEGER NOT NULL DEFAULT 0,"  /* offset of the record that comes next */
     "  last_ms INTEGER NOT NULL DEFAULT 0,"
     "  UNIQUE (topic, partition));"
-    /* place = partitions.id * 2^40 + offset.  The value comes last: what looks at the other
-     * columns need not walk its overflow pages. */
+    /* place = partitions.id * 2^40 + offset.  The value comes last: what looks at the
+     * other columns need not walk its overflow pages. */
     "CREATE TABLE records ("
     "  place INTEGER PRIMARY KEY,"
     "  append_ms INTEGER NOT NULL,"
@@ -67,8 +67,8 @@ const char sqlite_bus_schema[] =
 /* clang-format off */
 const char *const sqlite_bus_sql[SQL_COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
-    /* Takes the write lock at once: a transaction that begins by reading cannot wait for it
-     * later (SQLITE_BUSY_SNAPSHOT). */
+    /* Takes the write lock at once: a transaction that begins by reading cannot wait
+     * for it later (SQLITE_BUSY_SNAPSHOT). */
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
@@ -93,7 +93,8 @@ const char *const sqlite_bus_sql[SQL_COUNT] = {
         " JOIN topics ON topics.id = partitions.topic"
         " WHERE topics.name = ?1 AND partition = ?2",
     [SQL_PARTITION_RANGE] = "SELECT first, next FROM partitions WHERE id = ?1",
-    [SQL_PARTITION_UPDATE] = "UPDATE partitions SET next = ?2, last_ms = ?3 WHERE id = ?1",
+    [SQL_PARTITION_UPDATE] =
+        "UPDATE partitions SET next = ?2, last_ms = ?3 WHERE id = ?1",
     [SQL_PARTITION_FIRST] = "UPDATE partitions SET first = ?2 WHERE id = ?1",
     /* Partitions that have something to drop: the oldest is too old, or keys repeat. */
     [SQL_TIDY] =
@@ -136,7 +137,8 @@ const char *const sqlite_bus_sql[SQL_COUNT] = {
     /* What the next thing to do depends on (struct view): expired: another member's lease
      * has run out; blocked: another one still holds partitions of an older generation. */
     [SQL_MEMBER_VIEW] =
-        "SELECT me.epoch, " LEASE_IS_GOOD("me", "?2", "?3") ", me.holds, groups.generation,"
+        "SELECT me.epoch, " LEASE_IS_GOOD("me", "?2", "?3") ","
+        " me.holds, groups.generation,"
         " EXISTS (SELECT 1 FROM members AS other WHERE other.group_id = groups.id"
         "   AND other.id <> me.id AND other.joined"
         "   AND NOT " LEASE_IS_GOOD("other", "?2", "?3") "),"
@@ -148,12 +150,15 @@ const char *const sqlite_bus_sql[SQL_COUNT] = {
         "UPDATE members SET joined = 0, holds = 0 WHERE group_id = ?1 AND joined"
         " AND NOT " LEASE_IS_GOOD("members", "?2", "?3"),
     [SQL_UNSUBSCRIBE] = "DELETE FROM subscriptions WHERE member = ?1",
-    [SQL_SUBSCRIBE] = "INSERT OR IGNORE INTO subscriptions (member, topic) VALUES (?1, ?2)",
-    [SQL_SUBSCRIPTIONS] = "SELECT topic FROM subscriptions WHERE member = ?1 ORDER BY topic",
-    /* For each topic of member ?1: its partitions, how many members share it, and how many
-     * of these come before us. */
+    [SQL_SUBSCRIBE] =
+        "INSERT OR IGNORE INTO subscriptions (member, topic) VALUES (?1, ?2)",
+    [SQL_SUBSCRIPTIONS] =
+        "SELECT topic FROM subscriptions WHERE member = ?1 ORDER BY topic",
+    /* For each topic of member ?1: its partitions, how many members share it, and how
+     * many of these come before us. */
     [SQL_ASSIGNMENT] =
-        "SELECT topics.name, topics.partitions, count(*), sum(other.instance < me.instance)"
+        "SELECT topics.name, topics.partitions, count(*),"
+        " sum(other.instance < me.instance)"
         " FROM members AS me"
         " JOIN subscriptions AS mine ON mine.member = me.id"
         " JOIN topics ON topics.name = mine.topic"
@@ -174,7 +179,8 @@ const char *const sqlite_bus_sql[SQL_COUNT] = {
     [SQL_POSITION_COMMIT] =
         "INSERT INTO positions (group_id, partition_id, offset, metadata)"
         " SELECT id, ?2, ?3, ?4 FROM groups WHERE name = ?1"
-        " ON CONFLICT DO UPDATE SET offset = excluded.offset, metadata = excluded.metadata",
+        " ON CONFLICT DO UPDATE"
+        " SET offset = excluded.offset, metadata = excluded.metadata",
 
     [SQL_SENDER_OPEN] =
         "INSERT INTO senders (name, epoch) VALUES (?1, 1)"

@@ -1,11 +1,12 @@
 /*
- * bench_bus.c - how fast a bus is: events a second through transactions of several sizes, and
- * how long a record takes from its sender's commit call to a reader that waits.
+ * bench_bus.c - how fast a bus is: events a second through transactions of several
+ * sizes, and how long a record takes from its sender's commit call to a reader that
+ * waits.
  *
  *     bench_bus sqlite:///tmp/bench.db | kafka://host:port   [SECONDS for each figure]
  *
- * Makes topics with names of its own and leaves them there.  It measures, it judges nothing:
- * figures of one machine compare with figures of the same machine only.
+ * Makes topics with names of its own and leaves them there.  It measures, it judges
+ * nothing: figures of one machine compare with figures of the same machine only.
  */
 #include "bus.h"
 
@@ -47,7 +48,7 @@ static void commit(struct bus_sender *sender, const struct bus_batch *batch)
         check(error);
 }
 
-/* --- Throughput ------------------------------------------------------------------------------ */
+/* --- Throughput --------------------------------------------------------------------- */
 
 static void measure_rate(struct bus *bus, int size, double seconds)
 {
@@ -70,7 +71,7 @@ static void measure_rate(struct bus *bus, int size, double seconds)
            rate, 1000.0 * size / rate);
 }
 
-/* --- Latency --------------------------------------------------------------------------------- */
+/* --- Latency ------------------------------------------------------------------------ */
 
 struct listener {
     struct bus_reader *reader;

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- Where a test runs ------------------------------------------------------------------- */
+/* --- Where a test runs -------------------------------------------------------------- */
 
 struct bus *place_open(const struct place *place)
 {
@@ -51,7 +51,7 @@ void suite_patience(int64_t deadline, const char *what)
         g_error("waited %d ms in vain: %s", PATIENCE_MS, what);
 }
 
-/* --- In and out ------------------------------------------------------------------------- */
+/* --- In and out --------------------------------------------------------------------- */
 
 struct bus_sender *suite_sender(struct bus *bus, const char *name)
 {
@@ -133,7 +133,7 @@ char *suite_value(const struct bus_record *record)
     return g_strndup(text ? text : "", length);
 }
 
-/* --- A member of a group ---------------------------------------------------------------- */
+/* --- A member of a group ------------------------------------------------------------ */
 
 struct member *member_join(struct bus *bus, const char *group, const char *instance,
                            const char *first_topic, const char *second_topic)
@@ -317,7 +317,7 @@ void suite_position(struct bus_batch *batch, const char *topic, int32_t partitio
                     bus_position_new(topic, partition, offset, metadata));
 }
 
-/* --- Other processes ---------------------------------------------------------------------- */
+/* --- Other processes ---------------------------------------------------------------- */
 
 /* argv of a child: role, label, url, run, then the role's own. */
 struct child *child_start(const struct place *place, const char *role, ...)
@@ -341,12 +341,21 @@ struct child *child_start(const struct place *place, const char *role, ...)
     return child;
 }
 
+bool child_has_ended(struct child *child)
+{
+    if (child->pid && waitpid(child->pid, NULL, WNOHANG) == child->pid)
+        child->pid = 0;
+    return child->pid == 0;
+}
+
 void child_kill(struct child *child)
 {
     if (!child)
         return;
-    kill(child->pid, SIGKILL);
-    waitpid(child->pid, NULL, 0);
+    if (!child_has_ended(child)) {
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+    }
     close(child->output);
     g_free(child);
 }

@@ -2,8 +2,9 @@
  * bus_suite.h - what the tests of a bus have in common: unique names, senders, readers,
  * members of a group that behave, and child processes that can be stopped and killed.
  *
- * Nothing here knows which bus it runs on.  Every wait has a generous end (PATIENCE_MS), and
- * running into it fails the test; no test asserts how long something took.
+ * Nothing here knows which bus it runs on.  Every wait has a generous end
+ * (PATIENCE_MS), and running into it fails the test; no test asserts how long something
+ * took.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 
 #define PATIENCE_MS 90000
 
-/* --- Where a test runs ------------------------------------------------------------------- */
+/* --- Where a test runs -------------------------------------------------------------- */
 
 struct place {
     char *label; /* "sqlite", "kafka" */
@@ -30,7 +31,7 @@ int64_t suite_deadline(void);
 /* Fails the test when the deadline is over. */
 void suite_patience(int64_t deadline, const char *what);
 
-/* --- In and out ------------------------------------------------------------------------- */
+/* --- In and out --------------------------------------------------------------------- */
 
 struct bus_sender *suite_sender(struct bus *bus, const char *name);
 void suite_add(struct bus_batch *batch, const char *topic, int32_t partition,
@@ -46,7 +47,7 @@ struct bus_record *suite_next(struct bus_reader *reader);
 GPtrArray *suite_read_all(struct bus *bus, const char *topic, int32_t partitions);
 char *suite_value(const struct bus_record *record); /* as text; g_free it */
 
-/* --- A member of a group ---------------------------------------------------------------- */
+/* --- A member of a group ------------------------------------------------------------ */
 
 /* Answers every notice as it should, unless told to be stubborn. */
 struct member {
@@ -83,11 +84,11 @@ struct bus_batch *member_batch(struct member *member, const char *group);
 void suite_position(struct bus_batch *batch, const char *topic, int32_t partition,
                     int64_t offset, const char *metadata);
 
-/* --- Other processes ---------------------------------------------------------------------- */
+/* --- Other processes ---------------------------------------------------------------- */
 
 /* This program again, in a role (main() knows them); it dies with us. */
 struct child {
-    GPid pid;
+    GPid pid; /* 0: it has ended, and was waited for */
     int output;
 };
 struct child *child_start(const struct place *place, const char *role,
@@ -95,6 +96,7 @@ struct child *child_start(const struct place *place, const char *role,
 void child_kill(struct child *child); /* SIGKILL, waited for, freed; NULL is fine */
 typedef struct child Child;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Child, child_kill)
+bool child_has_ended(struct child *child); /* by itself */
 /* Reads its lines until this one has come. */
 void child_expect(struct child *child, const char *line);
 /* Waits until it has stopped itself. */

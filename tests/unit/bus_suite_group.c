@@ -1,6 +1,7 @@
 /*
- * bus_suite_group.c - delivery tests of groups within one process: assignment, positions and
- * metadata, takeover, batches of an older assignment, topics that hold back no other.
+ * bus_suite_group.c - delivery tests of groups within one process: assignment,
+ * positions and metadata, takeover, batches of an older assignment, topics that hold
+ * back no other.
  */
 #include "bus_suite_tests.h"
 
@@ -59,7 +60,7 @@ static void check_shares(struct pair *pair, struct member *const *members, size_
     }
 }
 
-/* --- Assignment ------------------------------------------------------------------------------- */
+/* --- Assignment --------------------------------------------------------------------- */
 
 static void test_one_member_has_all(struct place *place)
 {
@@ -152,7 +153,7 @@ static void test_takeover_by_the_same_instance(struct place *place)
     g_assert_true(sent == BUS_STALE || sent == BUS_DEAD);
 }
 
-/* --- Positions -------------------------------------------------------------------------------- */
+/* --- Positions ---------------------------------------------------------------------- */
 
 static void test_l9_nothing_committed(struct place *place)
 {
@@ -255,7 +256,7 @@ static void test_l4_fenced_sender_commits_no_position(struct place *place)
     g_assert_cmpint(bus_sender_commit(newer, batch, NULL), ==, BUS_SENT);
 }
 
-/* --- Records ----------------------------------------------------------------------------------- */
+/* --- Records ------------------------------------------------------------------------ */
 
 enum { QUEUED = 2000 };
 
@@ -323,6 +324,7 @@ static void test_start_out_of_range(struct place *place)
     int64_t deadline = suite_deadline();
     while (!again->range) {
         member_turn(again);
+        g_assert_null(bus_consumer_take(again->consumer, 0));
         g_assert_no_error(again->error);
         suite_patience(deadline, "a notice about the offset");
     }

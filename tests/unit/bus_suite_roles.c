@@ -1,9 +1,9 @@
 /*
- * bus_suite_roles.c - delivery tests with several processes: some die, some are stopped for
- * too long, and still every input has exactly one output.
+ * bus_suite_roles.c - delivery tests with several processes: some die, some are stopped
+ * for too long, and still every input has exactly one output.
  *
- * A child is this program in a role.  Children talk by lines on their standard output, and
- * die with the test.
+ * A child is this program in a role.  Children talk by lines on their standard output,
+ * and die with the test.
  */
 #include "bus_suite_tests.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-/* --- Roles ------------------------------------------------------------------------------------- */
+/* --- Roles -------------------------------------------------------------------------- */
 
 static void say(const char *line)
 {
@@ -152,7 +152,7 @@ int suite_role(const struct place *place, const char *role, char **arguments)
     g_error("no such role: %s", role);
 }
 
-/* --- Death ------------------------------------------------------------------------------------- */
+/* --- Death -------------------------------------------------------------------------- */
 
 enum { PARTITIONS = 4 };
 
@@ -218,7 +218,7 @@ static void test_l2_zombie_commits_nothing(struct place *place)
     g_assert_cmpstr(value, ==, "of the heir");
 }
 
-/* --- Exactly once ------------------------------------------------------------------------------- */
+/* --- Exactly once ------------------------------------------------------------------- */
 
 enum { INPUTS = 600, KEYS = 20, WORKERS = 2, KILL_EVERY = 50 };
 
@@ -244,15 +244,50 @@ static struct bus_reader *read_outputs(struct bus *bus, const char *topic)
     return reader;
 }
 
-/* Kills a worker, any, at a moment that nobody chose, and starts it again. */
-static void kill_one(struct place *place, struct child **workers,
-                     const char *const *names, const char *group, const char *in,
-                     const char *out)
+/* Workers that are started again whenever they end, as by systemd. */
+struct crew {
+    struct place *place;
+    const char *group, *in, *out;
+    char *names[WORKERS];
+    struct child *workers[WORKERS];
+};
+
+static void crew_start(struct crew *crew, int which)
 {
-    int which = g_random_int_range(0, WORKERS);
+    child_kill(crew->workers[which]);
+    crew->workers[which] = child_start(crew->place, "worker", crew->group,
+                                       crew->names[which], crew->in, crew->out, NULL);
+}
+
+/* Kills one, any, at a moment that nobody chose. */
+static void crew_kill_one(struct crew *crew)
+{
     g_usleep((gulong)g_random_int_range(0, 30000));
-    child_kill(workers[which]);
-    workers[which] = child_start(place, "worker", group, names[which], in, out, NULL);
+    crew_start(crew, g_random_int_range(0, WORKERS));
+}
+
+static void crew_look_after(struct crew *crew)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        if (child_has_ended(crew->workers[i]))
+            crew_start(crew, i);
+    }
+}
+
+static void crew_assemble(struct crew *crew)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        crew->names[i] = place_name(crew->place, "worker");
+        crew_start(crew, i);
+    }
+}
+
+static void crew_dismiss(struct crew *crew)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        child_kill(crew->workers[i]);
+        g_free(crew->names[i]);
+    }
 }
 
 static void check_outputs(const GPtrArray *records)
@@ -278,27 +313,23 @@ static void test_exactly_once_under_kill(struct place *place)
     g_autofree char *in = place_topic(place, bus, "in", PARTITIONS);
     g_autofree char *out = place_topic(place, bus, "out", PARTITIONS);
     g_autofree char *group = place_name(place, "group");
-    g_autofree char *one = place_name(place, "worker");
-    g_autofree char *two = place_name(place, "worker");
     g_autofree char *name = place_name(place, "sender");
-    const char *names[WORKERS] = {one, two};
     send_inputs(bus, name, in);
-    struct child *workers[WORKERS];
-    for (int i = 0; i < WORKERS; i++)
-        workers[i] = child_start(place, "worker", group, names[i], in, out, NULL);
+    struct crew crew = {.place = place, .group = group, .in = in, .out = out};
+    crew_assemble(&crew);
     g_autoptr(BusReader) reader = read_outputs(bus, out);
     int64_t deadline = suite_deadline();
     for (int seen = 0; seen < INPUTS;) {
         g_autoptr(BusRecord) record = NULL;
         g_assert_true(bus_reader_next(reader, 200, &record, NULL));
         if (record && ++seen % KILL_EVERY == 0) {
-            kill_one(place, workers, names, group, in, out);
+            crew_kill_one(&crew);
             deadline = suite_deadline();
         }
+        crew_look_after(&crew);
         suite_patience(deadline, "outputs");
     }
-    for (int i = 0; i < WORKERS; i++)
-        child_kill(workers[i]);
+    crew_dismiss(&crew);
     g_autoptr(GPtrArray) records = suite_read_all(bus, out, PARTITIONS);
     check_outputs(records);
 }

@@ -1,9 +1,10 @@
 /*
- * bus_suite_vfs.c - a disk that fails when a test says so: a VFS of SQLite in front of the
- * real one.
+ * bus_suite_vfs.c - a disk that fails when a test says so: a VFS of SQLite in front of
+ * the real one.
  *
- * The file that SQLite gets is the real one's, with its table of methods exchanged, so there
- * is nothing to pass on but what may fail.  Shared memory and locks never fail here.
+ * The file that SQLite gets is the real one's, with its table of methods exchanged, so
+ * there is nothing to pass on but what may fail.  Shared memory and locks never fail
+ * here.
  */
 #include "bus_suite_vfs.h"
 

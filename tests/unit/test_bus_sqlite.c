@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- A bus in a directory of its own --------------------------------------------------------- */
+/* --- A bus in a directory of its own ------------------------------------------------ */
 
 struct home {
     char *directory, *path;
@@ -71,7 +71,7 @@ static void write_into(struct home *home, const char *text)
     sqlite3_close(stranger);
 }
 
-/* --- What is next ------------------------------------------------------------------------------ */
+/* --- What is next ------------------------------------------------------------------- */
 
 struct decide_row {
     const char *case_name;
@@ -139,7 +139,7 @@ static void test_shares_add_up(void)
     }
 }
 
-/* --- The file ---------------------------------------------------------------------------------- */
+/* --- The file ----------------------------------------------------------------------- */
 
 static void test_only_its_owner_can_read_it(void)
 {
@@ -248,7 +248,7 @@ static void test_headers_are_read_within_bounds(void)
     g_assert_cmpuint(whole->len, ==, 1);
 }
 
-/* --- A busy file ------------------------------------------------------------------------------- */
+/* --- A busy file -------------------------------------------------------------------- */
 
 static void test_busy_is_told_and_passes(void)
 {
@@ -272,7 +272,7 @@ static void test_busy_is_told_and_passes(void)
     members_settle(&member, 1, 1);
 }
 
-/* --- Groups ------------------------------------------------------------------------------------ */
+/* --- Groups ------------------------------------------------------------------------- */
 
 /* A loop that hung for longer than its lease. */
 static void test_l2_lost_lease_is_told(void)
@@ -297,7 +297,7 @@ static void test_l2_lost_lease_is_told(void)
     g_assert_cmpint(bus_sender_commit(sender, fresh, NULL), ==, BUS_SENT);
 }
 
-/* CLOCK_BOOTTIME begins anew: a lease "until 10^15 ms" of the last boot holds nobody up. */
+/* CLOCK_BOOTTIME begins anew: a lease "until 10^15 ms" of the last boot is nothing. */
 static void test_leases_of_another_boot_are_void(void)
 {
     g_autoptr(Home) home = home_new();
@@ -323,7 +323,7 @@ static void test_topic_that_is_made_later(void)
     members_settle(&member, 1, 4);
 }
 
-/* --- Retention --------------------------------------------------------------------------------- */
+/* --- Retention ---------------------------------------------------------------------- */
 
 static void make_topic(struct bus *bus, const char *name, int64_t retention_ms,
                        bool compacted)
@@ -406,7 +406,7 @@ static void test_compaction_keeps_the_newest_of_each_key(void)
     }
 }
 
-/* --- A disk that fails ------------------------------------------------------------------------- */
+/* --- A disk that fails -------------------------------------------------------------- */
 
 enum { FAULT_RECORDS = 20 };
 
