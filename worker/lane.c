@@ -221,6 +221,17 @@ static void post_begun(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     lane->beginning = true;
 }
 
+/* Without room for its note in the metadata it waits, having done nothing yet, until others
+ * have finished. */
+static void try_to_begin(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    const struct order *order = job_order(lane->job);
+    struct offsets *offsets = order->control ? lane->partition->control
+                                             : lane->partition->commands;
+    if (offsets_reserve(offsets, order->cause->offset))
+        post_begun(lanes, lane, wall_ms);
+}
+
 static void post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms,
                           int64_t wall_ms)
 {
@@ -348,7 +359,7 @@ static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms,
 {
     job_advance(lane->job, now_ms);
     if (job_state(lane->job) == JOB_BEGINNING && !lane->beginning)
-        post_begun(lanes, lane, wall_ms);
+        try_to_begin(lanes, lane, wall_ms);
     else if (job_state(lane->job) == JOB_ENDED)
         end_job(lanes, lane, wall_ms);
     else

@@ -337,7 +337,7 @@ static bool get_entry(struct reader *reader, struct offsets *offsets, int64_t *n
 }
 
 /* As strict as the writer is exact: what it cannot have written was damaged, and then the
- * log itself is read instead (shared protocol, "No committed offset, or unreadable"). */
+ * log itself is read instead. */
 static bool get_all(struct reader *reader, struct offsets *offsets)
 {
     int64_t watermark = offsets->known;

@@ -4,8 +4,7 @@
  * Commands end out of order, so one committed number is not enough.  The committed offset
  * is the watermark (everything below is done); its metadata tells, of what was received
  * above it, which are incomplete, and of those which had begun and what their redelivery
- * must know.  A new owner loads it and runs only incompletes (shared protocol, "Metadata of
- * a committed offset").
+ * must know.  A new owner loads it and runs only incompletes.
  *
  * Offsets have gaps: contiguous means consecutive received records.  An incomplete that is
  * listed but is not delivered any more (a later record comes first) is gone and forgotten.
@@ -21,7 +20,7 @@
 #define OFFSETS_METADATA_MAX 3000 /* characters up to which new records are taken */
 #define OFFSETS_METADATA_HARD \
  4000                         /* up to which taken ones are begun; a broker allows 4096 */
-#define OFFSETS_NOTE_MAX   64 /* characters of one note */
+#define OFFSETS_NOTE_MAX   32 /* characters of one note; most have ten */
 #define OFFSETS_BEGUN_ROOM 12 /* records that can be begun however many are waiting */
 
 enum offsets_taken {

@@ -179,17 +179,22 @@ static unsigned seen_bit(const struct command *command, const struct container *
     return bits[seen->status];
 }
 
+/* A few characters, for many commands begin at once and a commit's metadata is small: r or s,
+ * and the start time as a number that only has to differ from that of another start. */
 char *plan_note(const struct container *seen)
 {
     if (seen->status == CONTAINER_ABSENT)
-        return g_strdup("absent");
-    return g_strdup_printf("%s@%s", seen->running ? "ran" : "stood", seen->started_text);
+        return g_strdup("a");
+    return g_strdup_printf("%c%x", seen->running ? 'r' : 's',
+                           g_str_hash(seen->started_text));
 }
 
 static bool restarted_since(const struct container *seen, const char *begun)
 {
-    const char *at = begun ? strchr(begun, '@') : NULL;
-    return at && seen->running && !g_str_equal(at + 1, seen->started_text);
+    if (!begun || !strchr("rs", *begun) || !*begun || !seen->running)
+        return false;
+    g_autofree char *started = g_strdup_printf("%x", g_str_hash(seen->started_text));
+    return !g_str_equal(begun + 1, started);
 }
 
 static bool made_fits(int made, const struct command *command,

@@ -32,8 +32,8 @@ struct plan {
         *sentence; /* NOTHING, REFUSED: why; STEPS: what has been done at the end */
 };
 
-/* What redelivery must know about a command that had begun; printable, at most
- * OFFSETS_NOTE_MAX characters: whether the container was there, whether it ran, and when it
+/* What redelivery must know about a command that had begun; a few printable
+ * characters: whether the container was there, whether it ran, and when it
  * had been started, by the engine's clock. */
 char *plan_note(const struct container *seen);
 
