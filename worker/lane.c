@@ -43,6 +43,7 @@ struct lanes {
     GPtrArray *orphans;
     bool closed;
     int64_t wakes_at;
+    uint64_t ended[OUTCOME_COUNT];
     int64_t expiry_at; /* host time of the next look for expired heads */
     lanes_told told;
     void *told_context;
@@ -98,6 +99,11 @@ void lanes_free(struct lanes *lanes)
     g_ptr_array_unref(lanes->running);
     g_ptr_array_unref(lanes->orphans);
     g_free(lanes);
+}
+
+void lanes_use_policy(struct lanes *lanes, const struct policy *policy)
+{
+    lanes->setup.site.policy = policy;
 }
 
 void lanes_on_told(struct lanes *lanes, lanes_told told, void *context)
@@ -196,6 +202,7 @@ static void post_result(struct lanes *lanes, struct lane *lane,
     struct letter *letter = letter_new(partition);
     const struct result *result = event_taken->result;
     log_result(order, result);
+    lanes->ended[result->outcome]++;
     if (result->state && lanes->told)
         lanes->told(lanes->told_context, lane->server_id, result->state);
     letter_add_event(letter, event_taken, order->traceparent);
@@ -433,6 +440,20 @@ static void end_orphans(struct lanes *lanes)
     }
 }
 
+/* For want of credentials. */
+static void end_refused_pulls(struct lanes *lanes)
+{
+    for (;;) {
+        struct refusal why = {0};
+        g_autoptr(GPtrArray) waiting = pulls_refused(lanes->setup.site.pulls, &why);
+        if (!waiting)
+            return;
+        for (guint i = 0; i < waiting->len; i++)
+            job_pull_refused(g_ptr_array_index(waiting, i), &why);
+        refusal_clear(&why);
+    }
+}
+
 static int64_t lane_wakes_at(const struct lane *lane, int64_t now_ms)
 {
     g_autofree char *progress = job_progress(lane->job);
@@ -443,6 +464,7 @@ static int64_t lane_wakes_at(const struct lane *lane, int64_t now_ms)
 void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms)
 {
     end_orphans(lanes);
+    end_refused_pulls(lanes);
     advance_running(lanes, now_ms, wall_ms);
     if (!lanes->closed)
         start_ready(lanes, engine_up, now_ms, wall_ms);
@@ -616,6 +638,11 @@ unsigned lanes_queued(const struct lanes *lanes)
 unsigned lanes_running(const struct lanes *lanes)
 {
     return lanes->running->len + lanes->orphans->len;
+}
+
+uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome)
+{
+    return lanes->ended[outcome];
 }
 
 void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids)

@@ -26,6 +26,9 @@ struct lanes;
 struct lanes *lanes_new(const struct lanes_setup *setup);
 void lanes_free(struct lanes *lanes);
 
+/* What is judged from now on is judged by this one; borrowed. */
+void lanes_use_policy(struct lanes *lanes, const struct policy *policy);
+
 /* A received command, at the end of its lane.  Takes the order. */
 void lanes_push(struct lanes *lanes, struct partition *partition,
                 struct order *order_taken);
@@ -58,6 +61,8 @@ bool lanes_server_is_busy(const struct lanes *lanes,
 unsigned lanes_queued(
     const struct lanes *lanes); /* received and without a terminal result */
 unsigned lanes_running(const struct lanes *lanes); /* jobs, orphans too */
+/* How many commands have ended so since the start. */
+uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome);
 /* Adds (as char *) the servers with a command taken whose result is not committed. */
 void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids);
 /* The newest results' states, handed out once: what the log has been told of a server. */

@@ -20,6 +20,7 @@ struct settings {
     GPtrArray *property_files;
     GPtrArray *properties;
     char *docker;
+    char *metrics;
     int64_t sync_interval_ms;
     int64_t concurrency;
     int64_t heartbeat_ms;
@@ -58,6 +59,8 @@ static const struct option options[] = {
      "between two lists of the engine; default: 30s"},
     {"concurrency", 0, OPTION_NUMBER, AT(concurrency), "N",
      "engine changes at once; default: twice the cores", false, 0, 1000},
+    {"metrics", 0, OPTION_STRING, AT(metrics), "ADDR",
+     "serve figures for Prometheus at http://ADDR/metrics; HOST:PORT, or :PORT for loopback"},
     {"heartbeat", 0, OPTION_DURATION, AT(heartbeat_ms), "TIME",
      "between two signs of life; default: 30s"},
     {"pull-stall", 0, OPTION_DURATION, AT(pull_stall_ms), "TIME",
@@ -169,6 +172,7 @@ static int run(const struct settings *settings)
         .slot = settings->worker,
         .bus = bus,
         .docker_socket = settings->docker,
+        .metrics = settings->metrics,
         .policy = policy,
         .name_prefixes = settings->name_prefixes,
         .concurrency = (unsigned)settings->concurrency,
@@ -210,6 +214,7 @@ static void settings_clear(struct settings *settings)
     g_free(settings->worker);
     g_free(settings->policy);
     g_free(settings->docker);
+    g_free(settings->metrics);
     g_ptr_array_unref(settings->data_roots);
     g_ptr_array_unref(settings->registries);
     g_ptr_array_unref(settings->name_prefixes);

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "worker_parts.h"
 
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -46,8 +47,12 @@ static void drain(struct worker *worker)
 static void take_signals(struct worker *worker)
 {
     struct signalfd_siginfo info;
-    while (read(worker->signal_fd, &info, sizeof(info)) == sizeof(info))
-        drain(worker);
+    while (read(worker->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGHUP)
+            worker_reload_policy(worker);
+        else
+            drain(worker);
+    }
 }
 
 static void end_drain(struct worker *worker, int64_t now_ms)
@@ -107,6 +112,7 @@ static int64_t turn(struct worker *worker)
     }
     keep_time(worker, now);
     heartbeats_advance(worker->heartbeats, lanes_queued(worker->lanes), now, wall);
+    worker_tell_metrics(worker, now);
     end_drain(worker, now);
     wakes_at = MIN(wakes_at, lanes_wakes_at(worker->lanes));
     return MIN(wakes_at, publisher_wakes_at(worker->publisher));
@@ -117,7 +123,9 @@ static void loop(struct worker *worker)
     while (!worker->stop) {
         struct docker_fd fds[] = {{.fd = worker->signal_fd},
                                   {.fd = bus_consumer_fd(worker->consumer)}};
+        const int64_t began = g_get_monotonic_time();
         const int64_t wakes_at = turn(worker);
+        worker->turn_most_us = MAX(worker->turn_most_us, g_get_monotonic_time() - began);
         if (worker->stop)
             return;
         const int64_t wait = CLAMP(wakes_at - host_ms(), 0, TURN_MOST_MS);

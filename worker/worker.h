@@ -7,7 +7,8 @@
 #pragma once
 
 #include "bus.h"
-#include "policy.h"
+#include "credentials.h"
+#include "policy_source.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -19,7 +20,10 @@ struct worker_config {
         *slot; /* its name among the agent's workers, or NULL: the first free one */
     struct bus *bus;
     const char *docker_socket;
-    struct policy *policy;
+    const char *metrics; /* address to serve figures at, or NULL */
+    const struct policy *policy; /* the first one, of this source */
+    struct policy_source policy_source;
+    struct credentials_source credentials;
     GPtrArray *name_prefixes; /* char *, of unmanaged containers worth telling */
     unsigned concurrency;     /* engine changes at once; 0: 2 × cores */
     int64_t sync_interval_ms;
@@ -29,6 +33,6 @@ struct worker_config {
     int64_t drain_ms;    /* on SIGTERM, running commands have that long to end */
 };
 
-/* Runs until SIGTERM or SIGINT (true) or until it cannot go on (false).  Those signals must
- * be blocked in all threads before. */
+/* Runs until SIGTERM or SIGINT (true) or until it cannot go on (false); SIGHUP makes it read
+ * its policy again.  Those signals must be blocked in all threads before. */
 bool worker_run(const struct worker_config *config, GError **error);

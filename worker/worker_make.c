@@ -126,7 +126,7 @@ static void make_engine_side(struct worker *worker)
                                          }};
     worker->docker = docker_new(config->docker_socket, &limits);
     worker->errands = errands_new(ERRAND_THREADS, wake_loop, worker->docker);
-    worker->pulls = pulls_new(worker->docker);
+    worker->pulls = pulls_new(worker->docker, &config->credentials);
     worker->watch = watch_new(worker->docker);
     worker->locks = locks_new();
 }
@@ -146,7 +146,7 @@ static void make_lanes(struct worker *worker)
         .site = {.docker = worker->docker,
                  .errands = worker->errands,
                  .pulls = worker->pulls,
-                 .policy = worker->config->policy,
+                 .policy = worker->policy,
                  .pull_stall_ms = worker->config->pull_stall_ms},
         .publisher = worker->publisher,
         .locks = worker->locks,
@@ -173,7 +173,7 @@ static void make_observers(struct worker *worker)
         .publisher = worker->publisher,
         .observer = worker->observer,
         .lanes = worker->lanes,
-        .policy = worker->config->policy,
+        .policy = worker->config->policy, /* for its data roots: no file changes them */
         .author = &worker->author,
         .prefixes = worker->config->name_prefixes,
     };
@@ -218,12 +218,15 @@ static int open_signals(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 bool worker_set_up(struct worker *worker, GError **error)
 {
+    const struct worker_config *config = worker->config;
     worker->engine_id = g_strdup("");
+    worker->policy = policy_ref(worker->config->policy);
     worker->first_assignment = true;
     worker->codec = codec_new();
     worker->signal_fd = open_signals();
@@ -237,6 +240,8 @@ bool worker_set_up(struct worker *worker, GError **error)
     make_engine_side(worker);
     make_lanes(worker);
     make_observers(worker);
+    if (config->metrics && !(worker->metrics = metrics_http_new(config->metrics, error)))
+        return false;
     return make_heartbeats(worker, error);
 }
 
@@ -258,6 +263,7 @@ void worker_tear_down(struct worker *worker)
     g_clear_pointer(&worker->observer, observer_free);
     g_clear_pointer(&worker->lanes, lanes_free);
     g_clear_pointer(&worker->publisher, publisher_free);
+    g_clear_pointer(&worker->metrics, metrics_http_free);
     g_clear_pointer(&worker->heartbeats, heartbeats_free);
     g_clear_pointer(&worker->watch, watch_free);
     g_clear_pointer(&worker->pulls, pulls_free);
@@ -266,6 +272,7 @@ void worker_tear_down(struct worker *worker)
     g_clear_pointer(&worker->locks, locks_free);
     g_clear_pointer(&worker->slot_lock, host_unlock);
     g_clear_pointer(&worker->codec, codec_free);
+    g_clear_pointer(&worker->policy, policy_unref);
     close(worker->signal_fd);
     g_free(worker->slot);
     g_free(worker->engine_id);

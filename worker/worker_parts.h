@@ -5,11 +5,14 @@
  *     worker_bus.c     notices and records: partitions come and go, commands arrive
  *     worker_engine.c  replies, lines and events of the engine
  *     worker_make.c    setting up, tearing down
+ *     worker_metrics.c figures
+ *     worker_policy.c  the policy, read again
  */
 #pragma once
 
 #include "heartbeat.h"
 #include "intake.h"
+#include "metrics_http.h"
 #include "watch.h"
 #include "worker.h"
 
@@ -37,6 +40,9 @@ struct worker {
     struct inventory *inventory;
     struct cancels *cancels;
     struct heartbeats *heartbeats;
+    struct metrics_http *metrics; /* or NULL */
+    int64_t metrics_at;           /* host time of the next text */
+    int64_t turn_most_us;         /* the longest turn so far */
     struct intake intake;
     struct takeover *takeover;
     struct assignment *assignment;
@@ -47,6 +53,9 @@ struct worker {
     int64_t trim_at;  /* host time; INT64_MAX: done */
     int64_t check_at; /* host time of the next list */
     int64_t sync_at;
+    const struct policy *policy; /* what is judged by */
+    bool reloading;              /* the policy is being read */
+    bool reload_again;           /* and was to be read again meanwhile */
     int signal_fd;
     bool stop;
     GError *error;
@@ -76,6 +85,12 @@ void worker_set_assignment(struct worker *worker, struct assignment *assignment_
 /* worker_engine.c */
 void worker_take_answers(struct worker *worker);
 void worker_take_news(struct worker *worker);
+
+/* worker_policy.c: on a thread; a policy with an error leaves the old one in its place. */
+void worker_reload_policy(struct worker *worker);
+
+/* worker_metrics.c: once a second, if they are served. */
+void worker_tell_metrics(struct worker *worker, int64_t now_ms);
 
 /* worker_make.c */
 bool worker_set_up(struct worker *worker, GError **error);
