@@ -56,6 +56,8 @@ void job_advance(struct job *job, int64_t now_ms);
 void job_reply(struct job *job, const struct reply *reply, int64_t now_ms);
 void job_pulled(struct job *job, const struct reply *reply,
                 const struct pull_stream *stream, int64_t now_ms);
+/* The pull that it waits for cannot begin. */
+void job_pull_refused(struct job *job, const struct refusal *why);
 void job_begun(struct job *job); /* `accepted` and the begun mark are committed */
 /* Stops at the next safe point, without a result. */
 void job_abandon(struct job *job);

@@ -216,3 +216,11 @@ void job_pulled(struct job *job, const struct reply *reply,
     g_autofree char *text = pull_text(reply, stream);
     job_judge(job, reply, text, now_ms);
 }
+
+void job_pull_refused(struct job *job, const struct refusal *why)
+{
+    struct refusal refusal = {0};
+    refusal_set(&refusal, why->code, "%s", why->message);
+    job->wait = WAIT_NOTHING;
+    job_fail(job, &refusal);
+}

@@ -12,7 +12,7 @@
 struct host_errand {
     struct job *job;
     enum host_work work;
-    const struct policy *policy;
+    const struct policy *policy; /* held: the site may get another one meanwhile */
     const struct command *command;
     const char *everything; /* purge: the list of containers */
     size_t everything_length;
@@ -90,6 +90,7 @@ static void host_done(void *data)
     g_autofree struct host_errand *errand = data;
     g_autoptr(GError) error = errand->error;
     struct job *job = errand->job;
+    policy_unref(errand->policy);
     struct refusal refusal = {0};
     job->wait = WAIT_NOTHING;
     job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
@@ -111,7 +112,7 @@ void job_send_errand(struct job *job, enum host_work work)
     struct host_errand *errand = g_new0(struct host_errand, 1);
     errand->job = job;
     errand->work = work;
-    errand->policy = job->site->policy;
+    errand->policy = policy_ref(job->site->policy);
     errand->command = job->order->command;
     errand->everything = job->facts.everything;
     errand->everything_length = job->facts.everything_length;

@@ -16,6 +16,8 @@ struct settings {
     GPtrArray *registries;
     char *worker;
     char *policy;
+    bool check_policy;
+    char *docker_config;
     GPtrArray *name_prefixes;
     GPtrArray *property_files;
     GPtrArray *properties;
@@ -46,7 +48,10 @@ static const struct option options[] = {
      "images may come from here, e.g. registry.example:5000/games; may be repeated"},
     {"worker", 0, OPTION_STRING, AT(worker), "NAME",
      "this worker's slot; default: the first free of agent-1, agent-2, …"},
-    {"policy", 0, OPTION_STRING, AT(policy), "FILE", "further limits on commands, as JSON"},
+    {"policy", 0, OPTION_STRING, AT(policy), "FILE",
+     "further limits on commands, as JSON; SIGHUP reads it again"},
+    {"check-policy", 0, OPTION_FLAG, AT(check_policy), NULL,
+     "say in plain words what --policy, --data-root and --registry allow, and end"},
     {"name-prefix", 0, OPTION_STRINGS, AT(name_prefixes), "P",
      "unlabelled containers whose names begin so are told to the control plane; default: "
      "steam-zomboid-"},
@@ -55,6 +60,9 @@ static const struct option options[] = {
     {"property", 'X', OPTION_STRINGS, AT(properties), "KEY=VALUE", "a librdkafka property"},
     {"docker", 0, OPTION_STRING, AT(docker), "SOCKET",
      "the engine's unix socket; default: /var/run/docker.sock"},
+    {"docker-config", 0, OPTION_STRING, AT(docker_config), "FILE",
+     "Docker's config.json with the credentials for registries, read for each pull; default: "
+     "$DOCKER_CONFIG/config.json or ~/.docker/config.json"},
     {"sync-interval", 0, OPTION_DURATION, AT(sync_interval_ms), "TIME",
      "between two lists of the engine; default: 30s"},
     {"concurrency", 0, OPTION_NUMBER, AT(concurrency), "N",
@@ -86,8 +94,9 @@ static const struct option_table table = {
 
 static bool check_required(const struct settings *settings, GError **error)
 {
-    const char *missing = !settings->agent             ? "--agent ID"
-                          : !settings->bus             ? "--bus URL"
+    const bool runs = !settings->check_policy;
+    const char *missing = runs && !settings->agent     ? "--agent ID"
+                          : runs && !settings->bus     ? "--bus URL"
                           : !settings->data_roots->len ? "--data-root DIR"
                           : !settings->registries->len ? "--registry PREFIX"
                                                        : NULL;
@@ -97,20 +106,19 @@ static bool check_required(const struct settings *settings, GError **error)
     return !missing;
 }
 
-static bool fill_policy(const struct settings *settings, struct policy *policy,
-                        GError **error)
+static struct policy_source policy_source(const struct settings *settings)
 {
-    for (guint i = 0; i < settings->data_roots->len; i++) {
-        if (!policy_add_data_root(policy, g_ptr_array_index(settings->data_roots, i),
-                                  error))
-            return false;
-    }
-    for (guint i = 0; i < settings->registries->len; i++) {
-        if (!policy_add_registry(policy, g_ptr_array_index(settings->registries, i),
-                                 error))
-            return false;
-    }
-    return true;
+    return (struct policy_source){
+        .data_roots = settings->data_roots,
+        .registries = settings->registries,
+        .file = settings->policy,
+    };
+}
+
+static struct policy *read_policy(const struct settings *settings, GError **error)
+{
+    const struct policy_source source = policy_source(settings);
+    return check_required(settings, error) ? policy_source_read(&source, error) : NULL;
 }
 
 static bool add_file(const char *path, GPtrArray *properties, GError **error)
@@ -152,28 +160,30 @@ static void block_signals(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-static int run(const struct settings *settings)
+static int check_policy(const struct settings *settings)
 {
     GError *error = NULL;
-    g_autoptr(Policy) policy = policy_new();
-    g_autoptr(GPtrArray) properties = all_properties(settings, &error);
-    if (!properties || !check_required(settings, &error) ||
-        !fill_policy(settings, policy, &error))
+    g_autoptr(Policy) policy = read_policy(settings, &error);
+    if (!policy)
         return usage(error);
-    g_autoptr(Bus) bus = bus_open(settings->bus, properties, &error);
-    if (!bus)
-        return usage(error);
-    const struct worker_config config = {
+    g_autofree char *text = policy_text(policy);
+    fputs(text, stdout);
+    return 0;
+}
+
+static struct worker_config worker_config(const struct settings *settings)
+{
+    return (struct worker_config){
         .agent_id = settings->agent,
         .slot = settings->worker,
-        .bus = bus,
         .docker_socket = settings->docker,
         .metrics = settings->metrics,
-        .policy = policy,
+        .policy_source = policy_source(settings),
         .name_prefixes = settings->name_prefixes,
         .concurrency = (unsigned)settings->concurrency,
         .sync_interval_ms = settings->sync_interval_ms,
@@ -182,6 +192,23 @@ static int run(const struct settings *settings)
         .takeover_ms = settings->takeover_ms,
         .drain_ms = settings->drain_ms,
     };
+}
+
+static int run(const struct settings *settings)
+{
+    GError *error = NULL;
+    g_autofree char *docker_config = credentials_default_file();
+    struct worker_config config = worker_config(settings);
+    g_autoptr(GPtrArray) properties = all_properties(settings, &error);
+    g_autoptr(Policy) policy = properties ? read_policy(settings, &error) : NULL;
+    g_autoptr(Bus) bus = policy ? bus_open(settings->bus, properties, &error) : NULL;
+    if (!bus)
+        return usage(error);
+    config.bus = bus;
+    config.policy = policy;
+    config.credentials.must_exist = settings->docker_config != NULL;
+    config.credentials.file = settings->docker_config ? settings->docker_config
+                                                      : docker_config;
     if (worker_run(&config, &error))
         return 0;
     log_error("ended", "why", error->message);
@@ -213,6 +240,7 @@ static void settings_clear(struct settings *settings)
     g_free(settings->bus);
     g_free(settings->worker);
     g_free(settings->policy);
+    g_free(settings->docker_config);
     g_free(settings->docker);
     g_free(settings->metrics);
     g_ptr_array_unref(settings->data_roots);
@@ -235,6 +263,8 @@ int main(int argc, char **argv)
         code = usage(error);
     } else if (settings.version) {
         printf("muster-worker %s\n", MUSTER_VERSION);
+    } else if (settings.check_policy && !helped) {
+        code = check_policy(&settings);
     } else if (!helped) {
         if (settings.name_prefixes->len == 0)
             g_ptr_array_add(settings.name_prefixes, g_strdup("steam-zomboid-"));
