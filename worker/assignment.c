@@ -177,6 +177,7 @@ struct reading {
     struct bus_reader *reader;
     int32_t partition;
     int64_t end;
+    int64_t oldest_ms; /* append time of the oldest command */
 };
 
 static void reading_close(struct reading *reading)
@@ -205,20 +206,37 @@ static bool open_events(struct takeover *takeover, int64_t from_ms,
     return reading->reader != NULL;
 }
 
-static void note_known(GHashTable *known, const struct event *event)
+char *known_place(const char *topic, int64_t partition, int64_t offset)
+{
+    return g_strdup_printf("%s/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT, topic, partition,
+                           offset);
+}
+
+/* An offset is only a name within one life of its topic: an answer older than the oldest
+ * command is about a record of an earlier one. */
+static char *known_key(const struct cause *cause, bool is_of_this_topic)
+{
+    if (*cause->command_id)
+        return g_strdup(cause->command_id);
+    return is_of_this_topic ? known_place(cause->topic, cause->partition, cause->offset)
+                            : NULL;
+}
+
+static void note_known(GHashTable *known, const struct event *event,
+                       bool is_of_this_topic)
 {
     if (!event->result || !event->cause)
         return;
     const enum known what = outcome_is_terminal(event->result->outcome) ? KNOWN_ANSWERED
                                                                         : KNOWN_BEGUN;
-    gpointer old = g_hash_table_lookup(known, event->cause->command_id);
-    if (GPOINTER_TO_INT(old) < (int)what)
-        g_hash_table_insert(known, g_strdup(event->cause->command_id),
-                            GINT_TO_POINTER(what));
+    g_autofree char *key = known_key(event->cause, is_of_this_topic);
+    if (key && GPOINTER_TO_INT(g_hash_table_lookup(known, key)) < (int)what)
+        g_hash_table_insert(known, g_steal_pointer(&key), GINT_TO_POINTER(what));
 }
 
-static bool note_record(struct takeover *takeover, const struct bus_record *record,
-                        GHashTable *known, GError **error)
+static bool note_record(struct takeover *takeover, const struct reading *reading,
+                        const struct bus_record *record, GHashTable *known,
+                        GError **error)
 {
     g_autoptr(Event) event = NULL;
     gsize length = 0;
@@ -226,7 +244,7 @@ static bool note_record(struct takeover *takeover, const struct bus_record *reco
     switch (codec_decode_event(takeover->setup.codec, bytes, length, &event, error)) {
     case DECODED:
         if (g_str_equal(event->agent_id, takeover->setup.agent_id))
-            note_known(known, event);
+            note_known(known, event, record->append_ms >= reading->oldest_ms);
         return true;
     case DECODED_MALFORMED:
         g_clear_error(error); /* not written by a worker: it answers nothing */
@@ -241,10 +259,11 @@ static bool note_record(struct takeover *takeover, const struct bus_record *reco
     return false;
 }
 
-static GHashTable *read_known(struct takeover *takeover, int64_t from_ms, GError **error)
+static GHashTable *read_known(struct takeover *takeover, int64_t oldest_ms,
+                              GError **error)
 {
-    struct reading reading = {0};
-    if (!open_events(takeover, from_ms, &reading, error))
+    struct reading reading = {.oldest_ms = oldest_ms};
+    if (!open_events(takeover, oldest_ms - LOG_AHEAD_MS, &reading, error))
         return NULL;
     g_autoptr(GHashTable)
         known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -254,7 +273,7 @@ static GHashTable *read_known(struct takeover *takeover, int64_t from_ms, GError
                               reading.end)) {
         g_autoptr(BusRecord) record = NULL;
         good = bus_reader_next(reading.reader, 1000, &record, error) &&
-               (!record || note_record(takeover, record, known, error));
+               (!record || note_record(takeover, &reading, record, known, error));
     }
     reading_close(&reading);
     return good ? g_steal_pointer(&known) : NULL;
@@ -296,8 +315,11 @@ static struct offsets *offsets_from_log(struct takeover *takeover,
     int64_t first, oldest_ms;
     if (!oldest_append(takeover, topic, partition->number, &first, &oldest_ms, error))
         return NULL;
-    if (oldest_ms != CONTRACT_NONE && !partition->known) {
-        partition->known = read_known(takeover, oldest_ms - LOG_AHEAD_MS, error);
+    if (oldest_ms != CONTRACT_NONE &&
+        (!partition->known || oldest_ms < partition->known_from)) {
+        g_clear_pointer(&partition->known, g_hash_table_unref);
+        partition->known = read_known(takeover, oldest_ms, error);
+        partition->known_from = oldest_ms;
         if (!partition->known)
             return NULL;
     }

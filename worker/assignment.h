@@ -28,8 +28,13 @@ struct partition {
     int32_t number;
     struct offsets *commands;
     struct offsets *control;
-    GHashTable *known; /* command id → enum known, or NULL: the offsets know */
+    /* Command id, or, of what could not be decoded, known_place() → enum known; NULL: the
+     * offsets know. */
+    GHashTable *known;
+    int64_t known_from; /* append time of the oldest command that it tells about */
 };
+/* The key of a record that bears no id; g_free it. */
+char *known_place(const char *topic, int64_t partition, int64_t offset);
 
 /* The host's locks of partitions, counted: an assignment holds one, and so does each job
  * whose engine call outlives its assignment. */

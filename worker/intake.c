@@ -29,10 +29,23 @@ static void reject(struct intake *intake, struct partition *partition, bool cont
     cause_free(cause);
 }
 
+static enum known what_is_known(const struct partition *partition, const char *key)
+{
+    if (!partition->known)
+        return KNOWN_NOTHING;
+    return GPOINTER_TO_INT(g_hash_table_lookup(partition->known, key));
+}
+
 static void reject_undecodable(struct intake *intake, struct partition *partition,
                                bool control, const struct bus_record *record,
                                const char *why, int64_t wall_ms)
 {
+    g_autofree char *key = known_place(record->topic, record->partition, record->offset);
+    if (what_is_known(partition, key) == KNOWN_ANSWERED) {
+        offsets_finish(control ? partition->control : partition->commands,
+                       record->offset);
+        return;
+    }
     g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
     g_autofree char *message = g_strdup_printf("%s; the record is in %s", why,
                                                TOPIC_DEADLETTER);
@@ -102,13 +115,6 @@ static struct order *order_new(struct command *command_taken,
     return order;
 }
 
-static enum known what_is_known(const struct partition *partition, const char *command_id)
-{
-    if (!partition->known)
-        return KNOWN_NOTHING;
-    return GPOINTER_TO_INT(g_hash_table_lookup(partition->known, command_id));
-}
-
 static void take_command(struct intake *intake, struct partition *partition, bool control,
                          const struct bus_record *record, struct command *command_taken,
                          const char *begun, int64_t wall_ms)
@@ -126,8 +132,11 @@ static void take_command(struct intake *intake, struct partition *partition, boo
         reject(intake, partition, control, record, command, NULL, code, message, wall_ms);
         return;
     }
-    const char *note = begun ? begun : known == KNOWN_BEGUN ? "" : NULL;
-    struct order *order = order_new(g_steal_pointer(&command), record, control, note);
+    if (!begun && known == KNOWN_BEGUN) { /* and whoever comes after us is to know it */
+        offsets_begin(offsets, record->offset, "");
+        begun = "";
+    }
+    struct order *order = order_new(g_steal_pointer(&command), record, control, begun);
     if (action_from_name(order->command->action) == ACTION_CANCEL)
         cancels_add(intake->cancels, partition, order);
     else if (control)

@@ -393,6 +393,12 @@ void job_abandon(struct job *job)
     job->state = JOB_ABANDONED;
 }
 
+void job_forget(struct job *job)
+{
+    job->wait = WAIT_NOTHING;
+    job->ticket = 0;
+}
+
 void job_cancel(struct job *job)
 {
     job->cancel_asked = true;

@@ -61,6 +61,8 @@ void job_pull_refused(struct job *job, const struct refusal *why);
 void job_begun(struct job *job); /* `accepted` and the begun mark are committed */
 /* Stops at the next safe point, without a result. */
 void job_abandon(struct job *job);
+/* The process ends: the call of an abandoned job goes on without anybody to hear of it. */
+void job_forget(struct job *job);
 /* Ends it at the next safe point, rolled back where the action can: OUTCOME_CANCELLED, or, if
  * its effect is complete by then, the outcome that it would have had anyway. */
 void job_cancel(struct job *job);

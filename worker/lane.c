@@ -95,6 +95,11 @@ void lanes_free(struct lanes *lanes)
     if (!lanes)
         return;
     lanes_end(lanes);
+    for (guint i = 0; i < lanes->orphans->len; i++) {
+        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
+        if (orphan->job)
+            job_forget(orphan->job);
+    }
     g_hash_table_unref(lanes->by_server);
     g_ptr_array_unref(lanes->running);
     g_ptr_array_unref(lanes->orphans);

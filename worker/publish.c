@@ -42,6 +42,7 @@ struct publisher {
     struct bus_batch *batch;
     bool busy; /* a thread has the batch */
     bool cut;  /* the batch was too large once: its events have been cut */
+    bool over; /* the group has gone on: nothing of this assignment may go out any more */
     unsigned tries;
     int64_t retry_at;
     int64_t busy_since;
@@ -301,8 +302,9 @@ static void commit_done(void *data)
     case BUS_REFUSED:
         batch_refused(publisher);
         break;
-    case BUS_STALE:
-        drop_batch(publisher); /* the notice that takes the partitions follows */
+    case BUS_STALE: /* the notice that takes the partitions follows */
+        drop_batch(publisher);
+        publisher->over = true; /* the offsets say done of what was dropped */
         break;
     case BUS_DEAD:
         publisher->error = g_steal_pointer(&publisher->outcome_error);
@@ -313,7 +315,7 @@ static void commit_done(void *data)
 
 void publisher_advance(struct publisher *publisher, int64_t now_ms)
 {
-    if (publisher->busy || publisher->error || !publisher->assignment)
+    if (publisher->busy || publisher->error || publisher->over || !publisher->assignment)
         return;
     if (!publisher->batch && !g_queue_is_empty(&publisher->waiting))
         make_batch(publisher);
@@ -362,6 +364,7 @@ void publisher_assign(struct publisher *publisher, const struct assignment *assi
 {
     g_assert(!publisher->busy || assignment == NULL);
     publisher->assignment = assignment;
+    publisher->over = false;
     drop_waiting(publisher);
 }
 

@@ -10,6 +10,17 @@
 
 /* --- assignment ----------------------------------------------------------------------------------- */
 
+/* What its orphans still do, they hold locks of their own for. */
+static void release_locks(struct worker *worker)
+{
+    for (guint i = 0; worker->assignment && i < worker->assignment->partitions->len;
+         i++) {
+        const struct partition *partition = g_ptr_array_index(
+            worker->assignment->partitions, i);
+        locks_release(worker->locks, partition->number);
+    }
+}
+
 void worker_set_assignment(struct worker *worker, struct assignment *assignment_taken)
 {
     publisher_assign(worker->publisher, assignment_taken);
@@ -17,6 +28,7 @@ void worker_set_assignment(struct worker *worker, struct assignment *assignment_
         cancels_end(worker->cancels);
         lanes_end(worker->lanes);
     }
+    release_locks(worker);
     observer_assign(worker->observer, assignment_taken, worker->partitions);
     inventory_assign(worker->inventory, assignment_taken, worker->partitions);
     g_clear_pointer(&worker->assignment, assignment_free);

@@ -256,8 +256,8 @@ void worker_tear_down(struct worker *worker)
         }
     if (worker->heartbeats)
         worker_set_assignment(worker, NULL);
+    g_clear_pointer(&worker->errands, errands_free); /* a takeover asks the consumer */
     g_clear_pointer(&worker->consumer, bus_consumer_close);
-    g_clear_pointer(&worker->errands, errands_free);
     g_clear_pointer(&worker->cancels, cancels_free);
     g_clear_pointer(&worker->inventory, inventory_free);
     g_clear_pointer(&worker->observer, observer_free);
