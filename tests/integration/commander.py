@@ -34,11 +34,11 @@ def partition_of(key, partitions):
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
-def make_topics(bootstrap, agent_id, partitions=4, events=32):
+def make_topics(bootstrap, agent_id, partitions=4, events=32, **config):
     """The topics of an agent, and the shared ones, as `muster init` and `agent add` make them."""
     wanted = {"muster.events": events, "muster.heartbeats": 1, "muster.deadletter": 1,
               f"muster.commands.{agent_id}": partitions, f"muster.control.{agent_id}": partitions}
-    config = {"message.timestamp.type": "LogAppendTime"}
+    config = {"message.timestamp.type": "LogAppendTime", **config}
     admin = AdminClient({"bootstrap.servers": bootstrap})
     there = admin.list_topics(timeout=10).topics
     new = [NewTopic(name, count, 1, config=config)
@@ -75,7 +75,9 @@ class Commander:
         self.agent_id = agent_id
         self.partitions = partitions
         self.codec = Codec("command")
-        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+        self.bootstrap = bootstrap
+        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0,
+                                  "message.max.bytes": 2000000})  # the broker is to say no
 
     def command(self, action, server_id, spec, expires_in=600, **changes):
         now = int(time.time() * 1000)
@@ -94,20 +96,56 @@ class Commander:
         kind = "control" if action in ("sync", "cancel") else "commands"
         return f"muster.{kind}.{self.agent_id}"
 
-    def send_raw(self, topic, value, key=None, partition=0, headers=None):
+    def send_raw(self, topic, value, key=None, partition=0, headers=None, append_ms=0):
         """Returns (partition, offset) once the broker has it."""
         done = []
         self.producer.produce(topic, value=value, key=key, partition=partition, headers=headers,
-                              on_delivery=lambda error, message: done.append((error, message)))
+                              timestamp=append_ms, on_delivery=lambda error, message: done.append((error, message)))
         self.producer.flush(30)
         error, message = done[0]
         assert error is None, error
         return message.partition(), message.offset()
 
+    def place(self, command):
+        """Its topic and partition."""
+        server_id = command["server_id"]
+        return self.topic(command["action"]), (
+            partition_of(server_id, self.partitions) if server_id else 0)
+
+    def send_command(self, command, **how):
+        """Returns (partition, offset)."""
+        topic, partition = self.place(command)
+        return self.send_raw(topic, self.codec.encode(command), key=command["server_id"],
+                             partition=partition, **how)
+
+    def queue_command(self, command, producer=None):
+        """Without waiting for the broker: flush() does."""
+        topic, partition = self.place(command)
+        producer = self.producer if producer is None else producer  # an empty one is false
+        producer.produce(topic, value=self.codec.encode(command), key=command["server_id"],
+                         partition=partition)
+
+    def flush(self):
+        assert self.producer.flush(60) == 0
+
+    def send_together(self, *batches):
+        """Each batch in a transaction of its own, as our relay sends; a batch that ends with
+        None is aborted."""
+        relay = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0,
+                          "transactional.id": f"relay-{uuid.uuid4()}"})
+        relay.init_transactions(30)
+        for batch in batches:
+            relay.begin_transaction()
+            for command in filter(None, batch):
+                self.queue_command(command, relay)
+            if batch[-1] is not None:
+                relay.commit_transaction(30)
+            else:
+                relay.flush(30)
+                relay.abort_transaction(30)
+
     def send(self, action, server_id, spec=None, headers=None, **changes):
         """Queues it; returns the command's id."""
         command = self.command(action, server_id, spec, **changes)
-        partition = partition_of(server_id, self.partitions) if server_id else 0
-        self.send_raw(self.topic(action), self.codec.encode(command), key=server_id,
-                      partition=partition, headers=headers)
+        self.send_command(command, headers=headers)
         return command["command_id"]

@@ -4,17 +4,24 @@
 `bare_fleet`  the same without an engine: for tests that bring a scripted one
 `engine`, `registry`, `kafka`, `image`   what tests/run has started, for the whole session
 `own_kafka`   a broker of this test alone, to stop and to kill
+`outpost`     an agent on a scripted engine and Kafka, commanded without our control plane
 
 `@pytest.mark.bus("kafka")` keeps a test to one bus; `@pytest.mark.long` to tests/run --long.
 """
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from fleet import BUILD, Fleet
-from services import Engine, Kafka, Ports, Registry, run_script
+from outpost import Outpost
+from services import ROOT, Engine, Kafka, Ports, Registry, run_script
+
+sys.path.insert(0, str(ROOT / "tests" / "engine"))
+
+from scripted_engine import ScriptedEngine  # noqa: E402  (found through the line above)
 
 TIER = os.environ.get("MUSTER_TIER", "default")
 SHARED_NETWORKS = ("zomboid-servers", "zomboid-backend")
@@ -51,7 +58,7 @@ def pytest_runtest_makereport(item, call):
     if not report.failed:
         return
     for fleet in item.stash.get(fleets_key, []):
-        for process in fleet.processes:
+        for process in fleet.processes if fleet.directory.exists() else ():
             report.sections.append((f"log of {process.name}, pid {process.pid}", process.output()[-8000:]))
 
 
@@ -156,6 +163,41 @@ def bare_fleet(request, short_dir, bus):
     fleet.init().add_agent()
     yield fleet
     fleet.close()
+
+
+@pytest.fixture
+def new_outpost(request, short_dir):
+    """A function that makes an agent on a broker, each on a scripted engine of its own."""
+    if not (BUILD / "muster-worker").exists():
+        pytest.skip(f"{BUILD / 'muster-worker'} is not built")
+    made = []
+
+    def make(kafka, partitions=4):
+        directory = short_dir / str(len(made))
+        directory.mkdir()
+        image = "registry.test/game:1"
+        scripted = ScriptedEngine(directory / "docker.sock", images=[image]).start()
+        request.addfinalizer(scripted.stop)
+        outpost = Outpost(directory, kafka, scripted.path, image, "registry.test/",
+                          partitions=partitions)
+        outpost.scripted = scripted
+        made.append(keep(request, outpost))
+        return outpost
+
+    yield make
+    for outpost in made:
+        outpost.close()
+
+
+@pytest.fixture
+def outpost(new_outpost, kafka):
+    return new_outpost(kafka)
+
+
+@pytest.fixture
+def narrow_outpost(new_outpost, kafka):
+    """With one partition: what is in the log is in one order."""
+    return new_outpost(kafka, partitions=1)
 
 
 @pytest.fixture(scope="session")

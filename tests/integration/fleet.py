@@ -156,11 +156,14 @@ class Fleet:
         return process.wait_ready() if ready else process
 
     def start_worker(self, *extra, name=None, agent=None, docker=None, registry=None, ready=True,
-                     env_log=None):
-        """A muster-worker of the agent; extra words are options as they stand."""
+                     env_log=None, root_first=None):
+        """A muster-worker of the agent; extra words are options as they stand.  With
+        `root_first` its locks lie there, as if on another host."""
         number = sum(p.name.startswith("worker") for p in self.processes) + 1
+        roots = [root for root in (root_first, self.data_root) if root]
         command = [BUILD / "muster-worker", "--agent", agent or self.agent, "--bus", self.bus_url,
-                   "--data-root", self.data_root, "--docker", docker or self.engine.socket,
+                   *(word for root in roots for word in ("--data-root", root)),
+                   "--docker", docker or self.engine.socket,
                    "--registry", registry or f"{self.registry.address}/"]
         if name:
             command += ["--worker", name]
