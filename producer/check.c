@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(check - error - quark, check_error)
+G_DEFINE_QUARK(muster_check_error, check_error)
 
 static bool G_GNUC_PRINTF(2, 3) invalid(GError **error, const char *format, ...)
 {
@@ -58,6 +58,8 @@ bool check_path(const char *field, const char *value, GError **error)
         return invalid(error, "%s: '%s' must be an absolute path", field, value);
     if (!g_utf8_validate(value, -1, NULL) || has_control(value))
         return invalid(error, "%s: must be UTF-8 without control characters", field);
+    if (!value[1])
+        return invalid(error, "%s: must not be '/' itself, nor end in '/'", field);
     g_auto(GStrv) parts = g_strsplit(value + 1, "/", -1);
     for (char **part = parts; *part; part++)
         if (!**part || g_str_equal(*part, ".") || g_str_equal(*part, ".."))

@@ -72,6 +72,9 @@ static bool check_new(struct call *call, const struct agent_row *agent, GError *
 static int agent_add(struct call *call, GError **error)
 {
     const struct flags *flags = call->flags;
+    bool stale;
+    if (!cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
     g_autoptr(AgentRow) agent = agent_row_new();
     g_free(agent->id);
     agent->id = flags->id ? g_strdup(flags->id) : uuid7_new(session_now());
@@ -93,6 +96,9 @@ static int agent_add(struct call *call, GError **error)
 static int agent_set(struct call *call, GError **error)
 {
     const struct flags *flags = call->flags;
+    bool stale;
+    if (!cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
     g_autoptr(AgentRow) agent = cli_find_agent(call, call->words[0], error);
     if (!agent)
         return CLI_USAGE;

@@ -65,7 +65,8 @@ static int init(struct call *call, GError **error)
     for (size_t i = 0; i < G_N_ELEMENTS(topics); i++)
         if (!bus_topic_make(session->bus, &topics[i], TOPIC_MS, error))
             return CLI_UNREACHABLE;
-    if (!eventlog_remember(session->ledger, session->bus, error))
+    if (!eventlog_remember(session->ledger, session->bus, error) ||
+        !session_take_log(session, error)) /* a new ledger learns what an old log knows */
         return CLI_UNREACHABLE;
     if (call->common->json)
         print_json(json_pack("{s:s, s:s, s:i}", "bus", call->common->bus, "ledger",

@@ -100,24 +100,40 @@ GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus, int32_t pa
     return g_steal_pointer(&positions);
 }
 
+static bool add_end(struct bus *bus, int32_t partition, GPtrArray *ends, GError **error)
+{
+    int64_t first, end;
+    if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end, error))
+        return false;
+    g_ptr_array_add(ends, bus_position_new(TOPIC_EVENTS, partition, end, NULL));
+    return true;
+}
+
+/* Numbers of partitions, in a set. */
+static GHashTable *partitions_of_agents(struct ledger *ledger, int32_t partitions,
+                                        GError **error)
+{
+    g_autoptr(GPtrArray) agents = ledger_agents(ledger, error);
+    if (!agents)
+        return NULL;
+    GHashTable *used = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; i < agents->len; i++) {
+        const struct agent_row *agent = agents->pdata[i];
+        g_hash_table_add(used, GINT_TO_POINTER(partition_of(agent->id, partitions)));
+    }
+    return used;
+}
+
 GPtrArray *eventlog_ends(struct ledger *ledger, struct bus *bus, int32_t partitions,
-                         GError **error)
+                         bool all, GError **error)
 {
     g_autoptr(GPtrArray) ends = bus_positions_new();
-    g_autoptr(GPtrArray) agents = ledger_agents(ledger, error);
-    g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-    for (guint i = 0; agents && i < agents->len; i++) {
-        const struct agent_row *agent = agents->pdata[i];
-        int32_t partition = partition_of(agent->id, partitions);
-        int64_t first, end;
-        if (!g_hash_table_add(asked, GINT_TO_POINTER(partition)))
-            continue;
-        if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end,
-                             error))
+    g_autoptr(GHashTable) used = partitions_of_agents(ledger, partitions, error);
+    for (int32_t partition = 0; used && partition < partitions; partition++)
+        if ((all || g_hash_table_contains(used, GINT_TO_POINTER(partition))) &&
+            !add_end(bus, partition, ends, error))
             return NULL;
-        g_ptr_array_add(ends, bus_position_new(TOPIC_EVENTS, partition, end, NULL));
-    }
-    return agents ? g_steal_pointer(&ends) : NULL;
+    return used ? g_steal_pointer(&ends) : NULL;
 }
 
 bool eventlog_reached(struct ledger *ledger, const GPtrArray *ends, bool *ret_reached,

@@ -22,9 +22,10 @@ bool eventlog_remember(struct ledger *ledger, struct bus *bus, GError **error);
  * BUS_ERROR_RANGE if it is beyond the log's end or before its beginning. */
 GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus, int32_t partitions,
                               GError **error);
-/* The ends of the partitions that the ledger's agents write to: struct bus_position. */
+/* The ends of the partitions that the ledger's agents write to, or of all: struct
+ * bus_position. */
 GPtrArray *eventlog_ends(struct ledger *ledger, struct bus *bus, int32_t partitions,
-                         GError **error);
+                         bool all, GError **error);
 /* Whether the ledger has taken everything before these ends. */
 bool eventlog_reached(struct ledger *ledger, const GPtrArray *ends, bool *ret_reached,
                       GError **error);

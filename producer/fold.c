@@ -251,6 +251,15 @@ static void take_spec(struct server_row *server, const struct spec *spec)
     row_set(&server->spec_digest, spec->digest);
 }
 
+static void take_names(struct server_row *server, const GPtrArray *names)
+{
+    json_auto_t *list = json_array();
+    for (guint i = 0; i < names->len; i++)
+        json_array_append_new(list, json_string(names->pdata[i]));
+    g_free(server->config_names);
+    server->config_names = json_dumps(list, JSON_COMPACT);
+}
+
 /* Requests give a record's changes growing times, so an older one is old news: the ledger
  * itself may be ahead of the log. */
 static void take_record(struct server_row *server, const struct server_record *record)
@@ -265,6 +274,7 @@ static void take_record(struct server_row *server, const struct server_record *r
     server->udp_port = record->udp_port;
     server->rcon_port = record->rcon_port;
     row_set(&server->server_data_path, record->server_data_path);
+    take_names(server, record->config_names);
     server->created_at = record->created_at;
     server->updated_at = record->updated_at;
     if (record->spec)

@@ -10,7 +10,7 @@
 #define BATCH       500
 #define CATCH_UP_MS 30000 /* without a single event: the bus is not telling */
 
-G_DEFINE_QUARK(ingest - error - quark, ingest_error)
+G_DEFINE_QUARK(muster_ingest_error, ingest_error)
 
 struct ingest {
     struct ledger *ledger;
@@ -18,6 +18,7 @@ struct ingest {
     struct codec *codec;
     struct bus_reader *reader;
     int32_t partitions;
+    GPtrArray *aim; /* struct bus_position: the ends to arrive at, or NULL */
 };
 
 struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
@@ -41,8 +42,8 @@ void ingest_close(struct ingest *ingest)
 {
     if (!ingest)
         return;
-    if (ingest->reader)
-        bus_reader_close(ingest->reader);
+    bus_reader_close(ingest->reader);
+    g_clear_pointer(&ingest->aim, g_ptr_array_unref);
     g_free(ingest);
 }
 
@@ -181,33 +182,55 @@ static bool note_ends(struct ingest *ingest, const GPtrArray *ends, GError **err
     return ledger_commit(ingest->ledger, error);
 }
 
-bool ingest_settle(struct ingest *ingest, GError **error)
+static bool take_aim(struct ingest *ingest, bool all, GError **error)
 {
-    g_autoptr(GPtrArray)
-        ends = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, error);
-    return ends && note_ends(ingest, ends, error);
+    g_clear_pointer(&ingest->aim, g_ptr_array_unref);
+    ingest->aim = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, all,
+                                error);
+    return ingest->aim != NULL;
 }
 
-bool ingest_catch_up(struct ingest *ingest, GError **error)
+bool ingest_aim(struct ingest *ingest, GError **error)
 {
-    g_autoptr(GPtrArray)
-        ends = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, error);
-    if (!ends)
+    return take_aim(ingest, false, error);
+}
+
+bool ingest_arrived(struct ingest *ingest, bool *ret_arrived, GError **error)
+{
+    bool arrived = !ingest->aim || has_passed(ingest, ingest->aim);
+    if (arrived && ingest->aim && !note_ends(ingest, ingest->aim, error))
         return false;
-    int64_t last_news = g_get_monotonic_time();
-    while (!has_passed(ingest, ends)) {
+    if (arrived)
+        g_clear_pointer(&ingest->aim, g_ptr_array_unref);
+    *ret_arrived = arrived;
+    return true;
+}
+
+static bool too_slow(int64_t last_news_us, GError **error)
+{
+    if (g_get_monotonic_time() - last_news_us < CATCH_UP_MS * 1000)
+        return false;
+    g_set_error(error, INGEST_ERROR, INGEST_ERROR_SLOW,
+                "the bus handed over no event for %d s, and the log's end is not reached",
+                CATCH_UP_MS / 1000);
+    return true;
+}
+
+bool ingest_catch_up(struct ingest *ingest, bool all, GError **error)
+{
+    int64_t last_news_us = g_get_monotonic_time();
+    bool arrived = false;
+    if (!take_aim(ingest, all, error))
+        return false;
+    while (!arrived) {
         int taken = 0;
-        if (!ingest_step(ingest, 100, &taken, error))
+        if (!ingest_step(ingest, 10, &taken, error) ||
+            !ingest_arrived(ingest, &arrived, error))
             return false;
         if (taken > 0)
-            last_news = g_get_monotonic_time();
-        if (g_get_monotonic_time() - last_news < CATCH_UP_MS * 1000)
-            continue;
-        g_set_error(
-            error, INGEST_ERROR, INGEST_ERROR_SLOW,
-            "the bus handed over no event for %d s, and the log's end is not reached",
-            CATCH_UP_MS / 1000);
-        return false;
+            last_news_us = g_get_monotonic_time();
+        if (!arrived && too_slow(last_news_us, error))
+            return false;
     }
-    return note_ends(ingest, ends, error);
+    return true;
 }

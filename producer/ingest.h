@@ -32,10 +32,13 @@ int ingest_fd(struct ingest *ingest); /* readable when a step may have something
 
 /* Waits up to `timeout_ms` for events, takes what is there (bounded), and commits. */
 bool ingest_step(struct ingest *ingest, int timeout_ms, int *ret_taken, GError **error);
-/* Steps until everything that is in the log now is in the ledger. */
-bool ingest_catch_up(struct ingest *ingest, GError **error);
-/* Notes positions past markers at the ends, so that others see that nothing is missing. */
-bool ingest_settle(struct ingest *ingest, GError **error);
+/* Steps until everything that is in the log now is in the ledger: of the agents that the
+ * ledger knows, or (`all`) of all. */
+bool ingest_catch_up(struct ingest *ingest, bool all, GError **error);
+/* Two halves of catching up, for a loop: takes the ends of now as the aim; and says whether
+ * the ledger has arrived there, noting positions past markers so that others see it too. */
+bool ingest_aim(struct ingest *ingest, GError **error);
+bool ingest_arrived(struct ingest *ingest, bool *ret_arrived, GError **error);
 
 typedef struct ingest Ingest;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ingest, ingest_close)

@@ -20,7 +20,7 @@
 #define BUSY_MS        10000
 #define SQL_RESOURCE   "/muster/ledger.sql"
 
-G_DEFINE_QUARK(ledger - error - quark, ledger_error)
+G_DEFINE_QUARK(muster_ledger_error, ledger_error)
 
 struct ledger {
     sqlite3 *db;
@@ -306,8 +306,15 @@ void ledger_rollback(struct ledger *ledger)
 
 /* --- Opening ------------------------------------------------------------------------------- */
 
-static bool pragma_integer(struct ledger *ledger, const char *sql, int64_t *ret_value,
-                           GError **error)
+static bool damaged(struct ledger *ledger, const char *finding, GError **error)
+{
+    g_autofree char *why = g_strdup_printf("damaged (%s): put a backup in its place",
+                                           finding);
+    return not_ours(ledger, error, why);
+}
+
+static bool ask_integer(struct ledger *ledger, const char *sql, int64_t *ret_value,
+                        GError **error)
 {
     sqlite3_stmt *statement = NULL;
     bool good = sqlite3_prepare_v2(ledger->db, sql, -1, &statement, NULL) == SQLITE_OK &&
@@ -318,6 +325,8 @@ static bool pragma_integer(struct ledger *ledger, const char *sql, int64_t *ret_
     sqlite3_finalize(statement);
     if (!good && code == SQLITE_NOTADB)
         return not_ours(ledger, error, "not a database at all");
+    if (!good && code == SQLITE_CORRUPT)
+        return damaged(ledger, sqlite3_errmsg(ledger->db), error);
     return good || failed(ledger, sql, error);
 }
 
@@ -332,19 +341,16 @@ static bool check_whole(struct ledger *ledger, GError **error)
     sqlite3_finalize(statement);
     if (g_strcmp0(finding, "ok") == 0)
         return true;
-    g_autofree char *why = g_strdup_printf("damaged (%s): put a backup in its place",
-                                           finding ? finding
-                                                   : sqlite3_errmsg(ledger->db));
-    return not_ours(ledger, error, why);
+    return damaged(ledger, finding ? finding : sqlite3_errmsg(ledger->db), error);
 }
 
 static bool check_ours(struct ledger *ledger, bool make, int64_t *ret_version,
                        GError **error)
 {
     int64_t id, version, tables;
-    if (!pragma_integer(ledger, "PRAGMA application_id", &id, error) ||
-        !pragma_integer(ledger, "PRAGMA user_version", &version, error) ||
-        !pragma_integer(ledger, "SELECT count(*) FROM sqlite_schema", &tables, error))
+    if (!ask_integer(ledger, "PRAGMA application_id", &id, error) ||
+        !ask_integer(ledger, "PRAGMA user_version", &version, error) ||
+        !ask_integer(ledger, "SELECT count(*) FROM sqlite_schema", &tables, error))
         return false;
     bool empty = id == 0 && version == 0 && tables == 0;
     if (id != APPLICATION_ID && !(empty && make))
@@ -412,7 +418,7 @@ static bool prepare(struct ledger *ledger, bool make, GError **error)
 {
     int64_t ignored;
     sqlite3_busy_timeout(ledger->db, BUSY_MS);
-    return pragma_integer(ledger, "PRAGMA application_id", &ignored, error) &&
+    return ask_integer(ledger, "PRAGMA application_id", &ignored, error) &&
            check_ours(ledger, make, &ignored, error) &&
            run(ledger,
                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"

@@ -37,6 +37,7 @@ CREATE TABLE servers (
     status TEXT NOT NULL, -- what people see
     container_id TEXT,
     config TEXT NOT NULL, -- JSON; the values are secret and nowhere else
+    config_names TEXT NOT NULL, -- JSON; which values the log says there are
     image_tag TEXT NOT NULL,
     image TEXT, -- NULL: the agent's registry
     game_port INTEGER NOT NULL,

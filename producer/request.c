@@ -13,7 +13,7 @@
 #include "resolve.h"
 #include "rules.h"
 
-G_DEFINE_QUARK(request - error - quark, request_error)
+G_DEFINE_QUARK(muster_request_error, request_error)
 
 /* One request at work; owned by the function that opened it. */
 struct work {
@@ -77,6 +77,28 @@ static bool load_server(struct work *work, const char *server_id, GError **error
         return load_agent(work, work->server->agent_id, error);
     g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND, "no server %s", server_id);
     return false;
+}
+
+/* A ledger that was made again from the log has no env values: a container without them
+ * would not be the one that was asked for. */
+static bool check_values(const struct work *work, GError **error)
+{
+    json_auto_t *names = json_loads(work->server->config_names, 0, NULL);
+    json_auto_t *config = json_loads(work->server->config, 0, NULL);
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name)
+    {
+        if (json_object_get(config, json_string_value(name)))
+            continue;
+        g_set_error(
+            error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+            "config: this ledger does not have the value of %s, only the log's word "
+            "that there is one: `muster server set %s -e %s=…`, or put back a backup",
+            json_string_value(name), work->server->id, json_string_value(name));
+        return false;
+    }
+    return true;
 }
 
 /* Resolves the record into `work->spec`. */
@@ -194,7 +216,7 @@ static bool check_free_name(struct work *work, GError **error)
         return false;
     if (!holder)
         return true;
-    g_autofree char *possible = rule_possible(holder->status);
+    g_autofree char *possible = rule_possible(holder);
     g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
                 "%s has a server %s already (%s, %s); possible for it: %s",
                 work->agent->name, holder->name, holder->id,
@@ -252,6 +274,8 @@ static struct queued *queue_action(struct work *work, GError **error)
         return NULL;
     if (request->action == ACTION_CANCEL &&
         !(target = g_strdup(find_target(work, error))))
+        return NULL;
+    if (rule_of(request->action)->makes && !check_values(work, error))
         return NULL;
     if (rule_of(request->action)->takes_spec && !make_spec(work, error))
         return NULL;

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(resolve - error - quark, resolve_error)
+G_DEFINE_QUARK(muster_resolve_error, resolve_error)
 
 /* What is at work while one record is resolved. */
 struct resolution {

@@ -63,6 +63,7 @@ static const struct column server_columns[] = {
     SERVER(status,           STATUS,           0), /* follows from the others and from requests */
     SERVER(container_id,     TEXT_OPTIONAL,    LOG),
     SERVER(config,           TEXT,             HIDDEN),
+    SERVER(config_names,     TEXT,             LOG | HIDDEN),
     SERVER(image_tag,        TEXT,             LOG),
     SERVER(image,            TEXT_OPTIONAL,    LOG),
     SERVER(game_port,        INTEGER,          LOG),
@@ -293,6 +294,7 @@ struct server_row *server_row_new(void)
     struct server_row *server = row_new(&table_servers);
     server->open = g_ptr_array_new_with_free_func((GDestroyNotify)open_command_free);
     row_set(&server->config, "{}");
+    row_set(&server->config_names, "[]");
     return server;
 }
 

@@ -62,9 +62,9 @@ struct server_row {
     char *agent_id;
     char *name;
     char *profile;
-    char *
-        config; /* a JSON object of strings; values are secret, only the ledger has them */
-    char *image; /* NULL: the agent's registry */
+    char *config;       /* a JSON object of strings; secret, only the ledger has it */
+    char *config_names; /* a JSON array: which values the log says there are */
+    char *image;        /* NULL: the agent's registry */
     char *image_tag;
     int64_t game_port; /* 0: none */
     int64_t udp_port;

@@ -6,7 +6,7 @@
  */
 #include "rules.h"
 
-G_DEFINE_QUARK(rules - error - quark, rules_error)
+G_DEFINE_QUARK(muster_rules_error, rules_error)
 
 #define HOUR_MS (INT64_C(3600) * 1000)
 
@@ -54,13 +54,22 @@ bool rule_allows(enum action action, enum server_status status)
     return rule_of(action)->allowed & (1U << status);
 }
 
-char *rule_possible(enum server_status status)
+static bool has_target(enum action action, const struct server_row *server)
+{
+    return action != ACTION_CANCEL || server->open->len > 0;
+}
+
+char *rule_possible(const struct server_row *server)
 {
     GString *text = g_string_new("");
-    for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++)
-        if (rule_allows((enum action)i, status))
+    for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++) {
+        enum action action = (enum action)i;
+        if (rule_allows(action, server->status) && has_target(action, server))
             g_string_append_printf(text, "%s%s", text->len ? ", " : "",
-                                   action_name((enum action)i));
+                                   action_name(action));
+    }
+    if (text->len == 0)
+        g_string_append(text, "nothing");
     return g_string_free(text, FALSE);
 }
 
@@ -75,11 +84,10 @@ bool rule_check(enum action action, const struct server_row *server, bool fresh,
                 GError **error)
 {
     if (!rule_allows(action, server->status)) {
-        g_autofree char *possible = rule_possible(server->status);
+        g_autofree char *possible = rule_possible(server);
         g_set_error(error, RULES_ERROR, RULES_ERROR_REFUSED,
                     "cannot %s %s: it is %s; possible now: %s", action_name(action),
-                    server->name, server_status_name(server->status),
-                    *possible ? possible : "nothing");
+                    server->name, server_status_name(server->status), possible);
         return false;
     }
     if (needs_fresh(action, server) && !fresh) {
@@ -88,7 +96,7 @@ bool rule_check(enum action action, const struct server_row *server, bool fresh,
                     action_name(action), server->name, server->data_dir);
         return false;
     }
-    if (action == ACTION_CANCEL && server->open->len == 0) {
+    if (!has_target(action, server)) {
         g_set_error(error, RULES_ERROR, RULES_ERROR_REFUSED,
                     "cannot cancel: %s has no open command", server->name);
         return false;

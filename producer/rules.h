@@ -22,8 +22,8 @@ struct rule {
 const struct rule *rule_of(enum action action);
 
 bool rule_allows(enum action action, enum server_status status);
-/* "start, rebuild, delete": what is allowed in this status; g_free it. */
-char *rule_possible(enum server_status status);
+/* "start, rebuild, delete": what may be asked of it now; g_free it. */
+char *rule_possible(const struct server_row *server);
 
 /* Says no with what would be possible, or that data is gone and `fresh` is needed. */
 #define RULES_ERROR (rules_error_quark())

@@ -18,6 +18,7 @@
 
 #define TURN_MS        1000 /* looks at everything at least this often */
 #define BUSY_MS        200  /* how often to ask for a lock that another one holds */
+#define ARRIVE_MS      10   /* how often to look while somebody waits for the log's end */
 #define BACKOFF_MAX_MS 10000
 
 struct serve {
@@ -29,7 +30,8 @@ struct serve {
     int64_t backoff_ms; /* 0: all is well */
     bool relay_idle;
     bool ingest_idle;
-    bool rang;
+    bool rang;    /* somebody waits: for something to go out, or for what came */
+    bool arrived; /* where the log ended when somebody rang */
     bool ready;
     bool stopping;
 };
@@ -78,10 +80,10 @@ static bool turn_ingest(struct serve *serve, GError **error)
     if (!ingest_step(ingest, 0, &taken, error))
         return false;
     serve->ingest_idle = taken == 0;
-    if (!serve->rang || !serve->ingest_idle)
-        return true;
+    if (serve->rang && !ingest_aim(ingest, error))
+        return false;
     serve->rang = false;
-    return ingest_settle(ingest, error);
+    return ingest_arrived(ingest, &serve->arrived, error);
 }
 
 static bool turn(struct serve *serve, GError **error)
@@ -117,6 +119,8 @@ static int wait_ms(const struct serve *serve)
         return (int)serve->backoff_ms;
     if (!serve->relay_idle || !serve->ingest_idle)
         return 0;
+    if (!serve->arrived)
+        return ARRIVE_MS;
     return serve->relay_lock && serve->session->ingest_lock ? TURN_MS : BUSY_MS;
 }
 
@@ -178,7 +182,8 @@ static bool serve_begin(struct serve *serve, GError **error)
 
 bool serve_run(struct session *session, GError **error)
 {
-    struct serve serve = {.session = session, .signals = -1, .bell = -1, .rang = true};
+    struct serve serve = {
+        .session = session, .signals = -1, .bell = -1, .rang = true, .arrived = true};
     log_info("serve.started", "bus", session->common->bus, "ledger",
              session->common->ledger);
     bool good = serve_begin(&serve, error) && loop(&serve, error);

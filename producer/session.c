@@ -147,7 +147,7 @@ static bool try_ingest(struct session *session, GError **error)
     return session->ingest != NULL;
 }
 
-static bool wait_for_other(struct session *session, GError **error)
+static bool wait_for_other(struct session *session, bool all, GError **error)
 {
     int64_t deadline = in_ms(SERVE_MS);
     int32_t partitions;
@@ -155,7 +155,7 @@ static bool wait_for_other(struct session *session, GError **error)
     if (!eventlog_check(session->ledger, session->bus, &partitions, error))
         return false;
     g_autoptr(GPtrArray)
-        ends = eventlog_ends(session->ledger, session->bus, partitions, error);
+        ends = eventlog_ends(session->ledger, session->bus, partitions, all, error);
     if (!ends)
         return false;
     bell_ring(session->common->ledger);
@@ -168,15 +168,25 @@ static bool wait_for_other(struct session *session, GError **error)
     return true;
 }
 
-bool session_catch_up(struct session *session, GError **error)
+static bool catch_up(struct session *session, bool all, GError **error)
 {
     if (!try_ingest(session, error))
         return false;
     if (!session->ingest)
-        return wait_for_other(session, error);
-    bool good = ingest_catch_up(session->ingest, error);
+        return wait_for_other(session, all, error);
+    bool good = ingest_catch_up(session->ingest, all, error);
     stop_ingest(session);
     return good;
+}
+
+bool session_catch_up(struct session *session, GError **error)
+{
+    return catch_up(session, false, error);
+}
+
+bool session_take_log(struct session *session, GError **error)
+{
+    return catch_up(session, true, error);
 }
 
 /* --- Relay ---------------------------------------------------------------------------------------- */

@@ -48,6 +48,8 @@ void session_close(struct session *session);
 /* Everything that is in the log now is in the ledger afterwards; a running `muster serve`
  * that is slow is waited for two seconds. */
 bool session_catch_up(struct session *session, GError **error);
+/* The same for the whole log, of agents too that the ledger has not heard of. */
+bool session_take_log(struct session *session, GError **error);
 /* Until the Record of this id, and all that was queued before it, has been sent. */
 bool session_deliver(struct session *session, const char *event_id, GError **error);
 
