@@ -1,0 +1,11 @@
+# The control plane: pure decisions, then the ledger.
+
+muster_test(fold control)
+muster_test(resolve control)
+muster_test(presence control)
+muster_test(ledger desk PkgConfig::SQLITE)
+target_compile_definitions(test_resolve PRIVATE PROFILES="${CMAKE_SOURCE_DIR}/producer/profiles")
+
+# They do no I/O and ask no clock.
+add_test(NAME purity_of_control
+    COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_purity.sh $<TARGET_FILE:control>)
