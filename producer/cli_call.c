@@ -154,15 +154,23 @@ static bool print_queued_json(struct call *call, const struct queued *queued,
     return true;
 }
 
-static void print_queued_text(const struct queued *queued,
-                              const struct command_row *command)
+static void print_result(const struct command_row *command, guint count)
 {
+    printf("%s %s%s%s", command->action, command->outcome,
+           command->recovered ? " (recovered)" : "",
+           command->already ? " (already)" : "");
+    if (count > 1)
+        printf(", %u partitions", count);
+    if (*command->message && (count == 1 || exit_of(command) != CLI_DONE))
+        printf(": %s", command->message);
+    fputc('\n', stdout);
+}
+
+static void print_queued_text(const GPtrArray *all, const struct command_row *command)
+{
+    const struct queued *queued = all->pdata[0];
     if (command)
-        printf("%s %s%s%s%s\n", command->action, command->outcome,
-               command->recovered ? " (recovered)" : "",
-               command->already ? " (already)" : "", queued->server_id ? "" : " (sync)");
-    if (command && *command->message)
-        printf("%s\n", command->message);
+        print_result(command, all->len);
     if (queued->command_id)
         printf("command_id %s\n", queued->command_id);
     if (queued->server_id)
@@ -175,7 +183,7 @@ static bool print_queued(struct call *call, const GPtrArray *all,
     const struct queued *queued = all->pdata[0];
     if (call->common->json)
         return print_queued_json(call, queued, all, command, error);
-    print_queued_text(queued, command);
+    print_queued_text(all, command);
     return true;
 }
 

@@ -390,8 +390,8 @@ struct spec *resolve(const struct server_row *server, const struct agent_row *ag
     struct resolution at = {server, profile, words, spec};
     if (!resolve_parts(&at, agent, error))
         return NULL;
-    g_free(spec->digest);
-    spec->digest = resolve_digest(spec, key);
+    g_autofree char *digest = resolve_digest(spec, key);
+    row_set(&spec->digest, digest);
     return g_steal_pointer(&spec);
 }
 
