@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     COMPLAINT_FRESH_US = 60 * G_USEC_PER_SEC,
@@ -30,6 +31,7 @@ static const struct kafka_setting default_table[] = {
     /* A transaction is four small requests: 40 ms each with Nagle (off by default in 2.10). */
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
+    {"socket.connection.setup.timeout.ms", "5000"},
     /* Back before a broker that returns gives our transaction up. */
     {"reconnect.backoff.max.ms", "1000"},
     /* A topic that is made later is found soon. */
@@ -219,6 +221,18 @@ static void take_log_line(const rd_kafka_t *client, int level, const char *facil
         note_complaint(kafka, RD_KAFKA_RESP_ERR_NO_ERROR, start ? start + 3 : text);
 }
 
+/* Closing resets the connection.  Otherwise the kernel goes on sending what was queued when
+ * the network was cut, and a JoinGroup of half a minute ago, arriving after the newer one,
+ * fences the very member that sent both (KIP-345). */
+static int make_socket(int domain, int type, int protocol, void *opaque)
+{
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    return fd;
+}
+
 rd_kafka_conf_t *kafka_conf_new(struct kafka *kafka)
 {
     return rd_kafka_conf_dup(kafka->base_conf);
@@ -233,6 +247,7 @@ rd_kafka_t *kafka_client_new(struct kafka *kafka, rd_kafka_type_t type,
     for (const struct kafka_setting *setting = settings; setting->name; setting++)
         set_own(mine, setting->name, setting->value);
     rd_kafka_conf_set_log_cb(mine, take_log_line);
+    rd_kafka_conf_set_socket_cb(mine, make_socket);
     rd_kafka_conf_set_opaque(mine, kafka);
     rd_kafka_t *client = rd_kafka_new(type, mine, text, sizeof(text));
     if (!client) {

@@ -5,7 +5,15 @@
  * transaction stays open between calls, with one exception: an abort that the broker has
  * not answered yet is finished by the next call.  What a failure means is decided by where
  * it happened: before the commit was asked for, nothing is committed; after it, only an
- * answer counts, and without one the sender is dead.
+ * answer counts.
+ *
+ * Being fenced has two causes.  A newer process of this id: then this one has to end.  Or the
+ * broker has not heard of us for the time-out of the transaction (the network was cut), has
+ * aborted it, and fences whoever goes on with it.  That cannot be before the time-out, so a
+ * younger transaction tells that it was the first.  An older one is taken for the second if
+ * the batch carries the membership of a group: the sender is made anew, the outcome looked up
+ * in the log, and should there be a newer process after all, the group decides: its member
+ * has the partitions, our batch is stale.
  */
 #include "bus_kafka.h"
 
@@ -26,11 +34,14 @@ struct kafka_sender {
     GHashTable *topics;
     char *id;
     size_t message_bytes; /* what librdkafka takes at most */
+    int timeout_ms;       /* transaction.timeout.ms */
     bool aborting;        /* an abort has been begun and not been answered */
     bool dead;
     /* of the running transaction */
+    int64_t begun_us;
     bool commit_asked;
     rd_kafka_resp_err_t undelivered; /* of the first message that was not taken, or 0 */
+    struct bus_position *landed; /* where one of its messages is in the log, or NULL */
 };
 
 /* --- Open and close --------------------------------------------------------------------- */
@@ -44,6 +55,9 @@ static void take_report(rd_kafka_t *client, const rd_kafka_message_t *message,
                   message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
     if (message->err && !purged && !sender->undelivered)
         sender->undelivered = message->err;
+    if (!message->err && !sender->landed && message->offset >= 0)
+        sender->landed = bus_position_new(rd_kafka_topic_name(message->rkt),
+                                          message->partition, message->offset, NULL);
 }
 
 static rd_kafka_t *client_new(struct kafka *kafka, const char *id, GError **error)
@@ -59,12 +73,12 @@ static rd_kafka_t *client_new(struct kafka *kafka, const char *id, GError **erro
     return kafka_client_new(kafka, RD_KAFKA_PRODUCER, conf, settings, error);
 }
 
-static size_t message_limit(rd_kafka_t *client)
+static int number_of(rd_kafka_t *client, const char *property)
 {
     char value[32] = "";
     size_t size = sizeof(value);
-    rd_kafka_conf_get(rd_kafka_conf(client), "message.max.bytes", value, &size);
-    return (size_t)g_ascii_strtoull(value, NULL, 10) - SIZE_SLACK; /* at least 1000 */
+    rd_kafka_conf_get(rd_kafka_conf(client), property, value, &size);
+    return (int)g_ascii_strtoll(value, NULL, 10);
 }
 
 static int64_t deadline_in(int ms)
@@ -97,33 +111,47 @@ static bool take_over(struct kafka_sender *sender, int timeout_ms, GError **erro
     }
 }
 
+static void client_close(struct kafka_sender *sender)
+{
+    if (!sender->client)
+        return;
+    rd_kafka_purge(sender->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                       RD_KAFKA_PURGE_F_NON_BLOCKING);
+    g_clear_pointer(&sender->topics, g_hash_table_unref);
+    g_clear_pointer(&sender->client, rd_kafka_destroy);
+}
+
+static bool client_open(struct kafka_sender *sender, int timeout_ms, GError **error)
+{
+    sender->client = client_new(sender->kafka, sender->id, error);
+    if (!sender->client)
+        return false;
+    sender->topics = kafka_topics_new();
+    sender->message_bytes = (size_t)number_of(sender->client, "message.max.bytes") -
+                            SIZE_SLACK;
+    sender->timeout_ms = number_of(sender->client, "transaction.timeout.ms");
+    if (take_over(sender, timeout_ms, error))
+        return true;
+    client_close(sender);
+    return false;
+}
+
 struct bus_sender *kafka_sender_open(struct bus *bus, const char *transactional_id,
                                      int timeout_ms, GError **error)
 {
-    struct kafka *kafka = (struct kafka *)bus;
-    rd_kafka_t *client = client_new(kafka, transactional_id, error);
-    if (!client)
-        return NULL;
     struct kafka_sender *sender = g_new0(struct kafka_sender, 1);
     g_autoptr(BusSender) base = &sender->base;
     sender->base.ops = &bus_kafka_ops;
-    sender->kafka = kafka;
-    sender->client = client;
-    sender->topics = kafka_topics_new();
+    sender->kafka = (struct kafka *)bus;
     sender->id = g_strdup(transactional_id);
-    sender->message_bytes = message_limit(client);
-    if (!take_over(sender, timeout_ms, error))
-        return NULL;
-    return g_steal_pointer(&base);
+    return client_open(sender, timeout_ms, error) ? g_steal_pointer(&base) : NULL;
 }
 
 void kafka_sender_close(struct bus_sender *base)
 {
     struct kafka_sender *sender = (struct kafka_sender *)base;
-    rd_kafka_purge(sender->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                       RD_KAFKA_PURGE_F_NON_BLOCKING);
-    g_hash_table_unref(sender->topics);
-    rd_kafka_destroy(sender->client);
+    client_close(sender);
+    bus_position_free(sender->landed);
     g_free(sender->id);
     g_free(sender);
 }
@@ -218,8 +246,10 @@ static enum bus_sent check_positions(const struct bus_batch *batch, GError **err
 static enum bus_sent begin(struct kafka_sender *sender, GError **error)
 {
     g_autoptr(rd_kafka_error_t) problem = rd_kafka_begin_transaction(sender->client);
+    sender->begun_us = g_get_monotonic_time();
     sender->commit_asked = false;
     sender->undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
+    g_clear_pointer(&sender->landed, bus_position_free);
     if (!problem)
         return BUS_SENT;
     return dead(sender, rd_kafka_error_string(problem), "begin", error);
@@ -351,20 +381,89 @@ static enum bus_sent finish_abort(struct kafka_sender *sender, GError **error)
     return sender->dead ? BUS_DEAD : BUS_RETRY;
 }
 
-enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batch *batch,
-                                  GError **error)
+/* --- Made anew ---------------------------------------------------------------------------- */
+
+/* Whether the record that landed is committed: its transaction has ended. */
+static bool look_up(struct kafka_sender *sender, int64_t deadline_us, bool *ret_committed,
+                    GError **error)
 {
-    struct kafka_sender *sender = (struct kafka_sender *)base;
-    int64_t deadline_us = deadline_in(COMMIT_BOUND_MS);
-    if (sender->dead)
-        return dead(sender, "this sender has ended", "begin", error);
-    enum bus_sent sent = check_messages(sender, batch, error);
-    if (sent == BUS_SENT)
-        sent = check_positions(batch, error);
-    if (sent == BUS_SENT)
-        sent = finish_abort(sender, error);
-    if (sent == BUS_SENT)
-        sent = begin(sender, error);
+    const struct bus_position *landed = sender->landed;
+    g_autoptr(GPtrArray) positions = bus_positions_new();
+    g_ptr_array_add(positions, bus_position_new(landed->topic, landed->partition,
+                                                landed->offset, NULL));
+    g_autoptr(BusReader)
+        reader = kafka_reader_open(&sender->kafka->base, positions, error);
+    while (reader && left_ms(deadline_us) > 0) {
+        g_autoptr(BusRecord) record = NULL;
+        if (!kafka_reader_next(reader, AGAIN_MS, &record, error))
+            return false;
+        if (!record && !kafka_reader_passed(reader, landed->topic, landed->partition,
+                                            landed->offset + 1))
+            continue;
+        *ret_committed = record && record->offset == landed->offset;
+        return true;
+    }
+    return false;
+}
+
+static bool was_given_up(const struct kafka_sender *sender, const struct bus_batch *batch)
+{
+    int64_t age_us = g_get_monotonic_time() - sender->begun_us;
+    return batch->membership && age_us >= sender->timeout_ms * INT64_C(1000);
+}
+
+/* Opening waits until the earlier transaction has ended, one way or the other. */
+static bool open_again(struct kafka_sender *sender, int64_t deadline_us, GError **error)
+{
+    client_close(sender);
+    sender->aborting = false;
+    while (!client_open(sender, ABORT_WAIT_MS, error)) {
+        bool wait = sender->commit_asked && left_ms(deadline_us) > 0;
+        if (!wait)
+            return false;
+        g_clear_error(error);
+        g_usleep(AGAIN_MS * 1000);
+    }
+    return true;
+}
+
+static enum bus_sent renew(struct kafka_sender *sender, const struct bus_batch *batch,
+                           int64_t deadline_us, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    bool committed = false;
+    /* librdkafka asks for no commit while a message has not been taken. */
+    bool in_doubt = sender->commit_asked && !sender->undelivered &&
+                    batch->messages->len > 0;
+    bool opened = open_again(sender, deadline_us, &problem);
+    if (in_doubt &&
+        !(opened && sender->landed && look_up(sender, deadline_us, &committed, &problem)))
+        return BUS_DEAD; /* the error is there */
+    sender->dead = false;
+    g_clear_error(error);
+    if (committed)
+        return BUS_SENT;
+    g_set_error(error, BUS_ERROR, BUS_ERROR_UNREACHABLE,
+                "a transaction of %s was given up by the broker after %d ms: it is not "
+                "committed",
+                sender->id, sender->timeout_ms);
+    return BUS_RETRY;
+}
+
+/* A sender that could not be made anew before is made now. */
+static enum bus_sent get_ready(struct kafka_sender *sender, GError **error)
+{
+    if (!sender->client && !client_open(sender, ABORT_WAIT_MS, error))
+        return BUS_RETRY;
+    return finish_abort(sender, error);
+}
+
+/* --- The whole ---------------------------------------------------------------------------- */
+
+static enum bus_sent transact(struct kafka_sender *sender, const struct bus_batch *batch,
+                              int64_t deadline_us, GError **error)
+{
+    enum bus_sent sent = begin(sender, error);
     if (sent != BUS_SENT)
         return sent;
     sent = produce(sender, batch, error);
@@ -375,4 +474,26 @@ enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batc
     if (sent == BUS_SENT || sent == BUS_DEAD)
         return sent;
     return give_up(sender, sent, deadline_us, error);
+}
+
+enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batch *batch,
+                                  GError **error)
+{
+    struct kafka_sender *sender = (struct kafka_sender *)base;
+    g_autoptr(GError) problem = NULL;
+    int64_t deadline_us = deadline_in(COMMIT_BOUND_MS);
+    if (sender->dead)
+        return dead(sender, "this sender has ended", "begin", error);
+    enum bus_sent sent = check_messages(sender, batch, &problem);
+    if (sent == BUS_SENT)
+        sent = check_positions(batch, &problem);
+    if (sent == BUS_SENT)
+        sent = get_ready(sender, &problem);
+    if (sent == BUS_SENT)
+        sent = transact(sender, batch, deadline_us, &problem);
+    if (sent == BUS_DEAD && was_given_up(sender, batch))
+        sent = renew(sender, batch, deadline_us, &problem);
+    if (problem)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return sent;
 }
