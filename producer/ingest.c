@@ -4,6 +4,7 @@
 #include "ingest.h"
 
 #include "apply.h"
+#include "crash.h"
 #include "eventlog.h"
 #include "log.h"
 
@@ -117,6 +118,7 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
 static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **error)
 {
     g_autoptr(GError) trouble = NULL;
+    crash_point("ingest.before");
     if (!ledger_begin(ingest->ledger, error))
         return false;
     for (guint i = 0; i < records->len && !trouble; i++)
@@ -126,8 +128,10 @@ static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **e
         g_propagate_error(error, g_steal_pointer(&trouble));
         return false;
     }
+    crash_point("ingest.applied");
     if (!ledger_commit(ingest->ledger, error))
         return false;
+    crash_point("ingest.after");
     if (!trouble)
         return true;
     g_propagate_error(error, g_steal_pointer(&trouble));

@@ -3,6 +3,7 @@
  */
 #include "relay.h"
 
+#include "crash.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "log.h"
@@ -90,6 +91,7 @@ static bool mark_all(struct relay *relay, const GPtrArray *event_ids, GError **e
             ledger_rollback(relay->ledger);
             return false;
         }
+    crash_point("relay.marked");
     return ledger_commit(relay->ledger, error);
 }
 
@@ -196,8 +198,10 @@ static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **erro
         add_to_batch(batch, outgoing, relay->partitions);
         g_ptr_array_add(event_ids, outgoing->event_id);
     }
+    crash_point("relay.before");
     switch (bus_sender_commit(relay->sender, batch, &trouble)) {
     case BUS_SENT:
+        crash_point("relay.sent");
         if (mark_all(relay, event_ids, error))
             return true;
         break;

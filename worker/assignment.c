@@ -4,6 +4,7 @@
 #include "assignment.h"
 
 #include "contract.h"
+#include "crash.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -168,6 +169,7 @@ static bool take_locks(struct takeover *takeover, GError **error)
                                       error);
         if (!wanted->lock)
             return false;
+        crash_point("takeover.locked");
     }
     return true;
 }
@@ -367,6 +369,7 @@ static bool take_over(struct takeover *takeover, GError **error)
         takeover->setup.consumer, takeover->bus_partitions, ASK_MS, error);
     if (!committed)
         return false;
+    crash_point("takeover.committed");
     for (guint i = 0; i < committed->len; i++) {
         if (!place(takeover, g_ptr_array_index(committed, i), error))
             return false;

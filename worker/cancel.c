@@ -3,6 +3,7 @@
  */
 #include "cancel.h"
 
+#include "crash.h"
 #include "log.h"
 
 #define ASK_MS  30000
@@ -157,6 +158,7 @@ static void answer(struct cancels *cancels, const struct parked *parked,
 
 static void search(struct cancels *cancels, struct parked *parked)
 {
+    crash_point("cancel.search");
     parked->state = PARKED_SEARCHING;
     parked->from = offsets_seen(parked->partition->commands);
     errands_start(cancels->setup.errands, search_work, search_done, parked);
@@ -168,6 +170,7 @@ static bool advance(struct cancels *cancels, struct parked *parked, int64_t wall
     if (parked->state == PARKED_SEARCHING)
         return false;
     if (lanes_cancel(cancels->setup.lanes, parked->order, wall_ms) == CANCEL_TAKEN) {
+        crash_point("cancel.taken");
         parked->order = NULL;
         return true;
     }

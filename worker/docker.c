@@ -10,6 +10,7 @@
  * waited for the end of a pull).
  */
 #include "docker.h"
+#include "crash.h"
 #include "docker_transfer.h"
 
 #include <limits.h>
@@ -240,11 +241,14 @@ static void finish_late(struct docker *docker)
 
 static void move_on(struct docker *docker)
 {
+    const unsigned before = docker->on_wire->len;
     int running;
 
     for (enum docker_lane lane = 0; lane < DOCKER_LANES; lane++)
         begin_waiting(docker, lane);
     curl_multi_perform(docker->multi, &running);
+    if (docker->on_wire->len > before)
+        crash_point("engine.sent");
     finish_ended(docker);
     finish_late(docker);
 }

@@ -7,6 +7,7 @@
  */
 #include "host.h"
 
+#include "crash.h"
 #include "host_beneath.h"
 
 #include <dirent.h>
@@ -26,6 +27,7 @@ static bool remove_entry(int directory, const char *name, dev_t device, int dept
                          const char *path, GError **error)
 {
     g_autofree char *inner_path = g_build_filename(path, name, NULL);
+    crash_point("purge.entry");
     if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
         return true;
     if (errno != EISDIR && errno != EPERM) {
@@ -95,6 +97,7 @@ static bool finish_purge(int parent, const char *name, const char *path, GError 
     }
     if (!empty(tree, status.st_dev, 0, path, error))
         return false;
+    crash_point("purge.emptied");
     if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return true;
     beneath_set_error(error, errno, "remove", path);
@@ -115,8 +118,10 @@ static bool set_aside(int parent, const char *name, const char *purged, const ch
         return false;
     }
     *ret_there = true;
-    if (renameat(parent, name, parent, purged) == 0)
+    if (renameat(parent, name, parent, purged) == 0) {
+        crash_point("purge.renamed");
         return true;
+    }
     beneath_set_error(error, errno, "rename", path);
     return false;
 }

@@ -3,6 +3,7 @@
  */
 #include "intake.h"
 
+#include "crash.h"
 #include "log.h"
 
 /* Puts out a terminal result for a record that never becomes an order. */
@@ -153,6 +154,7 @@ void intake_record(struct intake *intake, struct partition *partition, bool cont
     const enum offsets_taken taken = offsets_receive(offsets, record->offset, &note);
     if (taken == OFFSETS_DONE)
         return;
+    crash_point("intake.record");
     struct command *command = NULL;
     g_autoptr(GError) error = NULL;
     gsize length = 0;

@@ -3,6 +3,7 @@
  */
 #include "inventory.h"
 
+#include "crash.h"
 #include "host.h"
 #include "listing.h"
 #include "log.h"
@@ -482,6 +483,7 @@ static void publish_sync(struct inventory *inventory, struct partition *partitio
                                           order ? order->cause : NULL, sync, wall_ms);
         letter_add_event(letter, event, order ? order->traceparent : NULL);
     }
+    crash_point("sync.publish");
     publisher_add(inventory->setup.publisher, letter);
     if (command)
         request_for_sync_free(command);

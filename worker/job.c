@@ -5,6 +5,7 @@
  */
 #include "job.h"
 
+#include "crash.h"
 #include "job_parts.h"
 
 #include <string.h>
@@ -97,6 +98,7 @@ static void send_request(struct job *job, struct request *request, int64_t now_m
         job->deadline = now_ms + request->timeout_ms;
         request->timeout_ms = 0;
     }
+    crash_point_of("engine.send", asked_name(request->asked));
     job->asked = request->asked;
     job->ticket = docker_send(job->site->docker, request);
     job->wait = WAIT_REPLY;
@@ -107,6 +109,7 @@ static void send_pull(struct job *job, struct request *request)
     g_autofree char *image = container_image_reference(job->order->command->spec);
     request->stall_ms = job->site->pull_stall_ms;
     request->first_byte_ms = job->site->pull_stall_ms;
+    crash_point("engine.send.pull");
     pulls_join(job->site->pulls, image, request, job);
     job->wait = WAIT_PULL;
 }
@@ -197,6 +200,7 @@ static void turn_looking(struct job *job, int64_t now_ms)
 static void end_step(struct job *job, enum step step, int64_t now_ms)
 {
     const bool did = job->facts.acted || step == STEP_DIRECTORIES || step == STEP_PURGE;
+    crash_point_of("step.after", step_name(step));
     report_step(job, did ? "done" : "already", now_ms);
     job->undone |= job->state == JOB_UNDOING && job->facts.acted > 0;
     job->facts.acted = job->facts.waited = 0;
@@ -281,9 +285,11 @@ static void turn_steps(struct job *job, int64_t now_ms)
         end_steps(job, now_ms);
         return;
     }
+    const enum step step = job_step(job);
+    if (!job->step_began)
+        crash_point_of("step.before", step_name(step));
     if (!job->step_began)
         job->step_began = now_ms;
-    const enum step step = job_step(job);
     const enum ask ask = step_ask(step, &job->facts, &want);
     follow(job, step, ask, &want, now_ms);
 }
@@ -362,6 +368,7 @@ static void fill_result(const struct job *job, struct result *result)
 
 void job_finish(struct job *job)
 {
+    crash_point("job.finish");
     job->result = result_new();
     fill_result(job, job->result);
     g_clear_pointer(&job->result->steps, g_ptr_array_unref);
@@ -379,6 +386,7 @@ void job_begun(struct job *job)
 {
     if (job->state != JOB_BEGINNING)
         return;
+    crash_point("job.begun");
     job->wait = WAIT_NOTHING;
     job->facts.fresh = false;
     job_move(job, JOB_STEPPING);

@@ -6,6 +6,7 @@
  */
 #include "job.h"
 
+#include "crash.h"
 #include "job_parts.h"
 
 #define TRIES_MAX          6     /* of an answer that may pass by itself */
@@ -137,6 +138,7 @@ void job_judge(struct job *job, const struct reply *reply, const char *text,
                int64_t now_ms)
 {
     struct refusal refusal = {0};
+    crash_point_of("engine.reply", asked_name(reply->asked));
     const enum verdict verdict = verdict_of(reply->asked, reply->answer, reply->status,
                                             text, &refusal);
     if (reply->asked == ASKED_PULL)

@@ -4,6 +4,7 @@
 #include "publish.h"
 
 #include "contract.h"
+#include "crash.h"
 #include "report.h"
 
 #define BATCH_LETTERS  500
@@ -283,8 +284,10 @@ static void batch_refused(struct publisher *publisher)
 static void commit_work(void *data)
 {
     struct publisher *publisher = data;
+    crash_point("publish.before");
     publisher->outcome = bus_sender_commit(publisher->setup.sender, publisher->batch,
                                            &publisher->outcome_error);
+    crash_point("publish.after");
 }
 
 static void commit_done(void *data)

@@ -3,6 +3,7 @@
  */
 #include "worker_parts.h"
 
+#include "crash.h"
 #include "log.h"
 
 #define QUEUED_MOST   4000 /* commands received and not answered */
@@ -74,6 +75,7 @@ void worker_end_takeover(struct worker *worker)
                    worker->first_assignment ? SYNC_ON_START : SYNC_ON_ASSIGNMENT);
     worker->first_assignment = false;
     worker->sync_at = host_ms() + SYNC_EVERY_MS;
+    crash_point("takeover.started");
     log_info("assignment", "partitions", count);
 }
 

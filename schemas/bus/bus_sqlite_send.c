@@ -9,6 +9,8 @@
  */
 #include "bus_sqlite.h"
 
+#include "crash.h"
+
 #include <string.h>
 
 #define COMMIT_PATIENCE_MS 10000
@@ -321,12 +323,17 @@ static bool write_batch(struct sqlite_sender *sender, const struct bus_batch *ba
     if (!db_begin_write(db, error) || !check_epoch(sender, error) ||
         (batch->membership && !membership_check(db, batch->membership, error)))
         return false;
+    crash_point("bus.begun");
     for (guint i = 0; i < batch->messages->len; i++) {
         if (!append(db, touched, g_ptr_array_index(batch->messages, i), error))
             return false;
     }
-    return append_end(db, touched, next_gap(sender), error) &&
-           commit_positions(db, batch, error) && db_commit(db, error);
+    crash_point("bus.messages");
+    if (!append_end(db, touched, next_gap(sender), error) ||
+        !commit_positions(db, batch, error))
+        return false;
+    crash_point("bus.positions");
+    return db_commit(db, error);
 }
 
 static enum bus_sent sent_of(const GError *problem)
@@ -361,6 +368,7 @@ enum bus_sent sqlite_sender_commit(struct bus_sender *base, const struct bus_bat
         g_propagate_error(error, g_steal_pointer(&problem));
         return sent;
     }
+    crash_point("bus.committed");
     db_ring(sender->db);
     tidy(sender->db, &sender->tidy_at);
     return BUS_SENT;
