@@ -17,6 +17,8 @@
  */
 #include "bus_kafka.h"
 
+#include "crash.h"
+
 #include <string.h>
 
 enum {
@@ -466,11 +468,15 @@ static enum bus_sent transact(struct kafka_sender *sender, const struct bus_batc
     enum bus_sent sent = begin(sender, error);
     if (sent != BUS_SENT)
         return sent;
+    crash_point("bus.begun");
     sent = produce(sender, batch, error);
+    crash_point("bus.messages");
     if (sent == BUS_SENT)
         sent = send_offsets(sender, batch, error);
+    crash_point("bus.positions");
     if (sent == BUS_SENT)
         sent = commit(sender, deadline_us, error);
+    crash_point("bus.committed");
     if (sent == BUS_SENT || sent == BUS_DEAD)
         return sent;
     return give_up(sender, sent, deadline_us, error);
