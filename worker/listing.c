@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CHUNK_SERVERS 500
+#define FOUND_MOST    500 /* of extra and of unmanaged ones: a Sync has to fit a record */
 
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes)
 {
@@ -119,14 +120,15 @@ static void add_container(const struct listing *listing,
                           const struct container *seen, struct sync *sync)
 {
     if (!seen->managed) {
-        if (has_prefix(seen, listing->prefixes))
+        if (has_prefix(seen, listing->prefixes) && sync->unmanaged->len < FOUND_MOST)
             g_ptr_array_add(sync->unmanaged, found_of(seen));
         return;
     }
     if (!is_in(seen, scope->partition, scope->partitions))
         return;
     if (!container_is_canonical(seen)) {
-        g_ptr_array_add(sync->extra, found_of(seen));
+        if (sync->extra->len < FOUND_MOST)
+            g_ptr_array_add(sync->extra, found_of(seen));
         return;
     }
     const struct state *state = state_of(listing, told, seen);

@@ -47,6 +47,7 @@ struct publisher {
     unsigned tries;
     int64_t retry_at;
     int64_t busy_since;
+    int64_t stale_since; /* host time; 0: it is not */
     enum bus_sent outcome;
     GError *outcome_error;
     GError *error;
@@ -250,6 +251,13 @@ static void drop_batch(struct publisher *publisher)
     g_clear_pointer(&publisher->batch, bus_batch_free);
 }
 
+static void drop_waiting(struct publisher *publisher)
+{
+    g_queue_clear_full(&publisher->waiting, letter_free);
+    if (!publisher->busy)
+        drop_batch(publisher);
+}
+
 static void batch_sent(struct publisher *publisher)
 {
     g_autoptr(GPtrArray) flown = g_steal_pointer(&publisher->flying);
@@ -281,6 +289,16 @@ static void batch_refused(struct publisher *publisher)
     publisher->error = g_steal_pointer(&publisher->outcome_error);
 }
 
+/* The marks of the dropped letters stand in the assignment's offsets already: nothing may be
+ * committed for it any more, and nothing has to be, for the notice that takes its partitions
+ * follows. */
+static void end_stale(struct publisher *publisher)
+{
+    publisher->assignment = NULL;
+    publisher->stale_since = g_get_monotonic_time() / 1000;
+    drop_waiting(publisher);
+}
+
 static void commit_work(void *data)
 {
     struct publisher *publisher = data;
@@ -305,9 +323,8 @@ static void commit_done(void *data)
     case BUS_REFUSED:
         batch_refused(publisher);
         break;
-    case BUS_STALE: /* the notice that takes the partitions follows */
-        drop_batch(publisher);
-        publisher->over = true; /* the offsets say done of what was dropped */
+    case BUS_STALE:
+        end_stale(publisher);
         break;
     case BUS_DEAD:
         publisher->error = g_steal_pointer(&publisher->outcome_error);
@@ -341,13 +358,6 @@ struct publisher *publisher_new(const struct publisher_setup *setup)
     publisher->group = group_workers(setup->agent_id);
     g_queue_init(&publisher->waiting);
     return publisher;
-}
-
-static void drop_waiting(struct publisher *publisher)
-{
-    g_queue_clear_full(&publisher->waiting, letter_free);
-    if (!publisher->busy)
-        drop_batch(publisher);
 }
 
 void publisher_free(struct publisher *publisher)
@@ -397,6 +407,11 @@ bool publisher_is_idle(const struct publisher *publisher)
 int64_t publisher_busy_ms(const struct publisher *publisher, int64_t now_ms)
 {
     return publisher->busy ? now_ms - publisher->busy_since : 0;
+}
+
+int64_t publisher_stale_ms(const struct publisher *publisher, int64_t now_ms)
+{
+    return publisher->stale_since ? now_ms - publisher->stale_since : 0;
 }
 
 const GError *publisher_error(const struct publisher *publisher)

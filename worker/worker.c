@@ -19,6 +19,7 @@
 #define TURN_MOST_MS    1000
 #define SYNC_EVERY_MS   (15 * 60000)     /* whatever the list says */
 #define COMMIT_STUCK_MS (10 * 60 * 1000) /* a transaction that does not come back */
+#define STALE_MOST_MS   (60 * 1000)      /* a session's time-out is shorter */
 #define TRIM_AFTER_MS   5000             /* of being idle */
 
 void worker_end(struct worker *worker, GError *error_taken)
@@ -84,6 +85,11 @@ static void keep_time(struct worker *worker, int64_t now_ms)
     }
     if (publisher_busy_ms(worker->publisher, now_ms) > COMMIT_STUCK_MS)
         g_error("a transaction has not come back for ten minutes"); /* ends the process */
+    if (publisher_stale_ms(worker->publisher, now_ms) > STALE_MOST_MS)
+        worker_end(worker,
+                   g_error_new(BUS_ERROR, BUS_ERROR_STALE,
+                               "the bus says that the partitions are another's, but has "
+                               "not taken them for a minute"));
     if (publisher_error(worker->publisher))
         worker_end(worker, g_error_copy(publisher_error(worker->publisher)));
 }

@@ -61,12 +61,17 @@ static bool ask_partitions(struct worker *worker, const char *commands,
                            const char *control, GError **error)
 {
     struct bus *bus = worker->config->bus;
-    int32_t control_partitions, events_partitions;
+    int32_t control_partitions, events_partitions, deadletter_partitions;
     if (!bus_topic_partitions(bus, commands, ASK_MS, &worker->partitions, error) ||
         !bus_topic_partitions(bus, control, ASK_MS, &control_partitions, error) ||
         !bus_topic_partitions(bus, TOPIC_EVENTS, ASK_MS, &events_partitions, error)) {
         g_prefix_error(
             error, "agent %s (made by `muster agent add`?): ", worker->config->agent_id);
+        return false;
+    }
+    if (!bus_topic_partitions(bus, TOPIC_DEADLETTER, ASK_MS, &deadletter_partitions,
+                              error)) {
+        g_prefix_error(error, "%s (made by `muster init`?): ", TOPIC_DEADLETTER);
         return false;
     }
     worker->events_partition = partition_of(worker->config->agent_id, events_partitions);
