@@ -247,7 +247,8 @@ static void flags_clear(struct flags *flags)
     char **const strings[] = {&flags->id,     &flags->registry,  &flags->data_path,
                               &flags->image,  &flags->image_tag, &flags->profile,
                               &flags->agent,  &flags->status,    &flags->server,
-                              &flags->reason, &flags->command,   &flags->pull};
+                              &flags->reason, &flags->command,   &flags->listen,
+                              &flags->pull};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);
@@ -257,9 +258,9 @@ typedef struct flags Flags;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Flags, flags_clear)
 
 static int run_row(const struct cli_row *row, struct flags *flags, struct common *common,
-                   int n_words, char **words, GError **error)
+                   char **words, GError **error)
 {
-    struct call call = {row, flags, common, n_words, words, {0}};
+    struct call call = {.row = row, .flags = flags, .common = common, .words = words};
     common_defaults(common);
     int code = CLI_UNREACHABLE;
     if (session_open(&call.session, common, row->makes, error))
@@ -281,7 +282,7 @@ int cli_main(int argc, char **argv)
         return say_error(error);
     if (helped)
         return CLI_DONE;
-    int code = run_row(row, &flags, &common, argc - 1, argv + 1, &error);
+    int code = run_row(row, &flags, &common, argv + 1, &error);
     if (error)
         code = say_error(error);
     if (fflush(stdout) != 0 && code == CLI_DONE)

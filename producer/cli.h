@@ -30,6 +30,7 @@ struct flags {
     char *server;
     char *reason;
     char *command;
+    char *listen;
     GPtrArray *env;
     GPtrArray *unset_env;
     int64_t game_port; /* -1: not given */
@@ -54,9 +55,9 @@ struct call {
     const struct cli_row *row;
     struct flags *flags;
     const struct common *common;
-    int n_words; /* those after the command's own */
     char **words;
-    struct session session; /* open, but for commands that make it */
+    bool away; /* the bus did not answer: it is not asked again */
+    struct session session;
 };
 
 typedef int cli_run(struct call *call, GError **error);

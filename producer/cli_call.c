@@ -69,7 +69,7 @@ struct server_row *cli_find_server(struct call *call, const char *words, GError 
 bool cli_check_agent(struct call *call, const struct agent_row *agent, GError **error)
 {
     g_autoptr(GError) wrong = NULL;
-    if (relay_check_agent(call->session.bus, agent, &wrong))
+    if (call->away || relay_check_agent(call->session.bus, agent, &wrong))
         return true;
     if (g_error_matches(wrong, BUS_ERROR, BUS_ERROR_UNREACHABLE))
         return true; /* the ledger takes it all the same, and sends it later */
@@ -90,7 +90,7 @@ bool cli_catch_up(struct call *call, bool *ret_stale, GError **error)
     fprintf(stderr,
             "muster: the bus is not reachable, this is what the ledger knew: %s\n",
             away->message);
-    *ret_stale = true;
+    *ret_stale = call->away = true;
     return true;
 }
 
@@ -221,7 +221,9 @@ static int wait_all(struct call *call, const GPtrArray *all,
 static bool send_all(struct call *call, const GPtrArray *all, GError **error)
 {
     const struct queued *last = all->pdata[all->len - 1];
-    if (session_deliver(&call->session, last->event_id, error))
+    if (call->away)
+        g_set_error(error, BUS_ERROR, BUS_ERROR_UNREACHABLE, "the bus is not reachable");
+    else if (session_deliver(&call->session, last->event_id, error))
         return true;
     g_prefix_error(error, "%s is in the ledger, and will be sent once that is possible: ",
                    last->command_id ? last->command_id : "the change");

@@ -5,6 +5,7 @@
 
 #include "eventlog.h"
 #include "ledger_rows.h"
+#include "log.h"
 #include "print.h"
 #include "serve.h"
 #include "shape.h"
@@ -30,6 +31,9 @@ static const struct option events_options[] = {
     FLAG("follow", 'f', FLAG, follow, NULL, "go on with what comes"),
     FLAG("server", 0, STRING, server, "SERVER", "only events of this one"),
     FLAG("since", 0, DURATION, since_ms, "TIME", "only as old as this, such as 1h"),
+};
+static const struct option serve_options[] = {
+    FLAG("listen", 0, STRING, listen, "ADDRESS", "for HTTP, which this version does not serve yet"),
 };
 /* clang-format on */
 
@@ -229,6 +233,9 @@ static int events(struct call *call, GError **error)
 
 static int serve(struct call *call, GError **error)
 {
+    if (call->flags->listen)
+        log_warning("serve.listen", "address", call->flags->listen, "why",
+                    "this version does not serve HTTP yet");
     return serve_run(&call->session, error) ? CLI_DONE : CLI_UNREACHABLE;
 }
 
@@ -238,7 +245,7 @@ const struct cli_row cli_other_rows[] = {
     {NULL, "init", "", 0, "make the shared topics and the ledger", OPTIONS(init_options), init, .makes = true},
     {NULL, "sync", "AGENT", 1, "have an agent's workers list what is there", OPTIONS(sync_options), sync_agent, ACTION_SYNC},
     {NULL, "events", "", 0, "what the log holds, one event a line", OPTIONS(events_options), events},
-    {NULL, "serve", "", 0, "relay and ingest all the time", NULL, 0, serve},
+    {NULL, "serve", "", 0, "relay and ingest all the time", OPTIONS(serve_options), serve},
 };
 /* clang-format on */
 const size_t cli_n_other_rows = G_N_ELEMENTS(cli_other_rows);
