@@ -13,4 +13,5 @@ add_test(NAME purity_of_planner
 if(MUSTER_FUZZ)
     muster_fuzz(engine planner)
     muster_fuzz(offsets planner)
+    muster_fuzz(policy_file planner)
 endif()

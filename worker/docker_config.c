@@ -103,6 +103,11 @@ static bool is_helper_name(const char *name)
                              "0123456789._-")] == '\0';
 }
 
+static bool is_empty(const json_t *text)
+{
+    return json_is_string(text) && json_string_length(text) == 0;
+}
+
 bool docker_config_helper(const struct docker_config *config, const char *host,
                           char **ret_program, GError **error)
 {
@@ -110,7 +115,7 @@ bool docker_config_helper(const struct docker_config *config, const char *host,
     const json_t *name = own != NULL ? own : json_object_get(config->root, "credsStore");
 
     *ret_program = NULL;
-    if (name == NULL || (own == NULL && json_string_length(name) == 0))
+    if (name == NULL || (own == NULL && is_empty(name)))
         return true;
     if (!json_is_string(name) || !is_helper_name(json_string_value(name)))
         return set_entry_error(error, own != NULL ? "the credHelpers" : "the credsStore",

@@ -5,6 +5,8 @@
  */
 #include "policy.h"
 
+#include "policy_file.h"
+
 #include <string.h>
 
 #define ARROW "→ "
@@ -45,6 +47,14 @@ static void add_registry(struct setup *setup, const char *value)
 static void add_root(struct setup *setup, const char *value)
 {
     g_assert_true(policy_add_data_root(setup->policy, value, NULL));
+}
+
+static void add_file(struct setup *setup, const char *value)
+{
+    g_autoptr(GError) error = NULL;
+
+    policy_file_parse(value, strlen(value), setup->policy, &error);
+    g_assert_no_error(error);
 }
 
 static void set_command_id(struct setup *setup, const char *value)
@@ -169,6 +179,7 @@ static const struct {
     {"prefix", add_prefix},
     {"registry", add_registry},
     {"root", add_root},
+    {"file", add_file},
     {"command_id", set_command_id},
     {"server_id", set_server_id},
     {"target", set_target},
@@ -378,6 +389,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/policy/names.txt", "names.txt", check_file);
     g_test_add_data_func("/policy/images.txt", "images.txt", check_file);
+    g_test_add_data_func("/policy/limits.txt", "limits.txt", check_file);
     g_test_add_data_func("/policy/s19_places.txt", "places.txt", check_file);
     g_test_add_func("/policy/roots_and_registries_are_checked",
                     roots_and_registries_are_checked);
