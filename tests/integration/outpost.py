@@ -4,6 +4,7 @@ For tests of the worker alone.  Commands come from commander.py, the engine is a
 or the real one, and what the workers say is read by clients that we did not write.
 """
 import random
+import re
 import socket
 import struct
 import time
@@ -212,8 +213,8 @@ class Outpost(Fleet):
         names = {self.container(server_id)}
         names |= {c["Id"] for c in self.scripted.state()["containers"]
                   if c["Name"][1:] in names}
-        return [r for r in self.scripted.log() if r["method"] != "GET"
-                and any(f"/{n}" in r["path"] or f"={n}" in r["path"] for n in names)]
+        name = re.compile(f"[/=]({'|'.join(map(re.escape, names))})([/?&]|$)")
+        return [r for r in self.scripted.log() if r["method"] != "GET" and name.search(r["path"])]
 
     # Kafka behind the worker's back
 
@@ -304,13 +305,13 @@ class Foretold:
         return "done"
 
 
-def mixed_orders(server_ids, number, seed):
+def mixed_orders(server_ids, number, seed, actions=Foretold.ACTIONS):
     """`number` commands dealt over the servers, and what each server must be in the end."""
     chance = random.Random(seed)
     servers = {server_id: Foretold() for server_id in server_ids}
     orders = []
     for i in range(number):
         server_id = server_ids[i % len(server_ids)]
-        action = "create" if i < len(server_ids) else chance.choice(Foretold.ACTIONS)
+        action = "create" if i < len(server_ids) else chance.choice(actions)
         orders.append((action, server_id, servers[server_id].after(action)))
     return orders, {server_id: foretold.status for server_id, foretold in servers.items()}
