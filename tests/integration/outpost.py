@@ -177,34 +177,8 @@ class Outpost(Fleet):
         wait_for("all results", none_open, timeout)
 
     def judge(self, settle=1.0):
-        """The promises of the log, over all that was sent: exactly one terminal result each,
-        at most one `accepted` and that before it, per server in the order of sending, and the
-        outcome that was foretold."""
         time.sleep(settle)  # a second answer would come late
-        results = self.tail.results()
-        by_command = {}
-        for event in results:
-            by_command.setdefault(event["cause"]["command_id"], []).append(event["body"]["outcome"])
-        for server_id, command_id, foretold in self.sent:
-            outcomes = by_command.get(command_id, [])
-            terminal = [o for o in outcomes if o in TERMINAL]
-            assert len(terminal) == 1, f"{command_id} of {server_id} has {outcomes}"
-            assert outcomes[-1] in TERMINAL and outcomes.count("accepted") <= 1, outcomes
-            assert foretold in (None, terminal[0]), (
-                f"{command_id} of {server_id}: {terminal[0]}, not {foretold}: "
-                f"{[e['body'] for e in results if e['cause']['command_id'] == command_id]}")
-        self._judge_order(results)
-
-    def _judge_order(self, results):
-        sent, told = {}, {}
-        for server_id, command_id, _ in self.sent:
-            sent.setdefault(server_id, []).append(command_id)
-        for event in results:
-            order = told.setdefault(event["server_id"], [])
-            if not order or order[-1] != event["cause"]["command_id"]:
-                order.append(event["cause"]["command_id"])
-        for server_id, commands in sent.items():
-            assert told[server_id] == commands, f"the commands of {server_id} were not in order"
+        judge(self.sent, self.tail.results())
 
     # The engine
 
@@ -281,6 +255,35 @@ def forget_group(bootstrap, group):
     return code
 
 
+def judge(sent, results):
+    """The promises of the log.  `sent`: (server id, command id, outcome or None) in the order
+    of sending; `results`: the events of results.  Exactly one terminal result each, at most one
+    `accepted` and that before it, per server in the order of sending, and the outcome that was
+    foretold."""
+    by_command = {}
+    for event in results:
+        by_command.setdefault(event["cause"]["command_id"], []).append(event["body"])
+    for server_id, command_id, foretold in sent:
+        bodies = by_command.get(command_id, [])
+        outcomes = [body["outcome"] for body in bodies]
+        assert sum(o in TERMINAL for o in outcomes) == 1, f"{command_id} of {server_id}: {outcomes}"
+        assert outcomes[-1] in TERMINAL and outcomes.count("accepted") <= 1, outcomes
+        assert foretold in (None, outcomes[-1]), f"{outcomes[-1]}, not {foretold}: {bodies[-1]}"
+    judge_order(sent, results)
+
+
+def judge_order(sent, results):
+    asked, told = {}, {}
+    for server_id, command_id, _ in sent:
+        asked.setdefault(server_id, []).append(command_id)
+    for event in results:
+        order = told.setdefault(event["server_id"], [])
+        if not order or order[-1] != event["cause"]["command_id"]:
+            order.append(event["cause"]["command_id"])
+    for server_id, commands in asked.items():
+        assert told[server_id] == commands, f"the commands of {server_id} were not in order"
+
+
 class Foretold:
     """What the commands of one server come to, one after another."""
 
@@ -294,7 +297,7 @@ class Foretold:
         there = self.status != "absent"
         if action == "create" and there:
             return "failed"
-        if action in ("create", "start", "restart") or (action == "recreate" and not there):
+        if action in ("create", "start", "restart", "rebuild") or (action == "recreate" and not there):
             self.status = "running"
         elif action == "stop" and there:
             self.status = "stopped"
