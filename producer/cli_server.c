@@ -224,10 +224,13 @@ static int server_show(struct call *call, GError **error)
     g_autoptr(ServerRow) server = cli_find_server(call, call->words[0], error);
     if (!server)
         return CLI_USAGE;
-    if (call->common->json)
+    if (call->common->json) {
         print_json(row_to_json(&table_servers, server));
-    else
+    } else {
+        g_autofree char *possible = rule_possible(server);
         print_details(&table_servers, server);
+        printf("%-24s %s\n", "possible now", possible);
+    }
     return stale ? CLI_UNREACHABLE : CLI_DONE;
 }
 

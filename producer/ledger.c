@@ -18,6 +18,7 @@
 
 #define APPLICATION_ID 0x4d757374 /* "Must" */
 #define BUSY_MS        10000
+#define CHECK_BYTES    (INT64_C(64) << 20) /* up to here a check takes no time to speak of */
 #define SQL_RESOURCE   "/muster/ledger.sql"
 
 G_DEFINE_QUARK(muster_ledger_error, ledger_error)
@@ -330,7 +331,7 @@ static bool ask_integer(struct ledger *ledger, const char *sql, int64_t *ret_val
     return good || failed(ledger, sql, error);
 }
 
-static bool check_whole(struct ledger *ledger, GError **error)
+bool ledger_check(struct ledger *ledger, GError **error)
 {
     sqlite3_stmt *statement = NULL;
     g_autofree char *finding = NULL;
@@ -342,6 +343,15 @@ static bool check_whole(struct ledger *ledger, GError **error)
     if (g_strcmp0(finding, "ok") == 0)
         return true;
     return damaged(ledger, finding ? finding : sqlite3_errmsg(ledger->db), error);
+}
+
+static bool check_if_small(struct ledger *ledger, GError **error)
+{
+    int64_t pages, page_size;
+    if (!ask_integer(ledger, "PRAGMA page_count", &pages, error) ||
+        !ask_integer(ledger, "PRAGMA page_size", &page_size, error))
+        return false;
+    return pages > CHECK_BYTES / page_size || ledger_check(ledger, error);
 }
 
 static bool check_ours(struct ledger *ledger, bool make, int64_t *ret_version,
@@ -424,7 +434,7 @@ static bool prepare(struct ledger *ledger, bool make, GError **error)
                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
                error) &&
-           check_whole(ledger, error) && migrate(ledger, make, error);
+           check_if_small(ledger, error) && migrate(ledger, make, error);
 }
 
 static struct ledger *open_at(const char *path, bool make, GError **error)

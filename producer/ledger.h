@@ -23,8 +23,11 @@ struct ledger;
 
 /* Makes the file (mode 0600) if it is not there, otherwise as ledger_open(). */
 struct ledger *ledger_make(const char *path, GError **error);
-/* Checks that it is ours and whole, and brings it to this version's tables. */
+/* Checks that it is ours and (unless it is large, see ledger_check) whole, and brings it to
+ * this version's tables. */
 struct ledger *ledger_open(const char *path, GError **error);
+/* Whether it is whole, however long that takes; `muster serve` asks at its start. */
+bool ledger_check(struct ledger *ledger, GError **error);
 void ledger_close(struct ledger *ledger);
 const char *ledger_path(const struct ledger *ledger);
 

@@ -177,7 +177,8 @@ static bool serve_begin(struct serve *serve, GError **error)
     serve->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     serve->bell = bell_listen(serve->session->common->ledger, error);
     /* An agent whose topics were wrong may have been mended. */
-    return serve->bell >= 0 && ledger_hold(serve->session->ledger, NULL, NULL, error);
+    return serve->bell >= 0 && ledger_check(serve->session->ledger, error) &&
+           ledger_hold(serve->session->ledger, NULL, NULL, error);
 }
 
 bool serve_run(struct session *session, GError **error)

@@ -10,6 +10,7 @@
 
 #define POLL_MS    20   /* of the ledger, while another process works for us */
 #define SERVE_MS   2000 /* how long that one may take to catch up */
+#define AWAY_MS    200  /* before a bus that is away is asked again */
 #define DELIVER_MS 15000
 
 /* --- Options ---------------------------------------------------------------------------------- */
@@ -232,16 +233,30 @@ bool session_deliver(struct session *session, const char *event_id, GError **err
 
 /* --- Waiting ---------------------------------------------------------------------------------------- */
 
-/* One turn of waiting: takes what comes, or lets the one who does. */
-static bool wait_turn(struct session *session, int64_t left_us, GError **error)
+static bool take_or_wait(struct session *session, int ms, GError **error)
 {
     int taken;
-    int ms = (int)CLAMP(left_us / 1000, 1, 200);
     if (!try_ingest(session, error))
         return false;
     if (session->ingest)
         return ingest_step(session->ingest, ms, &taken, error);
     g_usleep(POLL_MS * 1000);
+    return true;
+}
+
+/* One turn of waiting: takes what comes, or lets the one who does.  A bus that is away may
+ * come back before the time is over. */
+static bool wait_turn(struct session *session, int64_t left_us, GError **error)
+{
+    g_autoptr(GError) trouble = NULL;
+    if (take_or_wait(session, (int)CLAMP(left_us / 1000, 1, 200), &trouble))
+        return true;
+    stop_ingest(session);
+    if (!g_error_matches(trouble, BUS_ERROR, BUS_ERROR_UNREACHABLE)) {
+        g_propagate_error(error, g_steal_pointer(&trouble));
+        return false;
+    }
+    g_usleep(AWAY_MS * 1000);
     return true;
 }
 
