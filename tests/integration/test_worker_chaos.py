@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from fleet import wait_for
+from fleet import BUILD, wait_for
 from outpost import PATIENCE, TERMINAL, Outpost, judge, mixed_orders
 from scripted_engine import ScriptedEngine
 
@@ -108,6 +108,11 @@ def results_of(fleet):
     return [event for event in events if "outcome" in event["body"]]
 
 
+def start_relay(fleet):
+    fleet.start("serve", [BUILD / "muster", "serve", "--bus", fleet.bus_url,
+                          "--ledger", fleet.ledger])
+
+
 def test_200_commands_through_the_control_plane(bare_fleet, short_dir, rounds):
     """On both buses: sent by muster, carried out by two workers of which one is killed now and
     then, and folded into the ledger."""
@@ -115,7 +120,7 @@ def test_200_commands_through_the_control_plane(bare_fleet, short_dir, rounds):
     image = {"image": "registry.test/game", "image_tag": "1"}
     with ScriptedEngine(short_dir / "docker.sock", images=["registry.test/game:1"]) as engine:
         if fleet.kafka:
-            fleet.start_serve()  # relays: a muster alone takes half a second to join Kafka
+            start_relay(fleet)  # a muster alone takes half a second to join Kafka
         quick = PATIENCE if fleet.kafka else ("-X", "bus.lease.ms=3000", "--takeover", "3s")
         killer = Killer(lambda slot: fleet.start_worker(
             *quick, name=slot, docker=engine.path, registry="registry.test/", ready=False,
