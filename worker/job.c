@@ -431,9 +431,9 @@ const struct order *job_order(const struct job *job)
     return job->order;
 }
 
-uint64_t job_ticket(const struct job *job)
+bool job_waits_for(const struct job *job, uint64_t ticket)
 {
-    return job->ticket;
+    return job->ticket == ticket || job->given_up == ticket;
 }
 
 uint64_t job_given_up(const struct job *job)

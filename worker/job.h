@@ -70,7 +70,8 @@ void job_cancel(struct job *job);
 enum job_state job_state(const struct job *job);
 const char *job_state_name(enum job_state state);
 const struct order *job_order(const struct job *job); /* borrowed */
-uint64_t job_ticket(const struct job *job); /* of the reply it waits for, or 0 */
+/* Whether this ticket's reply is its own: of the call it waits for, or has given up. */
+bool job_waits_for(const struct job *job, uint64_t ticket);
 /* Of a call that was given up but that the engine may still be working on, or 0: nothing may
  * be done to this server's container until its reply has come. */
 uint64_t job_given_up(const struct job *job);

@@ -3,55 +3,11 @@
  */
 #include "lane.h"
 
-#include "log.h"
+#include "lane_parts.h"
 
-#define PROGRESS_MS 1000
-#define EXPIRY_MS   1000
+#define EXPIRY_MS 1000
 
-struct waiting { /* an order in its lane */
-    struct partition *partition;
-    struct order *order;
-    struct order *cancel; /* it had begun in an earlier life: end it at once, or NULL */
-};
-
-struct lane {
-    char *server_id;
-    GQueue orders; /* struct waiting; without the one whose job runs */
-    struct job *job;
-    struct partition *partition; /* of the job */
-    GPtrArray *cancels;          /* struct order: answered with the job's result */
-    unsigned open;               /* taken, and their terminal result not committed */
-    char *told_progress;
-    int64_t progress_at;
-    bool beginning; /* the job's `accepted` has been handed over */
-    struct lanes *lanes;
-};
-
-/* A call to the engine that outlives its assignment, or its command. */
-struct orphan {
-    char *server_id;
-    int32_t number;  /* of the partition whose lock it holds */
-    struct job *job; /* abandoned, or NULL: a call that was given up */
-    uint64_t ticket; /* of that */
-};
-
-struct lanes {
-    struct lanes_setup setup;
-    GHashTable *by_server; /* server id → struct lane */
-    GQueue ready;          /* lanes with orders and no job, in the order they became so */
-    GPtrArray *running;    /* lanes with a job */
-    GPtrArray *orphans;
-    bool closed;
-    int64_t wakes_at;
-    uint64_t ended[OUTCOME_COUNT];
-    int64_t expiry_at; /* host time of the next look for expired heads */
-    lanes_told told;
-    void *told_context;
-    lanes_touched touched;
-    void *touched_context;
-};
-
-static void waiting_free(void *data)
+void lane_waiting_free(void *data)
 {
     struct waiting *waiting = data;
     order_free(waiting->order);
@@ -63,19 +19,11 @@ static void lane_free(void *data)
 {
     struct lane *lane = data;
     g_assert(!lane->job);
-    g_queue_clear_full(&lane->orders, waiting_free);
+    g_queue_clear_full(&lane->orders, lane_waiting_free);
     g_ptr_array_unref(lane->cancels);
     g_free(lane->server_id);
     g_free(lane->told_progress);
     g_free(lane);
-}
-
-static void orphan_free(void *data)
-{
-    struct orphan *orphan = data;
-    job_free(orphan->job);
-    g_free(orphan->server_id);
-    g_free(orphan);
 }
 
 struct lanes *lanes_new(const struct lanes_setup *setup)
@@ -85,7 +33,7 @@ struct lanes *lanes_new(const struct lanes_setup *setup)
     lanes->by_server = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, lane_free);
     lanes->running = g_ptr_array_new();
     g_queue_init(&lanes->ready);
-    lanes->orphans = g_ptr_array_new_with_free_func(orphan_free);
+    lanes->orphans = orphans_new(setup->locks);
     lanes->wakes_at = INT64_MAX;
     return lanes;
 }
@@ -95,14 +43,9 @@ void lanes_free(struct lanes *lanes)
     if (!lanes)
         return;
     lanes_end(lanes);
-    for (guint i = 0; i < lanes->orphans->len; i++) {
-        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
-        if (orphan->job)
-            job_forget(orphan->job);
-    }
     g_hash_table_unref(lanes->by_server);
     g_ptr_array_unref(lanes->running);
-    g_ptr_array_unref(lanes->orphans);
+    orphans_free(lanes->orphans);
     g_free(lanes);
 }
 
@@ -123,7 +66,7 @@ void lanes_on_touched(struct lanes *lanes, lanes_touched touched, void *context)
     lanes->touched_context = context;
 }
 
-static void touch(struct lanes *lanes, const char *server_id)
+void lanes_touch(struct lanes *lanes, const char *server_id)
 {
     if (lanes->touched)
         lanes->touched(lanes->touched_context, server_id);
@@ -154,114 +97,7 @@ void lanes_push(struct lanes *lanes, struct partition *partition,
         g_queue_push_tail(&lanes->ready, lane);
     g_queue_push_tail(&lane->orders, waiting);
     lane->open++;
-    touch(lanes, lane->server_id);
-}
-
-/* --- results ------------------------------------------------------------------------------------ */
-
-static void result_committed(void *owner)
-{
-    struct lane *lane = owner;
-    touch(lane->lanes, lane->server_id);
-    if (--lane->open == 0)
-        g_hash_table_remove(lane->lanes->by_server, lane->server_id);
-}
-
-static void begin_committed(void *owner)
-{
-    struct lane *lane = owner;
-    if (lane->job)
-        job_begun(lane->job);
-}
-
-static void log_result(const struct order *order, const struct result *result)
-{
-    log_info("command", "command", order->command->command_id, "action",
-             order->command->action, "server", order->command->server_id, "outcome",
-             outcome_name(result->outcome), "code", result->code, "message",
-             result->message);
-}
-
-/* A cancel is answered in the transaction of its target's result. */
-static void add_cancel_result(struct lanes *lanes, struct letter *letter,
-                              const struct order *cancel, const struct result *target,
-                              int64_t wall_ms)
-{
-    const bool cancelled = target->outcome == OUTCOME_CANCELLED;
-    g_autofree char *late = g_strdup_printf(
-        "its target had come too far to be cancelled: %s, %s",
-        outcome_name(target->outcome), target->message);
-    struct event *event = report_ended(
-        lanes->setup.author, cancel->command->server_id, cancel->cause,
-        cancelled ? OUTCOME_DONE : OUTCOME_FAILED, cancelled ? CODE_OK : CODE_TOO_LATE,
-        cancelled ? "cancelled" : late, wall_ms);
-    log_result(cancel, event->result);
-    letter_add_event(letter, event, cancel->traceparent);
-    letter_finishes(letter, cancel->control, cancel->cause->offset);
-}
-
-static void post_result(struct lanes *lanes, struct lane *lane,
-                        struct partition *partition, const struct order *order,
-                        struct event *event_taken, const GPtrArray *cancels)
-{
-    struct letter *letter = letter_new(partition);
-    const struct result *result = event_taken->result;
-    log_result(order, result);
-    lanes->ended[result->outcome]++;
-    if (result->state && lanes->told)
-        lanes->told(lanes->told_context, lane->server_id, result->state);
-    letter_add_event(letter, event_taken, order->traceparent);
-    letter_finishes(letter, order->control, order->cause->offset);
-    for (guint i = 0; cancels && i < cancels->len; i++)
-        add_cancel_result(lanes, letter, g_ptr_array_index(cancels, i), result,
-                          event_taken->at);
-    letter_then(letter, result_committed, lane);
-    publisher_add(lanes->setup.publisher, letter);
-}
-
-static void post_begun(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
-{
-    const struct order *order = job_order(lane->job);
-    struct letter *letter = letter_new(lane->partition);
-    letter_add_event(
-        letter,
-        report_accepted(lanes->setup.author, lane->server_id, order->cause, wall_ms),
-        order->traceparent);
-    letter_begins(letter, order->control, order->cause->offset, job_note(lane->job));
-    letter_then(letter, begin_committed, lane);
-    publisher_add(lanes->setup.publisher, letter);
-    lane->beginning = true;
-}
-
-/* Without room for its note in the metadata it waits, having done nothing yet, until others
- * have finished. */
-static void try_to_begin(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
-{
-    const struct order *order = job_order(lane->job);
-    struct offsets *offsets = order->control ? lane->partition->control
-                                             : lane->partition->commands;
-    if (offsets_reserve(offsets, order->cause->offset))
-        post_begun(lanes, lane, wall_ms);
-}
-
-static void post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms,
-                          int64_t wall_ms)
-{
-    if (now_ms < lane->progress_at)
-        return;
-    g_autofree char *text = job_progress(lane->job);
-    lane->progress_at = now_ms + PROGRESS_MS;
-    if (!text || g_strcmp0(text, lane->told_progress) == 0)
-        return;
-    const struct order *order = job_order(lane->job);
-    struct letter *letter = letter_new(lane->partition);
-    letter_add_event(letter,
-                     report_progress(lanes->setup.author, lane->server_id, order->cause,
-                                     text, wall_ms),
-                     order->traceparent);
-    publisher_add(lanes->setup.publisher, letter);
-    g_free(lane->told_progress);
-    lane->told_progress = g_steal_pointer(&text);
+    lanes_touch(lanes, lane->server_id);
 }
 
 /* --- heads of lanes ------------------------------------------------------------------------------- */
@@ -294,12 +130,6 @@ static bool refuse_order(const struct lanes *lanes, const struct order *order,
     return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
 }
 
-static void cancel_job(struct lane *lane, struct order *cancel_taken)
-{
-    g_ptr_array_add(lane->cancels, cancel_taken);
-    job_cancel(lane->job);
-}
-
 static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     g_autofree struct waiting *waiting = g_queue_pop_head(&lane->orders);
@@ -309,7 +139,7 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
         struct event *event = report_ended(lanes->setup.author, lane->server_id,
                                            waiting->order->cause, outcome, refusal.code,
                                            refusal.message, wall_ms);
-        post_result(lanes, lane, waiting->partition, waiting->order, event, NULL);
+        lane_post_result(lanes, lane, waiting->partition, waiting->order, event, NULL);
         refusal_clear(&refusal);
         order_free(waiting->order);
         return;
@@ -319,17 +149,7 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     lane->beginning = false;
     g_clear_pointer(&lane->told_progress, g_free);
     if (waiting->cancel)
-        cancel_job(lane, waiting->cancel);
-}
-
-static bool orphan_holds(const struct lanes *lanes, const char *server_id)
-{
-    for (guint i = 0; i < lanes->orphans->len; i++) {
-        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
-        if (g_str_equal(orphan->server_id, server_id))
-            return true;
-    }
-    return false;
+        lane_cancel_job(lane, waiting->cancel);
 }
 
 static bool head_has_expired(const struct lane *lane, int64_t wall_ms)
@@ -338,28 +158,17 @@ static bool head_has_expired(const struct lane *lane, int64_t wall_ms)
     return !head->order->begun && wall_ms >= head->order->command->expires_at;
 }
 
-static void add_orphan(struct lanes *lanes, const struct lane *lane,
-                       struct job *job_taken, uint64_t ticket)
-{
-    struct orphan *orphan = g_new0(struct orphan, 1);
-    orphan->server_id = g_strdup(lane->server_id);
-    orphan->number = lane->partition->number;
-    orphan->job = job_taken;
-    orphan->ticket = ticket;
-    locks_hold(lanes->setup.locks, orphan->number);
-    g_ptr_array_add(lanes->orphans, orphan);
-}
-
 static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     struct job *job = g_steal_pointer(&lane->job);
     const struct order *order = job_order(job);
     struct event *event = report_result(lanes->setup.author, lane->server_id,
                                         order->cause, job_take_result(job), wall_ms);
-    post_result(lanes, lane, lane->partition, order, event, lane->cancels);
+    lane_post_result(lanes, lane, lane->partition, order, event, lane->cancels);
     g_ptr_array_set_size(lane->cancels, 0);
     if (job_given_up(job))
-        add_orphan(lanes, lane, NULL, job_given_up(job));
+        orphans_add_call(lanes->orphans, lane->server_id, lane->partition->number,
+                         job_given_up(job));
     job_free(job);
     g_ptr_array_remove_fast(lanes->running, lane);
     if (!g_queue_is_empty(&lane->orders))
@@ -371,11 +180,11 @@ static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms,
 {
     job_advance(lane->job, now_ms);
     if (job_state(lane->job) == JOB_BEGINNING && !lane->beginning)
-        try_to_begin(lanes, lane, wall_ms);
+        lane_begin(lanes, lane, wall_ms);
     else if (job_state(lane->job) == JOB_ENDED)
         end_job(lanes, lane, wall_ms);
     else
-        post_progress(lanes, lane, now_ms, wall_ms);
+        lane_post_progress(lanes, lane, now_ms, wall_ms);
 }
 
 static void advance_running(struct lanes *lanes, int64_t now_ms, int64_t wall_ms)
@@ -419,7 +228,7 @@ static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms,
         if (!room && !look_for_expired)
             break;
         struct lane *lane = g_queue_pop_head(&lanes->ready);
-        if (!orphan_holds(lanes, lane->server_id) &&
+        if (!orphans_hold(lanes->orphans, lane->server_id) &&
             (room || head_has_expired(lane, wall_ms)))
             start_lane(lanes, lane, now_ms, wall_ms);
         else
@@ -427,22 +236,6 @@ static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms,
     }
     while (!g_queue_is_empty(&passed_over)) /* they keep their places at the front */
         g_queue_push_head(&lanes->ready, g_queue_pop_tail(&passed_over));
-}
-
-static bool orphan_is_over(const struct orphan *orphan)
-{
-    return orphan->job ? job_can_be_freed(orphan->job) : orphan->ticket == 0;
-}
-
-static void end_orphans(struct lanes *lanes)
-{
-    for (guint i = lanes->orphans->len; i > 0; i--) {
-        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i - 1);
-        if (!orphan_is_over(orphan))
-            continue;
-        locks_release(lanes->setup.locks, orphan->number);
-        g_ptr_array_remove_index_fast(lanes->orphans, i - 1);
-    }
 }
 
 /* For want of credentials. */
@@ -468,7 +261,7 @@ static int64_t lane_wakes_at(const struct lane *lane, int64_t now_ms)
 
 void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms)
 {
-    end_orphans(lanes);
+    orphans_end(lanes->orphans);
     end_refused_pulls(lanes);
     advance_running(lanes, now_ms, wall_ms);
     if (!lanes->closed)
@@ -486,37 +279,14 @@ int64_t lanes_wakes_at(const struct lanes *lanes)
 
 /* --- answers of the engine ------------------------------------------------------------------------- */
 
-static bool is_of(const struct job *job, uint64_t ticket)
-{
-    return job && (job_ticket(job) == ticket || job_given_up(job) == ticket);
-}
-
 static struct job *job_of_ticket(const struct lanes *lanes, uint64_t ticket)
 {
     for (guint i = 0; i < lanes->running->len; i++) {
         const struct lane *lane = g_ptr_array_index(lanes->running, i);
-        if (is_of(lane->job, ticket))
+        if (job_waits_for(lane->job, ticket))
             return lane->job;
     }
-    for (guint i = 0; i < lanes->orphans->len; i++) {
-        const struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
-        if (is_of(orphan->job, ticket))
-            return orphan->job;
-    }
     return NULL;
-}
-
-/* A call that was given up has come back: its server's lane is free again. */
-static bool took_late_reply(const struct lanes *lanes, const struct reply *reply)
-{
-    for (guint i = 0; i < lanes->orphans->len; i++) {
-        struct orphan *orphan = g_ptr_array_index(lanes->orphans, i);
-        if (orphan->job || orphan->ticket != reply->ticket)
-            continue;
-        orphan->ticket = 0;
-        return true;
-    }
-    return false;
 }
 
 bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms)
@@ -525,7 +295,7 @@ bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms)
     g_autoptr(GPtrArray) waiting = pulls_reply(lanes->setup.site.pulls, reply, &stream);
     for (guint i = 0; waiting && i < waiting->len; i++)
         job_pulled(g_ptr_array_index(waiting, i), reply, stream, now_ms);
-    if (waiting || took_late_reply(lanes, reply))
+    if (waiting || orphans_reply(lanes->orphans, reply, now_ms))
         return true;
     struct job *job = job_of_ticket(lanes, reply->ticket);
     if (job)
@@ -536,59 +306,8 @@ bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms)
 bool lanes_line(struct lanes *lanes, uint64_t ticket, const char *line)
 {
     return pulls_line(lanes->setup.site.pulls, ticket, line) ||
-           job_of_ticket(lanes, ticket) != NULL; /* a save's output: not kept */
-}
-
-/* --- cancel ---------------------------------------------------------------------------------------- */
-
-static GList *find_waiting(const struct lane *lane, const char *command_id)
-{
-    for (GList *link = lane->orders.head; link; link = link->next) {
-        const struct waiting *waiting = link->data;
-        if (g_str_equal(waiting->order->command->command_id, command_id))
-            return link;
-    }
-    return NULL;
-}
-
-static void cancel_waiting(struct lanes *lanes, struct lane *lane, GList *link,
-                           struct order *cancel, int64_t wall_ms)
-{
-    struct waiting *waiting = link->data;
-    if (waiting->order->begun) { /* it has to be looked at: its job ends it */
-        order_free(waiting->cancel);
-        waiting->cancel = cancel;
-        return;
-    }
-    g_autoptr(GPtrArray)
-        cancels = g_ptr_array_new_with_free_func((GDestroyNotify)order_free);
-    g_ptr_array_add(cancels, cancel);
-    struct event *event = report_ended(
-        lanes->setup.author, lane->server_id, waiting->order->cause, OUTCOME_CANCELLED,
-        CODE_CANCELLED, "cancelled before it began", wall_ms);
-    post_result(lanes, lane, waiting->partition, waiting->order, event, cancels);
-    g_queue_delete_link(&lane->orders, link);
-    waiting_free(waiting);
-    if (!lane->job && g_queue_is_empty(&lane->orders))
-        g_queue_remove(&lanes->ready, lane);
-}
-
-enum lanes_cancelled lanes_cancel(struct lanes *lanes, struct order *order,
-                                  int64_t wall_ms)
-{
-    const char *target = order->command->target;
-    struct lane *lane = g_hash_table_lookup(lanes->by_server, order->command->server_id);
-    if (!lane)
-        return CANCEL_UNKNOWN;
-    if (lane->job && g_str_equal(job_order(lane->job)->command->command_id, target)) {
-        cancel_job(lane, order);
-        return CANCEL_TAKEN;
-    }
-    GList *link = find_waiting(lane, target);
-    if (!link)
-        return CANCEL_UNKNOWN;
-    cancel_waiting(lanes, lane, link, order, wall_ms);
-    return CANCEL_TAKEN;
+           job_of_ticket(lanes, ticket) != NULL || /* a save's output: not kept */
+           orphans_wait_for(lanes->orphans, ticket);
 }
 
 /* --- the end ----------------------------------------------------------------------------------------- */
@@ -603,11 +322,12 @@ static void abandon_job(struct lanes *lanes, struct lane *lane)
     struct job *job = g_steal_pointer(&lane->job);
     job_abandon(job);
     if (!job_can_be_freed(job)) {
-        add_orphan(lanes, lane, job, 0);
+        orphans_add_job(lanes->orphans, lane->server_id, lane->partition->number, job);
         return;
     }
     if (job_given_up(job))
-        add_orphan(lanes, lane, NULL, job_given_up(job));
+        orphans_add_call(lanes->orphans, lane->server_id, lane->partition->number,
+                         job_given_up(job));
     job_free(job);
 }
 
@@ -642,7 +362,7 @@ unsigned lanes_queued(const struct lanes *lanes)
 
 unsigned lanes_running(const struct lanes *lanes)
 {
-    return lanes->running->len + lanes->orphans->len;
+    return lanes->running->len + orphans_count(lanes->orphans);
 }
 
 uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome)
