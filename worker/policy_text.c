@@ -37,10 +37,14 @@ static void line_of_ports(GString *text, const struct policy *policy)
     line(text, "ports of the host", "%s", policy->host_ports->len > 0 ? list : "any");
 }
 
+/* GLib puts a no-break space before the unit, which nobody can search for. */
 static char *bytes_text(int64_t bytes)
 {
-    return g_format_size_full((guint64)bytes,
-                              G_FORMAT_SIZE_IEC_UNITS | G_FORMAT_SIZE_LONG_FORMAT);
+    g_autofree char *size = g_format_size_full(
+        (guint64)bytes, G_FORMAT_SIZE_IEC_UNITS | G_FORMAT_SIZE_LONG_FORMAT);
+    g_auto(GStrv) words = g_strsplit(size, "\u00a0", -1);
+
+    return g_strjoinv(" ", words);
 }
 
 static char *cpus_text(int64_t nano)

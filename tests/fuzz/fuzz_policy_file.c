@@ -32,14 +32,16 @@ static struct command *a_command(void)
     return command;
 }
 
-static void judge(const struct policy *policy)
+/* `text` of the policy may have anything in it, which a refusal may then show. */
+static void judge(const struct policy *policy, const char *text)
 {
     g_autoptr(Command) command = a_command();
     struct refusal refusal = {0};
 
     if (!policy_allows(policy, command, &refusal)) {
         g_assert(g_str_has_prefix(refusal.message, "rule "));
-        g_assert(!strchr(refusal.message, '\n') && !strstr(refusal.message, "hunter2"));
+        g_assert(!strchr(refusal.message, '\n'));
+        g_assert(!strstr(refusal.message, "hunter2") || strstr(text, "hunter2"));
     }
     refusal_clear(&refusal);
 }
@@ -55,7 +57,7 @@ static void try_policy(const char *text, size_t length)
     if (good) {
         g_autofree char *words = policy_text(policy);
         g_assert(g_utf8_validate(words, -1, NULL));
-        judge(policy);
+        judge(policy, text);
     }
 }
 
