@@ -109,6 +109,7 @@ static void send_pull(struct job *job, struct request *request)
     g_autofree char *image = container_image_reference(job->order->command->spec);
     request->stall_ms = job->site->pull_stall_ms;
     request->first_byte_ms = job->site->pull_stall_ms;
+    request->timeout_ms = job->site->pull_most_ms;
     crash_point("engine.send.pull");
     pulls_join(job->site->pulls, image, request, job);
     job->wait = WAIT_PULL;

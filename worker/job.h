@@ -34,7 +34,8 @@ struct site {
     struct errands *errands;
     struct pulls *pulls;
     const struct policy *policy;
-    int64_t pull_stall_ms;
+    int64_t pull_stall_ms; /* without a byte */
+    int64_t pull_most_ms;  /* in all */
 };
 
 enum job_state {

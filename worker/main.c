@@ -27,6 +27,7 @@ struct settings {
     int64_t concurrency;
     int64_t heartbeat_ms;
     int64_t pull_stall_ms;
+    int64_t pull_most_ms;
     int64_t takeover_ms;
     int64_t drain_ms;
     bool json_log;
@@ -73,6 +74,8 @@ static const struct option options[] = {
      "between two signs of life; default: 30s"},
     {"pull-stall", 0, OPTION_DURATION, AT(pull_stall_ms), "TIME",
      "end a pull that brings nothing for that long; default: 2m"},
+    {"pull-most", 0, OPTION_DURATION, AT(pull_most_ms), "TIME",
+     "end any pull after that; default: 2h"},
     {"takeover", 0, OPTION_DURATION, AT(takeover_ms), "TIME",
      "kill a stalled worker that holds a partition of ours after that; default: 30s"},
     {"drain", 0, OPTION_DURATION, AT(drain_ms), "TIME",
@@ -189,6 +192,7 @@ static struct worker_config worker_config(const struct settings *settings)
         .sync_interval_ms = settings->sync_interval_ms,
         .heartbeat_ms = settings->heartbeat_ms,
         .pull_stall_ms = settings->pull_stall_ms,
+        .pull_most_ms = settings->pull_most_ms,
         .takeover_ms = settings->takeover_ms,
         .drain_ms = settings->drain_ms,
     };
@@ -229,6 +233,7 @@ static void settings_init(struct settings *settings)
         .sync_interval_ms = 30000,
         .heartbeat_ms = 30000,
         .pull_stall_ms = 120000,
+        .pull_most_ms = 2 * 3600 * 1000,
         .takeover_ms = 30000,
         .drain_ms = 60000,
     };

@@ -20,7 +20,7 @@ struct worker_config {
         *slot; /* its name among the agent's workers, or NULL: the first free one */
     struct bus *bus;
     const char *docker_socket;
-    const char *metrics; /* address to serve figures at, or NULL */
+    const char *metrics;         /* address to serve figures at, or NULL */
     const struct policy *policy; /* the first one, of this source */
     struct policy_source policy_source;
     struct credentials_source credentials;
@@ -29,6 +29,7 @@ struct worker_config {
     int64_t sync_interval_ms;
     int64_t heartbeat_ms;
     int64_t pull_stall_ms;
+    int64_t pull_most_ms;
     int64_t takeover_ms; /* a stalled holder of a partition's lock is killed after that */
     int64_t drain_ms;    /* on SIGTERM, running commands have that long to end */
 };

@@ -21,6 +21,6 @@ void crash_point(const char *name);
 /* The point "name.which": of a step, of a request. */
 void crash_point_of(const char *name, const char *which);
 #else
-#define crash_point(name)           ((void)0)
-#define crash_point_of(name, which) ((void)0)
+# define crash_point(name)           ((void)0)
+# define crash_point_of(name, which) ((void)0)
 #endif
