@@ -27,6 +27,10 @@ enum maybe host_data_exists(const char *root, const char *path);
  * char *, sorted, at most `most`.  NULL with an error if it cannot be read. */
 GPtrArray *host_list_data(const char *root, unsigned most, GError **error);
 
+/* Whether host_purge() could begin: `path` is a plain directory inside `root`, or is not
+ * there.  Changes nothing. */
+bool host_can_purge(const char *root, const char *path, GError **error);
+
 /* Removes the directory `path` (inside `root`) with all that is in it: renamed to
  * ".purge-<command>" beside itself first, then emptied through its descriptor; symlinks are
  * removed, not followed, and other filesystems are not entered.  An interrupted purge of the

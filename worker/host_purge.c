@@ -104,20 +104,33 @@ static bool finish_purge(int parent, const char *name, const char *path, GError 
     return false;
 }
 
-static bool set_aside(int parent, const char *name, const char *purged, const char *path,
-                      bool *ret_there, GError **error)
+/* `*ret_there`: there is a directory of that name; nothing at all is no error. */
+static bool is_directory(int parent, const char *name, const char *path, bool *ret_there,
+                         GError **error)
 {
     struct stat status;
     *ret_there = false;
-    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
-        return true;
-    if (!S_ISDIR(status.st_mode)) {
+    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            return true;
+        beneath_set_error(error, errno, "look at", path);
+        return false;
+    }
+    *ret_there = S_ISDIR(status.st_mode);
+    if (!*ret_there)
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_DIRECTORY,
                     "%s is no directory (a symlink is not followed); remove it by hand",
                     path);
+    return *ret_there;
+}
+
+static bool set_aside(int parent, const char *name, const char *purged, const char *path,
+                      bool *ret_there, GError **error)
+{
+    if (!is_directory(parent, name, path, ret_there, error))
         return false;
-    }
-    *ret_there = true;
+    if (!*ret_there)
+        return true;
     if (renameat(parent, name, parent, purged) == 0) {
         crash_point("purge.renamed");
         return true;
@@ -142,19 +155,41 @@ static int open_parent(const char *root, char **names, GError **error)
     return parent;
 }
 
+/* The names from the root down to the directory, its own at least. */
+static char **purge_names(const char *root, const char *path, GError **error)
+{
+    g_auto(GStrv) names = beneath_split(root, path, error);
+    if (!names || names[0])
+        return g_steal_pointer(&names);
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                "%s is the data root itself", path);
+    return NULL;
+}
+
+bool host_can_purge(const char *root, const char *path, GError **error)
+{
+    GError *failure = NULL;
+    bool there;
+    g_auto(GStrv) names = purge_names(root, path, error);
+    if (!names)
+        return false;
+    g_auto(Descriptor) parent = open_parent(root, names, &failure);
+    const char *name = names[g_strv_length(names) - 1];
+    if (parent >= 0)
+        is_directory(parent, name, path, &there, &failure);
+    if (failure)
+        g_propagate_error(error, failure);
+    return failure == NULL;
+}
+
 bool host_purge(const char *root, const char *path, const char *command_id,
                 bool *ret_there, GError **error)
 {
     GError *failure = NULL;
-    g_auto(GStrv) names = beneath_split(root, path, error);
+    *ret_there = false;
+    g_auto(GStrv) names = purge_names(root, path, error);
     if (!names)
         return false;
-    if (!names[0]) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                    "%s is the data root itself", path);
-        return false;
-    }
-    *ret_there = false;
     g_auto(Descriptor) parent = open_parent(root, names, &failure);
     if (parent < 0 && !failure)
         return true; /* not even its parent is there */

@@ -176,6 +176,14 @@ static void follow_plan(struct job *job)
     }
 }
 
+/* An earlier life may have stopped it already. */
+static void note_whether_it_ran(struct job *job)
+{
+    const bool noted = job->order->begun && *job->order->begun == 'r';
+    job->facts.ran = noted || job->facts.seen->running;
+    job->facts.rested = noted && !job->facts.seen->running;
+}
+
 static void take_plan(struct job *job)
 {
     const bool leftover = step_has_leftover(&job->facts);
@@ -185,6 +193,7 @@ static void take_plan(struct job *job)
     else
         plan_make(job->order->command, job->facts.seen, job->facts.old && !leftover,
                   job->order->begun, &job->plan);
+    note_whether_it_ran(job);
     follow_plan(job);
 }
 
@@ -200,7 +209,8 @@ static void turn_looking(struct job *job, int64_t now_ms)
 
 static void end_step(struct job *job, enum step step, int64_t now_ms)
 {
-    const bool did = job->facts.acted || step == STEP_DIRECTORIES || step == STEP_PURGE;
+    const bool did = job->facts.acted || step == STEP_DIRECTORIES ||
+                     (step == STEP_PURGE && job->facts.purge_found);
     crash_point_of("step.after", step_name(step));
     report_step(job, did ? "done" : "already", now_ms);
     job->undone |= job->state == JOB_UNDOING && job->facts.acted > 0;
@@ -350,6 +360,16 @@ static bool has_drifted(const struct job *job)
            !g_str_equal(spec->digest, seen->spec_digest);
 }
 
+static bool did_something(const struct job *job)
+{
+    for (guint i = 0; i < job->reports->len; i++) {
+        const struct step_report *report = g_ptr_array_index(job->reports, i);
+        if (g_str_equal(report->did, "done"))
+            return true;
+    }
+    return false;
+}
+
 static void fill_result(const struct job *job, struct result *result)
 {
     const bool done = job->outcome == OUTCOME_DONE;
@@ -360,7 +380,7 @@ static void fill_result(const struct job *job, struct result *result)
     result->code = g_strdup(done ? CODE_OK : job->refusal.code);
     result->message = g_utf8_make_valid(sentence ? sentence : "", -1);
     result->recovered = done && job->plan.recovered;
-    result->already = done && job->plan.planned == PLANNED_NOTHING && !job->order->begun;
+    result->already = done && !job->order->begun && !did_something(job);
     result->rolled_back = !done && job->undone;
     result->data_exists = job->facts.data_exists;
     result->saved = job->facts.saved;

@@ -16,6 +16,8 @@ struct host_errand {
     const struct command *command;
     const char *everything; /* purge: the list of containers */
     size_t everything_length;
+    const char *own_id; /* of the server's container */
+    bool purge_found;
     enum maybe data_exists;
     struct host_lock *lock;
     GError *error;
@@ -47,21 +49,36 @@ static void lock_networks(struct host_errand *errand)
                                   &errand->error);
 }
 
-static void purge(struct host_errand *errand)
+/* The data root, if nobody else mounts the data. */
+static const char *purge_root(struct host_errand *errand)
 {
     const char *data_dir = errand->command->spec->data_dir;
-    const char *root = policy_root_of(errand->policy, data_dir);
     g_autoptr(GPtrArray) containers = container_parse_list(
         errand->everything, errand->everything_length, &errand->error);
-    const char *blocker = containers ? step_purge_blocker(containers, data_dir) : NULL;
-    bool there;
+    const char *blocker = containers
+                              ? step_purge_blocker(containers, data_dir, errand->own_id)
+                              : NULL;
     if (blocker)
         g_set_error(
             &errand->error, G_IO_ERROR, G_IO_ERROR_BUSY,
             "the container %s mounts %s; remove it first, the data has not been touched",
             blocker, data_dir);
-    else if (containers && root)
-        host_purge(root, data_dir, errand->command->command_id, &there, &errand->error);
+    return errand->error ? NULL : policy_root_of(errand->policy, data_dir);
+}
+
+static void check_purge(struct host_errand *errand)
+{
+    const char *root = purge_root(errand);
+    if (root)
+        host_can_purge(root, errand->command->spec->data_dir, &errand->error);
+}
+
+static void purge(struct host_errand *errand)
+{
+    const char *root = purge_root(errand);
+    if (root)
+        host_purge(root, errand->command->spec->data_dir, errand->command->command_id,
+                   &errand->purge_found, &errand->error);
 }
 
 static void host_work(void *data)
@@ -71,6 +88,7 @@ static void host_work(void *data)
         [HOST_LOOK_AT_DATA] = look_at_data,
         [HOST_MAKE_DIRECTORIES] = make_directories,
         [HOST_LOCK_NETWORKS] = lock_networks,
+        [HOST_CHECK_PURGE] = check_purge,
         [HOST_PURGE] = purge,
     };
     works[errand->work](errand);
@@ -83,6 +101,11 @@ static void note_done(struct job *job, const struct host_errand *errand)
     job->data_looked_at |= errand->work == HOST_LOOK_AT_DATA;
     job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES;
     job->facts.purged |= errand->work == HOST_PURGE;
+    job->facts.purge_found |= errand->purge_found;
+    if (errand->work == HOST_CHECK_PURGE) {
+        job->facts.purge_checked = true;
+        g_clear_pointer(&job->facts.everything, g_free);
+    }
 }
 
 static void host_done(void *data)
@@ -102,8 +125,10 @@ static void host_done(void *data)
         return;
     }
     refusal_set(&refusal,
-                errand->work == HOST_PURGE ? CODE_PURGE_FAILED : CODE_MOUNT_FAILED, "%s",
-                error->message);
+                errand->work == HOST_PURGE || errand->work == HOST_CHECK_PURGE
+                    ? CODE_PURGE_FAILED
+                    : CODE_MOUNT_FAILED,
+                "%s", error->message);
     job_fail(job, &refusal);
 }
 
@@ -116,6 +141,7 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->command = job->order->command;
     errand->everything = job->facts.everything;
     errand->everything_length = job->facts.everything_length;
+    errand->own_id = step_own_id(&job->facts);
     job->wait = WAIT_ERRAND;
     errands_start(job->site->errands, host_work, host_done, errand);
 }

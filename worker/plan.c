@@ -117,6 +117,10 @@ static const struct row rows[] = {
     {ACTION_REBUILD, FOREIGN, BY_ANY, REFUSED(CODE_NAME_CONFLICT), NAME_TAKEN},
     {ACTION_REBUILD, OURS, BY_THIS, STEPS(STEP_NETWORKS, STEP_CONNECT, RUN), NO_UNDO, false,
      NULL, "replaced by a new container and started"},
+    {ACTION_REBUILD, PAUSED, BY_ANY,
+     STEPS(STEP_PULL, STEP_DIRECTORIES, STEP_NETWORKS, STEP_UNPAUSE, STEP_SET_ASIDE, HALT,
+           STEP_CREATE, STEP_CONNECT, RUN, STEP_REMOVE_OLD), UNDO(STEP_PUT_BACK), false, NULL,
+     "replaced by a new container and started"},
     {ACTION_REBUILD, OURS, BY_ANY,
      STEPS(STEP_PULL, STEP_DIRECTORIES, STEP_NETWORKS, STEP_SET_ASIDE, HALT, STEP_CREATE,
            STEP_CONNECT, RUN, STEP_REMOVE_OLD), UNDO(STEP_PUT_BACK), false, NULL,
@@ -146,14 +150,15 @@ static const struct row rows[] = {
     {ACTION_DELETE, OURS, BY_ANY, STEPS(STEP_REMOVE), NO_UNDO, false, NULL,
      "removed; the data stays"},
 
-    {ACTION_PURGE, ABSENT | FOREIGN, BY_ANY, STEPS(STEP_PURGE), NO_UNDO, false, NULL,
-     "the data is removed"},
-    {ACTION_PURGE, UP, BY_ANY, STEPS(HALT, STEP_REMOVE, STEP_PURGE), NO_UNDO, false, NULL,
-     "stopped, removed, and the data is removed"},
-    {ACTION_PURGE, PAUSED, BY_ANY, STEPS(STEP_UNPAUSE, HALT, STEP_REMOVE, STEP_PURGE), NO_UNDO,
+    {ACTION_PURGE, ABSENT | FOREIGN, BY_ANY, STEPS(STEP_CHECK_PURGE, STEP_PURGE), NO_UNDO, false,
+     NULL, "no data of it is left"},
+    {ACTION_PURGE, UP, BY_ANY, STEPS(STEP_CHECK_PURGE, HALT, STEP_REMOVE, STEP_PURGE), NO_UNDO,
      false, NULL, "stopped, removed, and the data is removed"},
-    {ACTION_PURGE, OURS, BY_ANY, STEPS(STEP_REMOVE, STEP_PURGE), NO_UNDO, false, NULL,
-     "removed, and the data is removed"},
+    {ACTION_PURGE, PAUSED, BY_ANY,
+     STEPS(STEP_CHECK_PURGE, STEP_UNPAUSE, HALT, STEP_REMOVE, STEP_PURGE), NO_UNDO, false, NULL,
+     "stopped, removed, and the data is removed"},
+    {ACTION_PURGE, OURS, BY_ANY, STEPS(STEP_CHECK_PURGE, STEP_REMOVE, STEP_PURGE), NO_UNDO,
+     false, NULL, "removed, and the data is removed"},
 };
 /* clang-format on */
 

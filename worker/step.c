@@ -36,6 +36,7 @@ static const struct step_row step_table[STEP_COUNT] = {
     [STEP_REMOVE_OLD] = {"remove_old", false, ask_remove_old, step_told_change},
     [STEP_REMOVE_MADE] = {"remove_made", false, ask_remove_made, step_told_change},
     [STEP_PUT_BACK] = {"put_back", false, ask_put_back, step_told_change},
+    [STEP_CHECK_PURGE] = {"check_purge", true, ask_check_purge, told_purge},
     [STEP_PURGE] = {"purge", true, ask_purge, told_purge},
 };
 
@@ -77,6 +78,11 @@ bool step_is_ours(const struct facts *facts)
 {
     return container_whose(facts->seen, facts->command->server_id, spec_of(facts)) ==
            WHOSE_OURS;
+}
+
+const char *step_own_id(const struct facts *facts)
+{
+    return step_is_ours(facts) ? facts->seen->id : "";
 }
 
 bool step_made_by_this(const struct facts *facts)

@@ -30,6 +30,7 @@ enum step {
     STEP_REMOVE_OLD,  /* rebuild: it has served */
     STEP_REMOVE_MADE, /* undo of a create that could not be started */
     STEP_PUT_BACK,    /* undo of a rebuild */
+    STEP_CHECK_PURGE, /* what would stop the purge is found before the container goes */
     STEP_PURGE,
     STEP_COUNT,
 };
@@ -41,8 +42,10 @@ struct facts {
     char *old_id;                  /* one that a rebuild has, or may have, set aside */
     struct container *old;         /* when last looked at; NULL: it is not aside */
     bool adopted_gone;             /* spec.adopt names nothing (any more): look by name */
-    bool fresh;                    /* nothing was changed since these looks */
-    int api;                       /* minor version, see docker_api() */
+    bool ran;    /* before this command, or before the rebuild that it settles */
+    bool rested; /* stopped so that it can be renamed, see step_rebuild.c */
+    bool fresh;  /* nothing was changed since these looks */
+    int api;     /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
     bool directories_made;
@@ -50,10 +53,12 @@ struct facts {
     bool networks_locked;     /* this job alone makes networks on this host now */
     char *everything; /* purge: the engine's list, to see who else mounts the data */
     size_t everything_length;
+    bool purge_checked;
     bool purged;
-    unsigned acted;  /* how often the running step has changed something */
-    unsigned waited; /* how often it has asked to wait */
-    char *exec_id;   /* the save command's */
+    bool purge_found; /* there was something to remove */
+    unsigned acted;   /* how often the running step has changed something */
+    unsigned waited;  /* how often it has asked to wait */
+    char *exec_id;    /* the save command's */
     bool exec_ended;
     enum maybe saved;
     enum maybe killed;
@@ -74,6 +79,7 @@ enum host_work {
     HOST_LOOK_AT_DATA,
     HOST_MAKE_DIRECTORIES,
     HOST_LOCK_NETWORKS,
+    HOST_CHECK_PURGE,
     HOST_PURGE,
 };
 
@@ -105,5 +111,9 @@ void step_saw_old(struct facts *facts, struct container *old_taken);
 void step_find_old(struct facts *facts, const GPtrArray *containers);
 /* `old` was set aside by another command than this one. */
 bool step_has_leftover(const struct facts *facts);
-/* The name of a container that mounts (a part of) this directory, or NULL; borrowed. */
-const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir);
+/* The name of a container but `own_id` that mounts (a part of) this directory, or NULL;
+ * borrowed. */
+const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir,
+                               const char *own_id);
+/* The id of the server's own container, "" if there is none; borrowed. */
+const char *step_own_id(const struct facts *facts);

@@ -54,6 +54,7 @@ bool told_save(struct facts *facts, enum verdict verdict, const struct reply *re
 enum ask ask_remove(struct facts *facts, struct want *want);
 enum ask ask_remove_old(struct facts *facts, struct want *want);
 enum ask ask_remove_made(struct facts *facts, struct want *want);
+enum ask ask_check_purge(struct facts *facts, struct want *want);
 enum ask ask_purge(struct facts *facts, struct want *want);
 bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
                 struct refusal *ret_refusal);

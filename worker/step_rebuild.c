@@ -5,6 +5,9 @@
  * The old one keeps running under its other name until the image is there; it is removed only
  * when the new one has come up.  Its restart policy is "no" meanwhile: an engine that restarts
  * must not start it beside the new one.
+ *
+ * The engine cannot rename a container that waits for its next restart ("sandbox … not found",
+ * 20.10): such a one, which never stays up, is stopped first.
  */
 #include "step_parts.h"
 
@@ -40,6 +43,15 @@ static enum ask give_up(struct want *want, const char *what,
     return ASK_REFUSE;
 }
 
+/* run_again() starts it under its own name. */
+static enum ask ask_rest(struct facts *facts, const struct container *container,
+                         struct want *want)
+{
+    facts->rested = true;
+    return step_ask_engine(want, step_change(container, ASKED_STOP, "stop"),
+                           STEP_CALL_MS);
+}
+
 enum ask ask_set_aside(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
@@ -50,8 +62,10 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
         return step_ask_engine(want, policy_request(facts->old, "no"), STEP_CALL_MS);
     if (facts->old || !step_is_ours(facts) || step_made_by_this(facts))
         return ASK_NOTHING;
+    if (facts->seen->status == CONTAINER_RESTARTING)
+        return ask_rest(facts, facts->seen, want);
     g_autofree char *name = aside_name(facts->seen->name, facts->command->command_id,
-                                       facts->seen->running);
+                                       facts->ran);
     /* Noted before it is asked for: a lost answer must not lose the container. */
     g_free(facts->old_id);
     facts->old_id = g_strdup(facts->seen->id);
@@ -65,9 +79,12 @@ static enum ask put_back(struct facts *facts, struct want *want,
 {
     const struct container *old = facts->old;
     const char *policy = spec_of(facts)->restart_policy;
+    facts->ran = aside->ran;
+    if (old->status == CONTAINER_RESTARTING)
+        return ask_rest(facts, old, want);
     if (*policy && !g_str_equal(policy, "no") && !restarts(old))
         return step_ask_engine(want, policy_request(old, policy), STEP_CALL_MS);
-    if (aside->ran && !old->running)
+    if (aside->ran && !old->running && !facts->rested)
         return step_ask_engine(want, step_change(old, ASKED_START, "start"),
                                STEP_START_MS);
     return step_ask_engine(want, rename_request(old, aside->name), STEP_CALL_MS);
@@ -98,13 +115,23 @@ static enum ask back(struct facts *facts, struct want *want, const struct aside 
     return ASK_REFUSE;
 }
 
+/* What bears its own name again and ran before: it may have been stopped for its renaming. */
+static enum ask run_again(struct facts *facts, struct want *want)
+{
+    if (!facts->ran || !facts->rested || !step_is_ours(facts) ||
+        step_made_by_this(facts) || facts->seen->running || facts->acted >= TRIES_MAX)
+        return ASK_NOTHING;
+    return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
+                           STEP_START_MS);
+}
+
 enum ask ask_put_back(struct facts *facts, struct want *want)
 {
     struct aside aside = {0};
     if (!facts->fresh)
         return ASK_LOOK;
     if (!facts->old || !aside_parse(facts->old->name, &aside))
-        return ASK_NOTHING;
+        return run_again(facts, want);
     const enum ask ask = back(facts, want, &aside);
     aside_clear(&aside);
     return ask;
@@ -117,7 +144,7 @@ enum ask ask_tidy(struct facts *facts, struct want *want)
     if (!facts->fresh)
         return ASK_LOOK;
     if (!facts->old || !aside_parse(facts->old->name, &aside))
-        return ASK_NOTHING;
+        return run_again(facts, want);
     const bool ours = step_is_ours(facts);
     const bool its = ours && g_str_equal(facts->seen->command_id, aside.command_id);
     const enum ask ask = ours && (facts->seen->running || !its)

@@ -59,18 +59,31 @@ enum ask ask_remove_made(struct facts *facts, struct want *want)
 /* --- purge --------------------------------------------------------------------------------------- */
 
 /* Who else has the directory mounted has to be seen first; then a thread does the rest. */
-enum ask ask_purge(struct facts *facts, struct want *want)
+static enum ask ask_host_about_purge(struct facts *facts, struct want *want,
+                                     enum host_work work)
 {
-    if (facts->purged || !spec_of(facts) || !*spec_of(facts)->data_dir)
+    if (!spec_of(facts) || !*spec_of(facts)->data_dir)
         return ASK_NOTHING;
     if (facts->everything) {
-        want->host = HOST_PURGE;
+        want->host = work;
         return ASK_HOST;
     }
     struct request *request = request_new(ASKED_LIST, DOCKER_READ, "GET",
                                           "/containers/json?all=1");
     request->max_bytes = LIST_BYTES;
     return step_ask_engine(want, request, STEP_SLACK_MS);
+}
+
+enum ask ask_check_purge(struct facts *facts, struct want *want)
+{
+    return facts->purge_checked ? ASK_NOTHING
+                                : ask_host_about_purge(facts, want, HOST_CHECK_PURGE);
+}
+
+/* It is looked once more: the check was before the stop, which takes its time. */
+enum ask ask_purge(struct facts *facts, struct want *want)
+{
+    return facts->purged ? ASK_NOTHING : ask_host_about_purge(facts, want, HOST_PURGE);
 }
 
 bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
@@ -93,10 +106,13 @@ static bool overlap(const char *a, const char *b)
     return next == '\0' || next == '/';
 }
 
-const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir)
+const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir,
+                               const char *own_id)
 {
     for (guint i = 0; i < containers->len; i++) {
         const struct container *container = g_ptr_array_index(containers, i);
+        if (g_str_equal(container->id, own_id))
+            continue;
         for (guint j = 0; j < container->mount_sources->len; j++) {
             if (overlap(g_ptr_array_index(container->mount_sources, j), data_dir))
                 return container->name;
