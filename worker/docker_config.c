@@ -48,7 +48,7 @@ void docker_config_free(struct docker_config *config)
     g_free(config);
 }
 
-/* --- Whose entry ------------------------------------------------------------------------ */
+/* --- Whose entry -------------------------------------------------------------------- */
 
 /* "https://reg:5000/v2/" → "reg:5000"; Docker Hub by its one name. */
 static char *host_of_key(const char *key)
@@ -94,7 +94,7 @@ static bool set_entry_error(GError **error, const char *key, const char *host,
     return false;
 }
 
-/* --- Helpers ----------------------------------------------------------------------------- */
+/* --- Helpers ------------------------------------------------------------------------ */
 
 static bool is_helper_name(const char *name)
 {
@@ -124,7 +124,7 @@ bool docker_config_helper(const struct docker_config *config, const char *host,
     return true;
 }
 
-/* --- X-Registry-Auth ---------------------------------------------------------------------- */
+/* --- X-Registry-Auth ---------------------------------------------------------------- */
 
 /* Docker Engine API, "Authentication": base64url (RFC 4648, section 5) with its padding. */
 static char *base64url(const char *text)
@@ -216,7 +216,7 @@ bool docker_config_auth(const struct docker_config *config, const char *host,
     return true; /* an empty one says that a helper has them, or nobody */
 }
 
-/* --- What a helper says -------------------------------------------------------------------- */
+/* --- What a helper says ------------------------------------------------------------- */
 
 static bool set_helper_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static bool set_helper_error(GError **error, const char *format, ...)

@@ -43,7 +43,7 @@ void helper_said_clear(struct helper_said *said)
     *said = (struct helper_said){0};
 }
 
-/* --- starting it ---------------------------------------------------------------------- */
+/* --- starting it -------------------------------------------------------------------- */
 
 static void plumb(posix_spawn_file_actions_t *actions, int input, int output)
 {
@@ -113,7 +113,7 @@ static bool set_start_error(const struct child *child, int number, GError **erro
     return false;
 }
 
-/* --- hearing it ------------------------------------------------------------------------ */
+/* --- hearing it --------------------------------------------------------------------- */
 
 /* All that has come. */
 static bool hear(struct child *child, GError **error)

@@ -12,7 +12,7 @@
 #define MESSAGE_MAX 1500 /* characters of a refusal */
 #define PATH_CHARS  1024
 
-/* --- Refusals ---------------------------------------------------------------------- */
+/* --- Refusals ----------------------------------------------------------------------- */
 
 /* One line of bounded length, whatever the wire put into it. */
 static char *message_tidy(const char *text)
@@ -48,7 +48,7 @@ void refusal_clear(struct refusal *refusal)
     g_clear_pointer(&refusal->message, g_free);
 }
 
-/* --- Life -------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------- */
 
 static const struct limit no_limit = {INT64_MAX, false};
 
@@ -99,7 +99,7 @@ void policy_unref(const struct policy *policy)
     g_free((struct policy *)policy);
 }
 
-/* --- Paths ------------------------------------------------------------------------- */
+/* --- Paths -------------------------------------------------------------------------- */
 
 bool text_has_control(const char *text)
 {

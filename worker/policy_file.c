@@ -23,7 +23,7 @@ struct key {
         *inner; /* of an object, instead of `read`; its names end with NULL */
 };
 
-/* --- Values --------------------------------------------------------------------------- */
+/* --- Values ------------------------------------------------------------------------- */
 
 static bool read_flag(const json_t *value, void *field)
 {
@@ -156,7 +156,7 @@ static bool read_required(const json_t *value, void *field)
     return read_flag(value, &limit->required);
 }
 
-/* --- Keys ------------------------------------------------------------------------------ */
+/* --- Keys --------------------------------------------------------------------------- */
 
 #define AT(field) offsetof(struct policy, field)
 

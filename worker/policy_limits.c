@@ -43,7 +43,7 @@ static bool matches_any(const GPtrArray *patterns, const char *name)
     return false;
 }
 
-/* --- Names and images -------------------------------------------------------------- */
+/* --- Names and images --------------------------------------------------------------- */
 
 static bool limit_container(const struct policy *policy, const struct command *command,
                             struct refusal *refusal)
@@ -201,7 +201,7 @@ static bool limit_env(const struct policy *policy, const struct command *command
     return env_names_allowed(policy, env, refusal);
 }
 
-/* --- Resources, its end, its coming back ---------------------------------------------- */
+/* --- Resources, its end, its coming back -------------------------------------------- */
 
 static bool limit_resource(const struct limit *limit, int64_t value, const char *what,
                            struct refusal *refusal)

@@ -13,7 +13,7 @@
 #define TIMEOUT_MAX_S 3600
 #define MEMORY_MIN    (6 * 1024 * 1024) /* the engine's own least */
 
-/* --- Names ------------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------- */
 
 /* At least `least` characters of [A-Za-z0-9._-]. */
 static bool is_word(const char *text, size_t least)
@@ -95,7 +95,7 @@ static bool rule_container(const struct policy *policy, const struct command *co
     return true;
 }
 
-/* --- Env and labels ---------------------------------------------------------------- */
+/* --- Env and labels ----------------------------------------------------------------- */
 
 /* Never shows a value: those of env are secret. */
 static bool pairs_valid(const GPtrArray *pairs, const char *what, const char *refused,
@@ -211,7 +211,7 @@ static bool rule_stop(const struct policy *policy, const struct command *command
     return true;
 }
 
-/* --- All of it --------------------------------------------------------------------- */
+/* --- All of it ---------------------------------------------------------------------- */
 
 /* In this order: rule_spec before all that look into it. */
 static const struct rule rules[] = {

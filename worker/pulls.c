@@ -103,7 +103,7 @@ static struct flight *flight_of(const struct pulls *pulls, const void *who)
     return NULL;
 }
 
-/* --- credentials ------------------------------------------------------------------- */
+/* --- credentials -------------------------------------------------------------------- */
 
 static void question_work(void *data)
 {
@@ -144,7 +144,7 @@ static void ask_credentials(struct flight *flight)
     errands_start(flight->pulls->errands, question_work, question_done, question);
 }
 
-/* --- coming and going ---------------------------------------------------------------- */
+/* --- coming and going --------------------------------------------------------------- */
 
 static struct flight *flight_new(struct pulls *pulls, const char *image,
                                  struct request *request_taken)

@@ -107,7 +107,7 @@ static void expect_error(const struct host *host, const char *image,
     g_assert_null(auth);
 }
 
-/* --- The file -------------------------------------------------------------------------------- */
+/* --- The file ----------------------------------------------------------------------- */
 
 static const struct {
     const char *config;
@@ -227,7 +227,7 @@ static void the_default_is_dockers(struct host *host, const void *unused)
         g_setenv("DOCKER_CONFIG", before, TRUE);
 }
 
-/* --- Helpers ----------------------------------------------------------------------------------- */
+/* --- Helpers ------------------------------------------------------------------------ */
 
 #define STORE \
  "{\"credsStore\": \"test\", \"auths\": {\"r.io\": {\"auth\": \"" AUTH "\"}}}"

@@ -19,7 +19,7 @@ static struct policy *parsed(const char *text)
     return policy;
 }
 
-/* --- Errors ------------------------------------------------------------------------------ */
+/* --- Errors ------------------------------------------------------------------------- */
 
 static const struct {
     const char *text;
@@ -98,7 +98,7 @@ static void lists_are_bounded(void)
     g_assert_false(policy_file_parse(text->str, text->len, policy, NULL));
 }
 
-/* --- What it takes ----------------------------------------------------------------------- */
+/* --- What it takes ------------------------------------------------------------------ */
 
 static void an_empty_file_leaves_all_open(void)
 {
@@ -161,7 +161,7 @@ static void it_is_told_in_plain_words(void)
     }
 }
 
-/* --- From the command line and a file -------------------------------------------------------- */
+/* --- From the command line and a file ----------------------------------------------- */
 
 struct host {
     GPtrArray *roots;
