@@ -297,6 +297,7 @@ struct server_record { /* the ledger's columns, under the ledger's names */
     int64_t created_at;
     int64_t updated_at;
     int64_t deleted_at; /* CONTRACT_NONE: not deleted */
+    char *on_missing;   /* "show" or "start"; NULL: as its agent has it */
     struct spec *spec;  /* env has names and empty values; NULL before the first */
 };
 
@@ -306,6 +307,7 @@ struct agent_record {
     char *server_data_path;
     char *engine_id; /* NULL: not seen yet */
     int64_t partitions;
+    char *on_missing; /* "show" or "start"; "" is "show" */
     int64_t created_at;
     int64_t updated_at;
 };

@@ -181,6 +181,7 @@ static const struct field server_record_fields[] = {
     IS(created_at, LONG),
     IS(updated_at, LONG),
     IS(deleted_at, LONG_OPTIONAL),
+    IS(on_missing, STRING_OPTIONAL),
     OF(spec, RECORD_OPTIONAL, recorded_spec),
 };
 SHAPE(server_record, server_record, "ServerRecord")
@@ -193,6 +194,7 @@ static const struct field agent_record_fields[] = {
     IS(server_data_path, STRING),
     IS(engine_id, STRING_OPTIONAL),
     IS(partitions, LONG),
+    IS(on_missing, STRING),
     IS(created_at, LONG),
     IS(updated_at, LONG),
 };
