@@ -265,15 +265,19 @@ static bool apply_foreign(struct apply *apply, GError **error)
               event->engine_id, "worker", event->worker, "ours", apply->agent->engine_id);
     if (!event->result || !event->cause || !outcome_is_terminal(event->result->outcome))
         return true;
-    if (!apply_to_command(apply, &news, error) || !news || !event->server_id)
-        return news;
+    if (!apply_to_command(apply, &news, error))
+        return false;
+    if (!news || !event->server_id)
+        return true;
     g_autoptr(Event) lost = event_new();
     row_set(&lost->agent_id, event->agent_id);
     lost->record = record_new();
     lost->record->kind = RECORD_LOST;
     g_autoptr(ServerRow) server = NULL;
-    if (!ledger_load_server(apply->ledger, event->server_id, &server, error) || !server)
-        return server == NULL;
+    if (!ledger_load_server(apply->ledger, event->server_id, &server, error))
+        return false;
+    if (!server)
+        return true;
     lost->cause = event->cause; /* borrowed for the fold */
     fold_server(server, lost, apply->place);
     lost->cause = NULL;

@@ -120,7 +120,7 @@ static void take_state(struct server_row *server, const struct state *state, boo
 /* A container that shows while a first command is at work on it may not last. */
 static void settle_by_state(struct server_row *server, const struct state *state)
 {
-    if (shows_container(state) && !(is_unborn(server) && server->open->len > 0))
+    if (shows_container(state) && !(is_unborn(server) && server_row_is_pending(server)))
         server->settled_status = settled_by[state->status];
 }
 
@@ -295,7 +295,8 @@ static void begin_server(struct server_row *server, const struct record *record)
     server->shown = server->container_seen ? SHOWN_PRESENT : SHOWN_NOTHING;
 }
 
-static enum folded fold_record(struct server_row *server, const struct event *event)
+static enum folded fold_record(struct server_row *server, const struct event *event,
+                               bool in_log)
 {
     const struct record *record = event->record;
     const struct cause *cause = event->cause;
@@ -304,7 +305,8 @@ static enum folded fold_record(struct server_row *server, const struct event *ev
     if (record->server)
         take_record(server, record->server);
     if (record->kind == RECORD_COMMAND && cause)
-        server_row_add_open(server, cause->command_id, action_from_name(cause->action));
+        server_row_add_open(server, cause->command_id, action_from_name(cause->action),
+                            in_log);
     if (record->kind == RECORD_LOST && cause) {
         server_row_drop_open(server, cause->command_id);
         if (server->settled_status == STATUS_CREATING && !server->container_seen)
@@ -320,7 +322,7 @@ enum folded fold_server(struct server_row *server, const struct event *event,
     if (!g_str_equal(event->agent_id, server->agent_id))
         return FOLDED_STRANGER;
     if (event->record)
-        folded = fold_record(server, event);
+        folded = fold_record(server, event, place->offset >= 0);
     else if (event->result)
         folded = fold_result(server, event, place);
     else if (event->state)

@@ -75,7 +75,8 @@ static bool load_open(struct ledger *ledger, struct server_row *server, GError *
 {
     struct query *open = query(
         ledger,
-        "SELECT command_id, action FROM commands WHERE server_id = ?1 "
+        "SELECT command_id, action, recorded_at IS NOT NULL OR outcome <> '' "
+        "FROM commands WHERE server_id = ?1 "
         "AND finished_at IS NULL ORDER BY rowid",
         error);
     if (!open)
@@ -84,7 +85,8 @@ static bool load_open(struct ledger *ledger, struct server_row *server, GError *
     query_text(open, 1, server->id);
     while ((step = query_step(open, error)) == QUERY_ROW)
         server_row_add_open(server, query_get_text(open, 0),
-                            action_from_name(query_get_text(open, 1)));
+                            action_from_name(query_get_text(open, 1)),
+                            query_get_integer(open, 2) == 1);
     query_end(open);
     return step == QUERY_END;
 }

@@ -41,7 +41,7 @@ enum presence presence_judge(const struct server_row *server)
 {
     if (!server->container_seen || is_leaving(server))
         return PRESENCE_NOT_EXPECTED;
-    if (server->open->len > 0)
+    if (server_row_is_pending(server))
         return PRESENCE_PENDING;
     switch (server->shown) {
     case SHOWN_NOTHING:

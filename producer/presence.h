@@ -5,7 +5,7 @@
  * counts.  A server is missing exactly when
  *
  *   1. the log has shown its container since its last create, delete or purge,
- *   2. no command of it is open,
+ *   2. no command of it is open in the log,
  *   3. the newest evidence says absent, and
  *   4. it is not being created or deleted, nor deleted or purged.
  *

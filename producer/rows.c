@@ -312,7 +312,7 @@ struct server_row *server_row_dup(const struct server_row *server)
     row_copy(&table_servers, copy, server);
     for (guint i = 0; i < server->open->len; i++) {
         const struct open_command *open = server->open->pdata[i];
-        server_row_add_open(copy, open->command_id, open->action);
+        server_row_add_open(copy, open->command_id, open->action, open->in_log);
     }
     return copy;
 }
@@ -339,17 +339,27 @@ struct open_command *server_row_open(const struct server_row *server,
 }
 
 void server_row_add_open(struct server_row *server, const char *command_id,
-                         enum action action)
+                         enum action action, bool in_log)
 {
-    if (server_row_open(server, command_id))
-        return;
-    struct open_command *open = g_new0(struct open_command, 1);
-    open->command_id = g_strdup(command_id);
-    open->action = action;
-    g_ptr_array_add(server->open, open);
+    struct open_command *open = server_row_open(server, command_id);
+    if (!open) {
+        open = g_new0(struct open_command, 1);
+        open->command_id = g_strdup(command_id);
+        open->action = action;
+        g_ptr_array_add(server->open, open);
+    }
+    open->in_log = open->in_log || in_log;
 }
 
 void server_row_drop_open(struct server_row *server, const char *command_id)
 {
     g_ptr_array_remove(server->open, server_row_open(server, command_id));
+}
+
+bool server_row_is_pending(const struct server_row *server)
+{
+    for (guint i = 0; i < server->open->len; i++)
+        if (((const struct open_command *)server->open->pdata[i])->in_log)
+            return true;
+    return false;
 }

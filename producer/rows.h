@@ -40,6 +40,7 @@ enum shown { SHOWN_NOTHING, SHOWN_PRESENT, SHOWN_ABSENT };
 struct open_command {
     char *command_id;
     enum action action;
+    bool in_log; /* else only accepted here: what the log says is judged without it */
 };
 
 struct agent_row {
@@ -191,9 +192,12 @@ void command_row_free(struct command_row *command);
 /* The open command of this id, or NULL; borrowed. */
 struct open_command *server_row_open(const struct server_row *server,
                                      const char *command_id);
+/* Again with `in_log`: it is in the log now. */
 void server_row_add_open(struct server_row *server, const char *command_id,
-                         enum action action);
+                         enum action action, bool in_log);
 void server_row_drop_open(struct server_row *server, const char *command_id);
+/* Whether a command of it is open in the log. */
+bool server_row_is_pending(const struct server_row *server);
 
 /* Replaces a string field: frees the old one, copies the new one (NULL stays NULL). */
 void row_set(char **field, const char *value);

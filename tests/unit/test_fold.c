@@ -403,6 +403,44 @@ static void test_every_status_meets_every_event(void)
                 }
 }
 
+/* What happens between a request and its Record is judged as the log has it: without the
+ * command.  Otherwise ledger and replay would not agree. */
+static void assert_as_in_log(const char *before, const char *request, const char *between,
+                             const char *after)
+{
+    struct life here, log;
+    life_begin(&here, false);
+    life_begin(&log, false);
+    live(&here, before);
+    live(&log, before);
+    struct step step = step_from(request);
+    g_autoptr(Event) event = event_from(&here, &step);
+    const struct place nowhere = {-1, -1, here.clock};
+    fold_once(&here, event, &nowhere);
+    live(&here, between);
+    live(&log, between);
+    live(&here, request);
+    live(&log, request);
+    live(&here, after);
+    live(&log, after);
+    g_assert_true(row_equal(&table_servers, here.server, log.server, COLUMN_LOG));
+    g_strfreev(step.words);
+    life_end(&here);
+    life_end(&log);
+}
+
+static void test_a_request_is_not_in_the_log_yet(void)
+{
+    assert_as_in_log("create; create done running", "stop", "state absent",
+                     "stop done absent");
+    assert_as_in_log("create; create done running", "start", "sync lacks",
+                     "start rejected none");
+    assert_as_in_log("create; create failed absent", "start", "state running",
+                     "start rejected none");
+    assert_as_in_log("create; create done running", "rebuild",
+                     "state absent; state exited", "rebuild done running@c2");
+}
+
 static void test_strangers_change_nothing(void)
 {
     struct life life;
@@ -538,6 +576,8 @@ int main(int argc, char **argv)
     g_test_add_func("/fold/lives", test_lives);
     g_test_add_func("/fold/every_status_meets_every_event",
                     test_every_status_meets_every_event);
+    g_test_add_func("/fold/a_request_is_not_in_the_log_yet",
+                    test_a_request_is_not_in_the_log_yet);
     g_test_add_func("/fold/strangers_change_nothing", test_strangers_change_nothing);
     g_test_add_func("/fold/older_records_are_old_news", test_older_records_are_old_news);
     g_test_add_func("/fold/the_first_engine_is_pinned", test_the_first_engine_is_pinned);

@@ -43,7 +43,7 @@ static void test_judge(void)
         g_autoptr(ServerRow)
             server = server_with(rows[i].seen, rows[i].shown, rows[i].settled);
         if (rows[i].open)
-            server_row_add_open(server, "command", ACTION_STOP);
+            server_row_add_open(server, "command", ACTION_STOP, true);
         g_assert_cmpint(presence_judge(server), ==, rows[i].presence);
     }
 }
