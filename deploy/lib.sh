@@ -79,6 +79,8 @@ wait_until() {      # SECONDS COMMAND...: asks ten times a second
     done
 }
 
+port_is_free() { ! port_is_open "$1"; }
+
 port_is_open() {    # PORT: something accepts TCP connections there
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
