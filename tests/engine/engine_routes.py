@@ -284,6 +284,10 @@ def die(server, request):
     server.model.die(wanted["name"], wanted.get("exit_code", 1), wanted.get("oom", False))
 
 
+def status(server, request):
+    server.model.find(request.json()["name"]).status = request.json()["status"]
+
+
 def health(server, request):
     server.model.set_health(request.json()["name"], request.json()["health"])
 
@@ -298,6 +302,7 @@ SIDE_DOOR = {
     ("POST", "/_set"): settings,
     ("POST", "/_image"): lambda s, r: s.model.image_add(reference(r.json()["name"])) and None,
     ("POST", "/_die"): die,
+    ("POST", "/_status"): status,
     ("POST", "/_health"): health,
     ("POST", "/_events"): change_events,
     ("POST", "/_restart"): go_away,

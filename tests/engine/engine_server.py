@@ -10,12 +10,14 @@ Beside Docker's paths there is a side door for tests (never logged, never faulte
     POST /_set {…}             api, min_api, version, id, latency_ms: {"start": 300, …}
     POST /_image {"name"}      put an image there
     POST /_die {"name", "exit_code", "oom"}       a container's process ends by itself
+    POST /_status {"name", "status"}              whatever it was: "dead", …
     POST /_health {"name", "health"}
     POST /_events {"cut", "forget", "flood"}      end the streams; lose what is kept; N events
     POST /_restart {"down_ms", "killed"}          the engine goes away and comes back
 """
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import time
@@ -26,6 +28,9 @@ from engine_model import Model, Refusal, reference
 import engine_routes
 
 LOGGED_MOST = 100_000
+# What holds the container's lock in dockerd (20.10) waits for the others that do: where a test
+# makes some slow, an inspection comes after them.  A list and a stop wait for none.
+LOCKING = ("inspect", "start", "rename", "update")
 
 
 class Gone(Exception):
@@ -101,6 +106,7 @@ class Server:
         self.model = Model(**model)
         self.script = Script()
         self.latency_ms = {}
+        self.locks = collections.defaultdict(asyncio.Lock)
         self.log = collections.deque(maxlen=LOGGED_MOST)
         self.at_once = collections.Counter()
         self.peak = collections.Counter()
@@ -187,9 +193,12 @@ class Server:
         self.at_once[route.name] += 1
         self.peak[route.name] = max(self.peak[route.name], self.at_once[route.name])
         try:
-            if self.latency_ms.get(route.name):
-                await asyncio.sleep(self.latency_ms[route.name] / 1000)
-            result = route.act(self, request, *match.groups())
+            groups = match.groups()
+            async with contextlib.AsyncExitStack() as held:
+                if route.name in LOCKING:
+                    groups = [await self.lock(held, groups[0])]
+                await asyncio.sleep(self.latency_ms.get(route.name, 0) / 1000)
+                result = route.act(self, request, *groups)
             if asyncio.iscoroutine(result):
                 result = await result
             if callable(result):
@@ -198,6 +207,12 @@ class Server:
             return Answer.of(result, route.status)
         finally:
             self.at_once[route.name] -= 1
+
+    async def lock(self, held, name):
+        """Holds that container's lock; its id, for it may have another name by now."""
+        container = self.model.find(name)
+        await held.enter_async_context(self.locks[container.id])
+        return container.id
 
     def check_version(self, request):
         if request.api is None:
