@@ -40,7 +40,7 @@ def is_of_tier(item):
     if TIER != "quick":
         return True
     kind = getattr(item, "callspec", None) and item.callspec.params.get("bus_kind")
-    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka"}
+    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka", "crash_build"}
     return kind != "kafka" and not needs
 
 
