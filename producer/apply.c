@@ -181,6 +181,25 @@ static char *found_text(const struct sync *sync)
     return json_dumps(found, JSON_COMPACT);
 }
 
+/* Partition 0's sync brings the data directories of all. */
+static bool apply_data(struct apply *apply, const struct sync *sync, GError **error)
+{
+    const struct server_filter filter = {apply->agent->id, STATUS_NONE, CONTRACT_NONE};
+    if (sync->partition != 0 || sync->data->len == 0)
+        return true;
+    g_autoptr(GPtrArray) servers = ledger_servers(apply->ledger, &filter, true, error);
+    g_autoptr(PresenceDirectories) directories = presence_directories_new(sync);
+    for (guint i = 0; servers && i < servers->len; i++) {
+        struct server_row *server = servers->pdata[i];
+        enum maybe known = server->data_exists;
+        fold_data(server, presence_data(directories, server->data_dir), sync->listed_at);
+        if (server->data_exists != known &&
+            !ledger_store_server(apply->ledger, server, error))
+            return false;
+    }
+    return servers != NULL;
+}
+
 static bool apply_whole_sync(struct apply *apply, const struct sync *sync, GError **error)
 {
     const struct server_filter filter = {apply->agent->id, STATUS_NONE, sync->partition};
@@ -194,8 +213,9 @@ static bool apply_whole_sync(struct apply *apply, const struct sync *sync, GErro
             return false;
     }
     g_autofree char *found = found_text(sync);
-    return servers && ledger_keep_sync(apply->ledger, apply->agent->id, sync,
-                                       apply->place->append_ms, found, error);
+    return servers && apply_data(apply, sync, error) &&
+           ledger_keep_sync(apply->ledger, apply->agent->id, sync,
+                            apply->place->append_ms, found, error);
 }
 
 /* Chunks of one sync are one bus transaction, but other events may lie between them. */

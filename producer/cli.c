@@ -248,7 +248,7 @@ static void flags_clear(struct flags *flags)
                               &flags->image,  &flags->image_tag, &flags->profile,
                               &flags->agent,  &flags->status,    &flags->server,
                               &flags->reason, &flags->command,   &flags->listen,
-                              &flags->pull};
+                              &flags->pull,   &flags->on_missing, &flags->engine};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);

@@ -46,6 +46,8 @@ struct flags {
     bool skip_save;
     bool show_purged;
     char *pull;
+    char *on_missing;
+    char *engine;
 };
 
 struct cli_row;

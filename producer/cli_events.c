@@ -63,7 +63,7 @@ static int init(struct call *call, GError **error)
         return CLI_UNREACHABLE;
     const struct bus_topic topics[] = {
         {TOPIC_EVENTS, partitions, -1, false, true},
-        {TOPIC_HEARTBEATS, 1, -1, true, false},
+        {TOPIC_HEARTBEATS, 1, -1, true, true},
         {TOPIC_DEADLETTER, 1, 30 * DAY_MS, false, false},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(topics); i++)

@@ -5,10 +5,12 @@
  */
 #include "cli.h"
 
+#include "heal.h"
 #include "ledger_rows.h"
 #include "print.h"
 #include "profile.h"
 #include "rules.h"
+#include "view.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@
     PORT("udp-port", udp_port, "second UDP port, on the host and inside"), \
     PORT("rcon-port", rcon_port, "RCON port, inside only"), \
     FLAG("data-path", 0, STRING, data_path, "P", "directory on the host (default: the agent's)"), \
+    FLAG("on-missing", 0, STRING, on_missing, "WHAT", "when it turns missing: show, start, or agent (as its agent has it, the default)"), \
     FLAG("env", 'e', STRINGS, env, "KEY=VALUE", "a variable for the container; the value is kept secret"), \
     FLAG("profile", 0, STRING, profile, "P", "which game: a name, or a JSON file (default zomboid)")
 #define COMMAND_OPTIONS \
@@ -101,6 +104,19 @@ static void take_port(int64_t *field, int64_t value)
         *field = value;
 }
 
+static bool take_on_missing(struct server_row *server, const struct flags *flags,
+                            GError **error)
+{
+    if (!flags->on_missing)
+        return true;
+    bool agents = g_str_equal(flags->on_missing, "agent");
+    row_set(&server->on_missing, agents ? NULL : flags->on_missing);
+    if (agents || heal_is_word(flags->on_missing))
+        return true;
+    cli_usage(error, "--on-missing: '%s' is not show, start or agent", flags->on_missing);
+    return false;
+}
+
 /* What was given on the command line, into a record. */
 static bool take_record(struct call *call, struct server_row *server, GError **error)
 {
@@ -119,7 +135,7 @@ static bool take_record(struct call *call, struct server_row *server, GError **e
         return false;
     g_free(server->profile);
     server->profile = name;
-    return take_config(server, flags, error);
+    return take_on_missing(server, flags, error) && take_config(server, flags, error);
 }
 
 static bool take_pull(const struct call *call, struct request *request, GError **error)
@@ -216,21 +232,47 @@ static int server_action(struct call *call, GError **error)
 
 /* --- Showing ---------------------------------------------------------------------------------------- */
 
+static void print_online(const struct view *view, const struct server_row *server)
+{
+    if (view_online(view, server->agent_id) == MAYBE_NO)
+        printf("%-24s %s: no worker of its agent is heard of, `muster agent show` tells "
+               "since when\n",
+               "shown_status", view_status(view, server));
+}
+
+static bool print_server(struct call *call, const struct view *view,
+                         const struct server_row *server, GError **error)
+{
+    g_autofree char *possible = rule_possible(server);
+    const char *healing = view_healing(view, server, error);
+    if (!healing)
+        return false;
+    if (call->common->json) {
+        json_t *json = view_server_json(view, server, error);
+        if (json)
+            print_json(json);
+        return json != NULL;
+    }
+    print_details(&table_servers, server);
+    print_online(view, server);
+    if (*healing)
+        printf("%-24s %s\n", "healing", healing);
+    printf("%-24s %s\n", "possible now", possible);
+    return true;
+}
+
 static int server_show(struct call *call, GError **error)
 {
+    g_auto(View) view = {0};
     bool stale;
     if (!cli_catch_up(call, &stale, error))
         return CLI_UNREACHABLE;
     g_autoptr(ServerRow) server = cli_find_server(call, call->words[0], error);
     if (!server)
         return CLI_USAGE;
-    if (call->common->json) {
-        print_json(row_to_json(&table_servers, server));
-    } else {
-        g_autofree char *possible = rule_possible(server);
-        print_details(&table_servers, server);
-        printf("%-24s %s\n", "possible now", possible);
-    }
+    if (!view_begin(&view, call->session.ledger, session_now(), error) ||
+        !print_server(call, &view, server, error))
+        return CLI_UNREACHABLE;
     return stale ? CLI_UNREACHABLE : CLI_DONE;
 }
 
@@ -255,22 +297,14 @@ static bool make_filter(struct call *call, struct agent_row **ret_agent,
     return true;
 }
 
-static GHashTable *agent_names(struct call *call, GError **error)
-{
-    g_autoptr(GPtrArray) agents = ledger_agents(call->session.ledger, error);
-    if (!agents)
-        return NULL;
-    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    for (guint i = 0; i < agents->len; i++) {
-        const struct agent_row *agent = agents->pdata[i];
-        g_hash_table_insert(names, g_strdup(agent->id), g_strdup(agent->name));
-    }
-    return names;
-}
-
-static char *remarks(const struct server_row *server)
+static char *remarks(const struct server_row *server, bool offline, const char *healing)
 {
     GString *text = g_string_new("");
+    if (offline)
+        g_string_append_printf(text, "agent offline, was %s; ",
+                               server_status_name(server->status));
+    if (*healing)
+        g_string_append_printf(text, "%s; ", healing);
     if (server->drift)
         g_string_append(text, "drift: a rebuild applies the record; ");
     if (server->data_exists == MAYBE_NO && server->settled_status != STATUS_PURGED)
@@ -281,32 +315,56 @@ static char *remarks(const struct server_row *server)
     return g_string_free(text, FALSE);
 }
 
-static bool print_servers(struct call *call, const GPtrArray *servers, GError **error)
+static bool add_server(const struct view *view, struct print_table *table,
+                       const struct server_row *server, GError **error)
+{
+    const char *healing = view_healing(view, server, error);
+    if (!healing)
+        return false;
+    const struct agent_row *agent = view_agent(view, server->agent_id);
+    const char *status = view_status(view, server);
+    bool offline = !g_str_equal(status, server_status_name(server->status));
+    g_autofree char *name = g_strdup_printf("%s/%s", agent ? agent->name : "?",
+                                            server->name);
+    g_autofree char *since = print_time(server->status_at);
+    g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
+                                             server->game_port, server->udp_port);
+    g_autofree char *more = remarks(server, offline, healing);
+    print_table_add(table, name, status, since, ports, server->id, more, NULL);
+    return true;
+}
+
+static bool print_servers(const struct view *view, const GPtrArray *servers,
+                          GError **error)
 {
     static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
                                            "ID",   "REMARKS", NULL};
-    g_autoptr(GHashTable) names = agent_names(call, error);
-    if (!names)
-        return false;
     struct print_table *table = print_table_new(headings);
-    for (guint i = 0; i < servers->len; i++) {
-        const struct server_row *server = servers->pdata[i];
-        g_autofree char *name = g_strdup_printf(
-            "%s/%s", (char *)g_hash_table_lookup(names, server->agent_id), server->name);
-        g_autofree char *since = print_time(server->status_at);
-        g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
-                                                 server->game_port, server->udp_port);
-        g_autofree char *more = remarks(server);
-        print_table_add(table, name, server_status_name(server->status), since, ports,
-                        server->id, more, NULL);
-    }
+    bool good = true;
+    for (guint i = 0; good && i < servers->len; i++)
+        good = add_server(view, table, servers->pdata[i], error);
     print_table_end(table);
+    return good;
+}
+
+static bool print_servers_json(const struct view *view, const GPtrArray *servers,
+                               GError **error)
+{
+    json_auto_t *list = json_array();
+    for (guint i = 0; i < servers->len; i++) {
+        json_t *json = view_server_json(view, servers->pdata[i], error);
+        if (!json)
+            return false;
+        json_array_append_new(list, json);
+    }
+    print_json(g_steal_pointer(&list));
     return true;
 }
 
 static int server_list(struct call *call, GError **error)
 {
     g_autoptr(AgentRow) agent = NULL;
+    g_auto(View) view = {0};
     struct server_filter filter;
     bool stale;
     if (!cli_catch_up(call, &stale, error))
@@ -315,16 +373,11 @@ static int server_list(struct call *call, GError **error)
         return CLI_USAGE;
     g_autoptr(GPtrArray)
         servers = ledger_servers(call->session.ledger, &filter, false, error);
-    if (!servers)
+    if (!servers || !view_begin(&view, call->session.ledger, session_now(), error))
         return CLI_UNREACHABLE;
-    if (call->common->json) {
-        json_t *list = json_array();
-        for (guint i = 0; i < servers->len; i++)
-            json_array_append_new(list, row_to_json(&table_servers, servers->pdata[i]));
-        print_json(list);
-    } else if (!print_servers(call, servers, error)) {
+    if (call->common->json ? !print_servers_json(&view, servers, error)
+                           : !print_servers(&view, servers, error))
         return CLI_UNREACHABLE;
-    }
     return stale ? CLI_UNREACHABLE : CLI_DONE;
 }
 

@@ -143,6 +143,8 @@ bool eventlog_reached(struct ledger *ledger, const GPtrArray *ends, bool *ret_re
     for (guint i = 0; i < ends->len && reached; i++) {
         const struct bus_position *end = ends->pdata[i];
         int64_t next;
+        if (!g_str_equal(end->topic, TOPIC_EVENTS))
+            continue;
         if (!ledger_position(ledger, end->partition, &next, error))
             return false;
         reached = MAX(next, 0) >= end->offset;

@@ -163,6 +163,16 @@ enum folded fold_sync(struct server_row *server, const struct presence_sync *ind
     return FOLDED;
 }
 
+enum folded fold_data(struct server_row *server, enum maybe listed, int64_t listed_at)
+{
+    bool newer = server->data_at == CONTRACT_NONE || server->data_at < listed_at;
+    if (listed == MAYBE_UNKNOWN || !newer || server->open->len > 0 ||
+        server->settled_status == STATUS_PURGED)
+        return FOLDED_REPEATED;
+    server->data_exists = listed;
+    return FOLDED;
+}
+
 /* --- Results ------------------------------------------------------------------------- */
 
 static void forget_container(struct server_row *server)
@@ -230,6 +240,7 @@ static enum folded fold_result(struct server_row *server, const struct event *ev
         return FOLDED;
     server_row_drop_open(server, event->cause->command_id);
     take_last(server, event, place);
+    server->data_at = event->at;
     if (result->data_exists != MAYBE_UNKNOWN)
         server->data_exists = result->data_exists;
     if (server->settled_status == STATUS_PURGED)
@@ -274,6 +285,7 @@ static void take_record(struct server_row *server, const struct server_record *r
     server->udp_port = record->udp_port;
     server->rcon_port = record->rcon_port;
     row_set(&server->server_data_path, record->server_data_path);
+    row_set(&server->on_missing, record->on_missing);
     take_names(server, record->config_names);
     server->created_at = record->created_at;
     server->updated_at = record->updated_at;
@@ -416,6 +428,7 @@ enum folded fold_agent(struct agent_row *agent, const struct event *event,
     if (now->engine_id && *now->engine_id)
         row_set(&agent->engine_id, now->engine_id);
     agent->partitions = now->partitions;
+    row_set(&agent->on_missing, *now->on_missing ? now->on_missing : "show");
     agent->created_at = now->created_at;
     agent->updated_at = now->updated_at;
     return FOLDED;

@@ -26,6 +26,9 @@ enum folded fold_command(struct command_row *command, const struct event *event,
 /* A sync that came whole, as far as it is about this server of its partition. */
 enum folded fold_sync(struct server_row *server, const struct presence_sync *index,
                       const struct place *place);
+/* What a list of the data directories, asked for at `listed_at` by the worker's clock, says
+ * about a server's (presence_data()).  While a command is open it says nothing. */
+enum folded fold_data(struct server_row *server, enum maybe listed, int64_t listed_at);
 /* An agent's Record. */
 enum folded fold_agent(struct agent_row *agent, const struct event *event,
                        const struct place *place);

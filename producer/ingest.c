@@ -4,6 +4,7 @@
 #include "ingest.h"
 
 #include "apply.h"
+#include "beats.h"
 #include "crash.h"
 #include "eventlog.h"
 #include "log.h"
@@ -20,6 +21,7 @@ struct ingest {
     struct bus_reader *reader;
     int32_t partitions;
     GPtrArray *aim; /* struct bus_position: the ends to arrive at, or NULL */
+    bool hears;     /* the bus has heartbeats */
 };
 
 struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
@@ -34,6 +36,8 @@ struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec 
     g_autoptr(GPtrArray)
         positions = eventlog_positions(ledger, bus, ingest->partitions, error);
     if (!positions)
+        return NULL;
+    if (!beats_position(ledger, bus, positions, &ingest->hears, error))
         return NULL;
     ingest->reader = bus_reader_open(bus, positions, error);
     return ingest->reader ? g_steal_pointer(&ingest) : NULL;
@@ -87,8 +91,8 @@ static void skip(const struct bus_record *record, const GError *why)
                 why ? why->message : "no value");
 }
 
-static bool take_record(struct ingest *ingest, const struct bus_record *record,
-                        GError **error)
+static bool take_event(struct ingest *ingest, const struct bus_record *record,
+                       GError **error)
 {
     const struct place place = {record->partition, record->offset, record->append_ms};
     g_autoptr(GError) why = NULL;
@@ -112,6 +116,14 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
     }
     return ledger_set_position(ingest->ledger, record->partition, record->offset + 1,
                                error);
+}
+
+static bool take_record(struct ingest *ingest, const struct bus_record *record,
+                        GError **error)
+{
+    return g_str_equal(record->topic, TOPIC_HEARTBEATS)
+               ? beats_take(ingest->ledger, ingest->codec, record, error)
+               : take_event(ingest, record, error);
 }
 
 /* Commits what came before a record that cannot be taken. */
@@ -174,7 +186,8 @@ static bool note_ends(struct ingest *ingest, const GPtrArray *ends, GError **err
     for (guint i = 0; i < ends->len; i++) {
         const struct bus_position *end = ends->pdata[i];
         int64_t next;
-        if (!bus_reader_passed(ingest->reader, end->topic, end->partition, end->offset))
+        if (g_str_equal(end->topic, TOPIC_HEARTBEATS) ||
+            !bus_reader_passed(ingest->reader, end->topic, end->partition, end->offset))
             continue;
         if (!ledger_position(ingest->ledger, end->partition, &next, error) ||
             (next < end->offset &&
@@ -189,9 +202,12 @@ static bool note_ends(struct ingest *ingest, const GPtrArray *ends, GError **err
 static bool take_aim(struct ingest *ingest, bool all, GError **error)
 {
     g_clear_pointer(&ingest->aim, g_ptr_array_unref);
-    ingest->aim = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, all,
-                                error);
-    return ingest->aim != NULL;
+    g_autoptr(GPtrArray)
+        ends = eventlog_ends(ingest->ledger, ingest->bus, ingest->partitions, all, error);
+    if (!ends || (ingest->hears && !beats_end(ingest->bus, ends, error)))
+        return false;
+    ingest->aim = g_steal_pointer(&ends);
+    return true;
 }
 
 bool ingest_aim(struct ingest *ingest, GError **error)

@@ -145,3 +145,29 @@ CREATE TABLE syncs ( -- the last one of each partition that counted
     found TEXT NOT NULL, -- JSON: what is extra, unmanaged, or data
     PRIMARY KEY (agent_id, partition)
 ) STRICT, WITHOUT ROWID;
+
+-- version 2
+
+ALTER TABLE agents ADD COLUMN on_missing TEXT NOT NULL DEFAULT 'show';
+ALTER TABLE servers ADD COLUMN on_missing TEXT; -- NULL: the agent's
+ALTER TABLE servers ADD COLUMN data_at INTEGER; -- bookkeeping: when its data was last touched
+
+CREATE TABLE workers ( -- by their last heartbeats
+    id TEXT PRIMARY KEY, -- agent/worker
+    agent_id TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    engine_id TEXT NOT NULL,
+    heard_at INTEGER NOT NULL, -- append time
+    interval_ms INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    version TEXT NOT NULL,
+    engine_version TEXT NOT NULL,
+    partitions TEXT NOT NULL,
+    queued INTEGER NOT NULL,
+    draining INTEGER NOT NULL
+) STRICT;
+CREATE INDEX workers_agent ON workers (agent_id);
+
+CREATE INDEX commands_overdue ON commands (expires_at) WHERE finished_at IS NULL;
+CREATE INDEX commands_server ON commands (server_id, issued_at);

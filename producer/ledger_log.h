@@ -13,6 +13,7 @@
 
 #define META_EVENTS_PARTITIONS "events.partitions"
 #define META_EVENTS_LOG_ID     "events.log_id"
+#define META_HEARTBEATS_NEXT   "heartbeats.next"
 #define META_SECRET            "secret" /* keys the digests of specs */
 
 /* `*ret_value` NULL: not there. */

@@ -51,6 +51,7 @@ static struct server_record *record_of_server(const struct server_row *server,
     record->created_at = server->created_at;
     record->updated_at = server->updated_at;
     record->deleted_at = server->deleted_at;
+    row_set(&record->on_missing, server->on_missing);
     record->spec = spec ? spec_dup(spec) : NULL;
     return record;
 }
@@ -63,6 +64,7 @@ static struct agent_record *record_of_agent(const struct agent_row *agent)
     row_set(&record->server_data_path, agent->server_data_path);
     row_set(&record->engine_id, agent->engine_id);
     record->partitions = agent->partitions;
+    row_set(&record->on_missing, agent->on_missing);
     record->created_at = agent->created_at;
     record->updated_at = agent->updated_at;
     return record;

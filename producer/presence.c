@@ -9,6 +9,9 @@
  * younger than the listing, whatever its offset says (a topic made anew counts from 0). */
 #define LISTING_MS (INT64_C(3600) * 1000)
 
+/* A worker lists no more than 2,000 directories of a root: beyond, nothing is told. */
+#define DIRECTORIES_CUT 2000
+
 struct presence_sync {
     int64_t seen;
     int64_t append_ms;
@@ -128,6 +131,49 @@ enum shown presence_in_sync(const struct presence_sync *index,
         return SHOWN_PRESENT;
     }
     return is_held(index, server) ? SHOWN_NOTHING : SHOWN_ABSENT;
+}
+
+/* --- Data -------------------------------------------------------------------------------- */
+
+struct presence_directories {
+    GHashTable *listed; /* paths; borrowed */
+    GHashTable *counts; /* of their parents: how many each holds */
+};
+
+struct presence_directories *presence_directories_new(const struct sync *sync)
+{
+    struct presence_directories *directories = g_new0(struct presence_directories, 1);
+    directories->listed = g_hash_table_new(g_str_hash, g_str_equal);
+    directories->counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < sync->data->len; i++) {
+        const struct found *found = sync->data->pdata[i];
+        char *parent = g_path_get_dirname(found->name);
+        guint count = GPOINTER_TO_UINT(g_hash_table_lookup(directories->counts, parent));
+        g_hash_table_add(directories->listed, found->name);
+        g_hash_table_replace(directories->counts, parent, GUINT_TO_POINTER(count + 1));
+    }
+    return directories;
+}
+
+void presence_directories_free(struct presence_directories *directories)
+{
+    if (!directories)
+        return;
+    g_hash_table_unref(directories->listed);
+    g_hash_table_unref(directories->counts);
+    g_free(directories);
+}
+
+enum maybe presence_data(const struct presence_directories *directories,
+                         const char *data_dir)
+{
+    if (!*data_dir)
+        return MAYBE_UNKNOWN;
+    if (g_hash_table_contains(directories->listed, data_dir))
+        return MAYBE_YES;
+    g_autofree char *parent = g_path_get_dirname(data_dir);
+    guint count = GPOINTER_TO_UINT(g_hash_table_lookup(directories->counts, parent));
+    return count > 0 && count < DIRECTORIES_CUT ? MAYBE_NO : MAYBE_UNKNOWN;
 }
 
 bool presence_is_mass(int64_t turned, int64_t expected)

@@ -43,10 +43,20 @@ enum shown presence_in_sync(const struct presence_sync *index,
                             const struct server_row *server,
                             const struct state **ret_state);
 
+/* What the list of data directories that `sync` brings says about a server's: no is only said
+ * beside a directory that stands where its own should, since nothing tells the roots. */
+struct presence_directories;
+struct presence_directories *presence_directories_new(const struct sync *sync);
+void presence_directories_free(struct presence_directories *directories);
+enum maybe presence_data(const struct presence_directories *directories,
+                         const char *data_dir);
+
 /* Whether so many absences at once look like a lost disk rather than lost containers:
  * `turned` of the agent's `expected` servers turned missing within a minute. */
 #define PRESENCE_MASS_MS 60000
 bool presence_is_mass(int64_t turned, int64_t expected);
 
 typedef struct presence_sync PresenceSync;
+typedef struct presence_directories PresenceDirectories;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PresenceSync, presence_sync_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PresenceDirectories, presence_directories_free)

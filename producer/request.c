@@ -266,11 +266,34 @@ static const char *find_target(struct work *work, GError **error)
     return NULL;
 }
 
+/* Nobody is there to ask: what has changed since the decision ends it. */
+static bool check_kept(const struct work *work, GError **error)
+{
+    const struct server_row *server = work->server;
+    if (!work->request->keep_data ||
+        (server->status == STATUS_MISSING && server->open->len == 0 &&
+         server->data_exists == MAYBE_YES))
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "%s is not missing any more, or its data is not known to be there",
+                server->name);
+    return false;
+}
+
+/* A mount whose directory may not be made fails where it is gone: so the host decides, at the
+ * last moment, whether the data is there.  The digest stays: the container is the same. */
+static void keep_data(struct spec *spec)
+{
+    for (guint i = 0; i < spec->mounts->len; i++)
+        ((struct mount *)spec->mounts->pdata[i])->make_directory = false;
+}
+
 static struct queued *queue_action(struct work *work, GError **error)
 {
     const struct request *request = work->request;
     g_autofree char *target = NULL;
-    if (!rule_check(request->action, work->server, request->fresh, error))
+    if (!rule_check(request->action, work->server, request->fresh, error) ||
+        !check_kept(work, error))
         return NULL;
     if (request->action == ACTION_CANCEL &&
         !(target = g_strdup(find_target(work, error))))
@@ -279,6 +302,8 @@ static struct queued *queue_action(struct work *work, GError **error)
         return NULL;
     if (rule_of(request->action)->takes_spec && !make_spec(work, error))
         return NULL;
+    if (request->keep_data)
+        keep_data(work->spec);
     return queue_command(work, partition_for(work), target, error);
 }
 
@@ -337,6 +362,7 @@ static void take_change(struct server_row *server, const struct server_row *chan
     row_set(&server->server_data_path, changed->server_data_path);
     row_set(&server->config, changed->config);
     row_set(&server->profile, changed->profile);
+    row_set(&server->on_missing, changed->on_missing);
     server->updated_at = MAX(now, server->updated_at + 1);
 }
 

@@ -28,6 +28,7 @@ struct request {
     bool fresh;
     bool start; /* restore: start afterwards */
     bool skip_save;
+    bool keep_data; /* only while it is missing, and only with the data that is there */
     enum pull pull;
     const char *target; /* cancel: NULL for the newest open command */
 };

@@ -49,6 +49,7 @@ static const struct column agent_columns[] = {
     AGENT(engine_id,              TEXT_OPTIONAL,    LOG),
     AGENT(partitions,             INTEGER,          LOG),
     AGENT(held,                   TEXT_OPTIONAL,    0),
+    AGENT(on_missing,             TEXT,             LOG),
     AGENT(mass_absence_at,        INTEGER_OPTIONAL, LOG),
     AGENT(last_event_at,          INTEGER_OPTIONAL, LOG),
     AGENT(created_at,             INTEGER,          LOG),
@@ -70,6 +71,7 @@ static const struct column server_columns[] = {
     SERVER(udp_port,         INTEGER,          LOG),
     SERVER(rcon_port,        INTEGER,          LOG),
     SERVER(server_data_path, TEXT_OPTIONAL,    LOG),
+    SERVER(on_missing,       TEXT_OPTIONAL,    LOG),
     SERVER(data_exists,      MAYBE,            LOG),
     SERVER(created_at,       INTEGER,          LOG),
     SERVER(updated_at,       INTEGER,          LOG),
@@ -101,6 +103,7 @@ static const struct column server_columns[] = {
     SERVER(container_seen,   BOOL,             LOG | HIDDEN),
     SERVER(shown,            SHOWN,            LOG | HIDDEN),
     SERVER(command_offset,   INTEGER_OPTIONAL, LOG | HIDDEN),
+    SERVER(data_at,          INTEGER_OPTIONAL, LOG | HIDDEN),
 };
 
 #define COMMAND(name, kind, flags) {#name, COLUMN_##kind, offsetof(struct command_row, name), flags}
@@ -126,10 +129,28 @@ static const struct column command_columns[] = {
     COMMAND(result,      TEXT_OPTIONAL,    LOG | HIDDEN),
 };
 
+#define WORKER(name, kind) {#name, COLUMN_##kind, offsetof(struct worker_row, name), 0}
+static const struct column worker_columns[] = {
+    WORKER(id,             TEXT),
+    WORKER(agent_id,       TEXT),
+    WORKER(worker,         TEXT),
+    WORKER(engine_id,      TEXT),
+    WORKER(heard_at,       INTEGER),
+    WORKER(interval_ms,    INTEGER),
+    WORKER(started_at,     INTEGER),
+    WORKER(host,           TEXT),
+    WORKER(version,        TEXT),
+    WORKER(engine_version, TEXT),
+    WORKER(partitions,     TEXT),
+    WORKER(queued,         INTEGER),
+    WORKER(draining,       BOOL),
+};
+
 #define TABLE(name, row, columns) {name, sizeof(struct row), columns, G_N_ELEMENTS(columns)}
 const struct table table_agents = TABLE("agents", agent_row, agent_columns);
 const struct table table_servers = TABLE("servers", server_row, server_columns);
 const struct table table_commands = TABLE("commands", command_row, command_columns);
+const struct table table_workers = TABLE("workers", worker_row, worker_columns);
 /* clang-format on */
 
 /* --- Any row ----------------------------------------------------------------------- */
@@ -281,7 +302,9 @@ static void open_command_free(struct open_command *command)
 
 struct agent_row *agent_row_new(void)
 {
-    return row_new(&table_agents);
+    struct agent_row *agent = row_new(&table_agents);
+    row_set(&agent->on_missing, "show");
+    return agent;
 }
 
 void agent_row_free(struct agent_row *agent)
@@ -325,6 +348,16 @@ struct command_row *command_row_new(void)
 void command_row_free(struct command_row *command)
 {
     row_free(&table_commands, command);
+}
+
+struct worker_row *worker_row_new(void)
+{
+    return row_new(&table_workers);
+}
+
+void worker_row_free(struct worker_row *worker)
+{
+    row_free(&table_workers, worker);
 }
 
 struct open_command *server_row_open(const struct server_row *server,

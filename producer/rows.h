@@ -51,6 +51,7 @@ struct agent_row {
     char *engine_id;         /* pinned when first seen; NULL before */
     int64_t partitions;      /* of its commands topic, fixed when that was made */
     char *held;              /* why the relay sends it nothing; NULL: it does */
+    char *on_missing;        /* "show" or "start" */
     int64_t mass_absence_at; /* CONTRACT_NONE: no such mark */
     int64_t last_event_at;   /* append time; CONTRACT_NONE: never heard of */
     int64_t created_at;
@@ -71,6 +72,7 @@ struct server_row {
     int64_t udp_port;
     int64_t rcon_port;
     char *server_data_path; /* NULL: the agent's */
+    char *on_missing;       /* "show" or "start"; NULL: the agent's */
     int64_t created_at;
     int64_t updated_at; /* of the record, not of what happened to it; it only grows */
     int64_t deleted_at; /* CONTRACT_NONE: not deleted */
@@ -111,7 +113,8 @@ struct server_row {
     bool container_seen;    /* shown since the last create, delete or purge */
     enum shown shown;       /* by the newest evidence */
     int64_t command_offset; /* of the command of the last result; CONTRACT_NONE: none */
-    GPtrArray *open;        /* struct open_command, oldest first; a table of its own */
+    int64_t data_at; /* worker's clock: when a command last had to do with its data */
+    GPtrArray *open; /* struct open_command, oldest first; a table of its own */
 };
 
 struct command_row {
@@ -135,6 +138,23 @@ struct command_row {
     bool already;
     bool rolled_back;
     char *result; /* the last result as JSON, or NULL */
+};
+
+/* A worker, by its last heartbeat.  Not of the log: heartbeats are compacted away. */
+struct worker_row {
+    char *id; /* "agent/worker" */
+    char *agent_id;
+    char *worker;
+    char *engine_id;
+    int64_t heard_at; /* append time */
+    int64_t interval_ms;
+    int64_t started_at;
+    char *host;
+    char *version;
+    char *engine_version;
+    char *partitions; /* "0,3" */
+    int64_t queued;
+    bool draining;
 };
 
 enum column_kind {
@@ -168,7 +188,7 @@ struct table {
     size_t n_columns;
 };
 
-extern const struct table table_agents, table_servers, table_commands;
+extern const struct table table_agents, table_servers, table_commands, table_workers;
 
 /* Strings "" or NULL, optional numbers CONTRACT_NONE. */
 void *row_new(const struct table *table);
@@ -185,9 +205,11 @@ struct agent_row *agent_row_new(void);
 struct server_row *server_row_new(void);
 struct server_row *server_row_dup(const struct server_row *server);
 struct command_row *command_row_new(void);
+struct worker_row *worker_row_new(void);
 void agent_row_free(struct agent_row *agent);
 void server_row_free(struct server_row *server);
 void command_row_free(struct command_row *command);
+void worker_row_free(struct worker_row *worker);
 
 /* The open command of this id, or NULL; borrowed. */
 struct open_command *server_row_open(const struct server_row *server,
@@ -205,6 +227,8 @@ void row_set(char **field, const char *value);
 typedef struct agent_row AgentRow;
 typedef struct server_row ServerRow;
 typedef struct command_row CommandRow;
+typedef struct worker_row WorkerRow;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentRow, agent_row_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServerRow, server_row_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CommandRow, command_row_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WorkerRow, worker_row_free)

@@ -59,25 +59,26 @@ static bool has_target(enum action action, const struct server_row *server)
     return action != ACTION_CANCEL || server->open->len > 0;
 }
 
+static bool needs_fresh(enum action action, const struct server_row *server)
+{
+    return rule_of(action)->makes && action != ACTION_CREATE &&
+           server->data_exists == MAYBE_NO &&
+           (server->status == STATUS_MISSING || server->status == STATUS_DELETED);
+}
+
 char *rule_possible(const struct server_row *server)
 {
     GString *text = g_string_new("");
     for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++) {
         enum action action = (enum action)i;
         if (rule_allows(action, server->status) && has_target(action, server))
-            g_string_append_printf(text, "%s%s", text->len ? ", " : "",
-                                   action_name(action));
+            g_string_append_printf(text, "%s%s%s", text->len ? ", " : "",
+                                   action_name(action),
+                                   needs_fresh(action, server) ? " --fresh" : "");
     }
     if (text->len == 0)
         g_string_append(text, "nothing");
     return g_string_free(text, FALSE);
-}
-
-static bool needs_fresh(enum action action, const struct server_row *server)
-{
-    return rule_of(action)->makes && action != ACTION_CREATE &&
-           server->data_exists == MAYBE_NO &&
-           (server->status == STATUS_MISSING || server->status == STATUS_DELETED);
 }
 
 bool rule_check(enum action action, const struct server_row *server, bool fresh,
@@ -91,9 +92,11 @@ bool rule_check(enum action action, const struct server_row *server, bool fresh,
         return false;
     }
     if (needs_fresh(action, server) && !fresh) {
+        g_autofree char *possible = rule_possible(server);
         g_set_error(error, RULES_ERROR, RULES_ERROR_REFUSED,
-                    "cannot %s %s: its data in %s is gone; --fresh begins with new data",
-                    action_name(action), server->name, server->data_dir);
+                    "cannot %s %s: its data in %s is gone; --fresh begins with new data; "
+                    "possible now: %s",
+                    action_name(action), server->name, server->data_dir, possible);
         return false;
     }
     if (!has_target(action, server)) {

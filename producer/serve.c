@@ -8,6 +8,7 @@
 
 #include "ledger_rows.h"
 #include "log.h"
+#include "upkeep.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +26,7 @@ struct serve {
     struct session *session;
     struct lock *relay_lock;
     struct relay *relay;
+    struct upkeep *upkeep;
     int signals;
     int bell;
     int64_t backoff_ms; /* 0: all is well */
@@ -86,10 +88,24 @@ static bool turn_ingest(struct serve *serve, GError **error)
     return ingest_arrived(ingest, &serve->arrived, error);
 }
 
+/* Once nothing in the log is unknown: what it decides, it decides on all that there is. */
+static bool turn_upkeep(struct serve *serve, GError **error)
+{
+    bool queued = false;
+    if (!serve->relay || !serve->session->ingest || !serve->ingest_idle ||
+        !serve->arrived)
+        return true;
+    if (!upkeep_step(serve->upkeep, session_now(), &queued, error))
+        return false;
+    if (queued)
+        serve->relay_idle = false;
+    return true;
+}
+
 static bool turn(struct serve *serve, GError **error)
 {
     return get_locks(serve, error) && turn_relay(serve, error) &&
-           turn_ingest(serve, error);
+           turn_ingest(serve, error) && turn_upkeep(serve, error);
 }
 
 /* --- Trouble ---------------------------------------------------------------------------------------- */
@@ -187,7 +203,9 @@ bool serve_run(struct session *session, GError **error)
         .session = session, .signals = -1, .bell = -1, .rang = true, .arrived = true};
     log_info("serve.started", "bus", session->common->bus, "ledger",
              session->common->ledger);
+    serve.upkeep = upkeep_new(session->ledger, session->bus, session->codec);
     bool good = serve_begin(&serve, error) && loop(&serve, error);
+    upkeep_free(serve.upkeep);
     relay_free(serve.relay);
     lock_release(serve.relay_lock);
     if (serve.signals >= 0)

@@ -1,0 +1,53 @@
+/*
+ * reach.c - whether an agent can be reached.
+ */
+#include "reach.h"
+
+bool reach_worker(const struct worker_row *worker, int64_t now)
+{
+    int64_t interval_ms = worker->interval_ms > 0 ? worker->interval_ms
+                                                  : REACH_DEFAULT_MS;
+    return now - worker->heard_at <= REACH_INTERVALS * interval_ms;
+}
+
+enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t now)
+{
+    enum maybe online = MAYBE_UNKNOWN;
+    for (guint i = 0; i < workers->len; i++) {
+        const struct worker_row *worker = workers->pdata[i];
+        if (!g_str_equal(worker->agent_id, agent_id))
+            continue;
+        if (reach_worker(worker, now))
+            return MAYBE_YES;
+        online = MAYBE_NO;
+    }
+    return online;
+}
+
+/* Of those that are gone, or never came, the log says all that there is to know. */
+static bool is_on_host(enum server_status status)
+{
+    switch (status) {
+    case STATUS_CREATING:
+    case STATUS_RUNNING:
+    case STATUS_STOPPED:
+    case STATUS_REBUILDING:
+    case STATUS_DELETING:
+    case STATUS_MISSING:
+        return true;
+    case STATUS_NONE:
+    case STATUS_DELETED:
+    case STATUS_PURGED:
+    case STATUS_FAILED:
+    case STATUS_COUNT:
+        return false;
+    }
+    g_assert_not_reached();
+}
+
+const char *reach_status(const struct server_row *server, enum maybe online)
+{
+    return online == MAYBE_NO && is_on_host(server->status)
+               ? "unknown"
+               : server_status_name(server->status);
+}

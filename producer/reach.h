@@ -1,0 +1,22 @@
+/*
+ * reach.h - whether an agent can be reached, and what is shown of its servers if not.
+ *
+ * Pure: heartbeats and the wall clock go in.  What is stored about a server stays as it is;
+ * only what people see says that nobody can know.
+ */
+#pragma once
+
+#include "rows.h"
+
+#define REACH_INTERVALS  3     /* so many without a heartbeat, and the worker is gone */
+#define REACH_DEFAULT_MS 30000 /* the interval of a worker that does not tell its own */
+
+bool reach_worker(const struct worker_row *worker, int64_t now);
+
+/* Yes: one of its workers is there.  No: none is, any more.  Unknown: none ever was.
+ * `workers`: struct worker_row, of any agents. */
+enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t now);
+
+/* The status that people see: "unknown" where an agent is offline and the status is about
+ * what is on the host now. */
+const char *reach_status(const struct server_row *server, enum maybe online);

@@ -1,0 +1,92 @@
+/*
+ * view.c - what is seen of servers and agents beside their rows.
+ */
+#include "view.h"
+
+#include "ledger_upkeep.h"
+#include "reach.h"
+#include "upkeep.h"
+
+bool view_begin(struct view *view, struct ledger *ledger, int64_t now, GError **error)
+{
+    g_autoptr(GPtrArray) agents = ledger_agents(ledger, error);
+    view->ledger = ledger;
+    view->now = now;
+    view->agents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                         (GDestroyNotify)agent_row_free);
+    if (!agents || !(view->workers = ledger_workers(ledger, NULL, error)))
+        return false;
+    g_ptr_array_set_free_func(agents, NULL); /* the table has them now */
+    for (guint i = 0; i < agents->len; i++) {
+        struct agent_row *agent = agents->pdata[i];
+        g_hash_table_insert(view->agents, agent->id, agent);
+    }
+    return true;
+}
+
+void view_end(struct view *view)
+{
+    g_clear_pointer(&view->agents, g_hash_table_unref);
+    g_clear_pointer(&view->workers, g_ptr_array_unref);
+}
+
+const struct agent_row *view_agent(const struct view *view, const char *agent_id)
+{
+    return g_hash_table_lookup(view->agents, agent_id);
+}
+
+enum maybe view_online(const struct view *view, const char *agent_id)
+{
+    return reach_agent(view->workers, agent_id, view->now);
+}
+
+const char *view_status(const struct view *view, const struct server_row *server)
+{
+    return reach_status(server, view_online(view, server->agent_id));
+}
+
+const char *view_healing(const struct view *view, const struct server_row *server,
+                         GError **error)
+{
+    const struct agent_row *agent = view_agent(view, server->agent_id);
+    enum heal heal;
+    if (server->status != STATUS_MISSING || !agent || !heal_is_asked(server, agent))
+        return "";
+    return upkeep_judge(view->ledger, server, agent, view_online(view, agent->id),
+                        view->now, &heal, error)
+               ? heal_sentence(heal)
+               : NULL;
+}
+
+static json_t *json_of(enum maybe maybe)
+{
+    return maybe == MAYBE_UNKNOWN ? json_null() : json_boolean(maybe == MAYBE_YES);
+}
+
+json_t *view_server_json(const struct view *view, const struct server_row *server,
+                         GError **error)
+{
+    const char *healing = view_healing(view, server, error);
+    if (!healing)
+        return NULL;
+    json_t *json = row_to_json(&table_servers, server);
+    json_object_set_new(json, "agent_online",
+                        json_of(view_online(view, server->agent_id)));
+    json_object_set_new(json, "shown_status", json_string(view_status(view, server)));
+    json_object_set_new(json, "healing", json_string(healing));
+    return json;
+}
+
+json_t *view_agent_json(const struct view *view, const struct agent_row *agent)
+{
+    json_t *json = row_to_json(&table_agents, agent);
+    json_int_t there = 0;
+    for (guint i = 0; i < view->workers->len; i++) {
+        const struct worker_row *worker = view->workers->pdata[i];
+        there += g_str_equal(worker->agent_id, agent->id) &&
+                 reach_worker(worker, view->now);
+    }
+    json_object_set_new(json, "online", json_of(view_online(view, agent->id)));
+    json_object_set_new(json, "workers", json_integer(there));
+    return json;
+}
