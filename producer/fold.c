@@ -166,7 +166,7 @@ enum folded fold_sync(struct server_row *server, const struct presence_sync *ind
 enum folded fold_data(struct server_row *server, enum maybe listed, int64_t listed_at)
 {
     bool newer = server->data_at == CONTRACT_NONE || server->data_at < listed_at;
-    if (listed == MAYBE_UNKNOWN || !newer || server->open->len > 0 ||
+    if (listed == MAYBE_UNKNOWN || !newer || server_row_is_pending(server) ||
         server->settled_status == STATUS_PURGED)
         return FOLDED_REPEATED;
     server->data_exists = listed;
