@@ -244,10 +244,10 @@ static int say_error(const GError *error)
 
 static void flags_clear(struct flags *flags)
 {
-    char **const strings[] = {&flags->id,     &flags->registry,  &flags->data_path,
-                              &flags->image,  &flags->image_tag, &flags->profile,
-                              &flags->agent,  &flags->status,    &flags->server,
-                              &flags->reason, &flags->command,   &flags->listen,
+    char **const strings[] = {&flags->id,     &flags->registry,   &flags->data_path,
+                              &flags->image,  &flags->image_tag,  &flags->profile,
+                              &flags->agent,  &flags->status,     &flags->server,
+                              &flags->reason, &flags->command,    &flags->listen,
                               &flags->pull,   &flags->on_missing, &flags->engine};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);

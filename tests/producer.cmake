@@ -3,6 +3,7 @@
 muster_test(fold control)
 muster_test(resolve control)
 muster_test(presence control)
+muster_test(heal control)
 muster_test(ledger desk PkgConfig::SQLITE)
 muster_test(request desk)
 target_compile_definitions(test_resolve PRIVATE PROFILES="${CMAKE_SOURCE_DIR}/producer/profiles")

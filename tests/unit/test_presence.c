@@ -160,6 +160,43 @@ static void test_s22_many_at_once(void)
     g_assert_false(presence_is_mass(50, 100));
 }
 
+static void add_directory(struct sync *sync, const char *path)
+{
+    struct found *found = found_new();
+    row_set(&found->name, path);
+    g_ptr_array_add(sync->data, found);
+}
+
+static void test_data(void)
+{
+    g_autoptr(Sync) sync = empty_sync();
+    g_autoptr(PresenceDirectories) none = presence_directories_new(sync);
+    g_assert_cmpint(presence_data(none, "/srv/alpha"), ==, MAYBE_UNKNOWN);
+    add_directory(sync, "/srv/alpha");
+    g_autoptr(PresenceDirectories) one = presence_directories_new(sync);
+    g_assert_cmpint(presence_data(one, "/srv/alpha"), ==, MAYBE_YES);
+    g_assert_cmpint(presence_data(one, "/srv/beta"), ==, MAYBE_NO);
+    g_assert_cmpint(presence_data(one, "/other/beta"), ==, MAYBE_UNKNOWN);
+    g_assert_cmpint(presence_data(one, "/srv/alpha/deeper"), ==, MAYBE_UNKNOWN);
+    g_assert_cmpint(presence_data(one, ""), ==, MAYBE_UNKNOWN);
+}
+
+/* A worker's list ends somewhere: what it does not hold may stand behind its end. */
+static void test_data_of_a_list_that_was_cut(void)
+{
+    g_autoptr(Sync) sync = empty_sync();
+    for (int i = 0; i < 1999; i++) {
+        g_autofree char *path = g_strdup_printf("/srv/%d", i);
+        add_directory(sync, path);
+    }
+    g_autoptr(PresenceDirectories) whole = presence_directories_new(sync);
+    g_assert_cmpint(presence_data(whole, "/srv/zeta"), ==, MAYBE_NO);
+    add_directory(sync, "/srv/1999");
+    g_autoptr(PresenceDirectories) cut = presence_directories_new(sync);
+    g_assert_cmpint(presence_data(cut, "/srv/zeta"), ==, MAYBE_UNKNOWN);
+    g_assert_cmpint(presence_data(cut, "/srv/1999"), ==, MAYBE_YES);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -175,5 +212,8 @@ int main(int argc, char **argv)
     g_test_add_func("/presence/a_commands_topic_made_anew",
                     test_a_commands_topic_made_anew);
     g_test_add_func("/presence/s22_many_at_once", test_s22_many_at_once);
+    g_test_add_func("/presence/data", test_data);
+    g_test_add_func("/presence/data_of_a_list_that_was_cut",
+                    test_data_of_a_list_that_was_cut);
     return g_test_run();
 }

@@ -6,6 +6,7 @@
  */
 #include "apply.h"
 #include "check.h"
+#include "decree.h"
 #include "request.h"
 #include "rules.h"
 
@@ -531,6 +532,138 @@ static void test_s22_many_missing_at_once(struct desk *desk, gconstpointer data)
     }
 }
 
+/* --- Decrees -------------------------------------------------------------------------------- */
+
+static struct agent_row *agent_of(struct desk *desk, const char *id)
+{
+    struct agent_row *agent = NULL;
+    g_assert_true(ledger_load_agent(desk->ledger, id, &agent, NULL));
+    g_assert_nonnull(agent);
+    return agent;
+}
+
+static void test_a_release_comes_into_force_by_the_log(struct desk *desk,
+                                                       gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    const struct request request = request_of(desk, ACTION_UNKNOWN);
+    queued_free(good(add_agent(desk, "a1", &error), &error));
+    tell_records(desk);
+    g_assert_null(decree_release(desk->ledger, desk->codec, "a1", &request, &error));
+    g_assert_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED);
+    g_clear_error(&error);
+    g_autoptr(AgentRow) marked = agent_of(desk, "a1");
+    marked->mass_absence_at = 5;
+    g_assert_true(ledger_store_agent(desk->ledger, marked, NULL));
+    queued_free(
+        good(decree_release(desk->ledger, desk->codec, "a1", &request, &error), &error));
+    g_autoptr(AgentRow) before = agent_of(desk, "a1");
+    g_assert_cmpint(before->mass_absence_at, ==, 5);
+    tell_records(desk);
+    g_autoptr(AgentRow) after = agent_of(desk, "a1");
+    g_assert_true(after->mass_absence_at == CONTRACT_NONE);
+}
+
+static void test_a_rebind_comes_into_force_by_the_log(struct desk *desk,
+                                                      gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    queued_free(running_server(desk));
+    const struct request request = request_of(desk, ACTION_UNKNOWN);
+    tell_records(desk);
+    queued_free(
+        good(decree_rebind(desk->ledger, desk->codec, "a1", "engine-2", &request, &error),
+             &error));
+    g_autoptr(AgentRow) before = agent_of(desk, "a1");
+    g_assert_cmpstr(before->engine_id, ==, "engine-1");
+    tell_records(desk);
+    g_autoptr(AgentRow) after = agent_of(desk, "a1");
+    g_assert_cmpstr(after->engine_id, ==, "engine-2");
+}
+
+static void test_a_lost_command_is_closed_once(struct desk *desk, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    queued_free(good(add_agent(desk, "a1", &error), &error));
+    g_autoptr(Queued) queued = good(create(desk, "a1", "alpha", &error), &error);
+    tell_records(desk);
+    g_autoptr(CommandRow) command = NULL;
+    g_assert_true(ledger_load_command(desk->ledger, queued->command_id, &command, NULL));
+    for (int i = 0; i < 3; i++)
+        g_assert_true(decree_lost(desk->ledger, desk->codec, command, 9, &error));
+    assert_status(desk, queued, STATUS_CREATING);
+    g_assert_cmpuint(tell_records(desk), ==, 1);
+    assert_status(desk, queued, STATUS_FAILED);
+    g_autoptr(CommandRow) closed = NULL;
+    g_assert_true(ledger_load_command(desk->ledger, queued->command_id, &closed, NULL));
+    g_assert_cmpstr(closed->code, ==, CODE_LOST);
+}
+
+/* --- Data ------------------------------------------------------------------------------------- */
+
+static void tell_directories(struct desk *desk, const struct queued *queued,
+                             int64_t listed_at, const char *path)
+{
+    g_autoptr(Event) event = worker_event(queued);
+    struct found *found = found_new();
+    row_set(&event->server_id, NULL);
+    row_set(&found->name, path);
+    event->sync = sync_new();
+    event->sync->complete = true;
+    event->sync->partitions = 4;
+    event->sync->chunks = 1;
+    event->sync->listed_at = listed_at;
+    g_ptr_array_add(event->sync->data, found);
+    g_ptr_array_add(event->sync->unknown, g_strdup(queued->server_id));
+    tell(desk, event);
+}
+
+static void assert_data(struct desk *desk, const struct queued *queued, enum maybe data)
+{
+    g_autoptr(ServerRow) server = server_of(desk, queued);
+    g_assert_cmpstr(maybe_name(server->data_exists), ==, maybe_name(data));
+}
+
+static void test_a_list_of_directories_tells_of_data(struct desk *desk,
+                                                     gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Queued) queued = running_server(desk);
+    g_autoptr(ServerRow) server = server_of(desk, queued);
+    tell_directories(desk, queued, 1000, server->data_dir);
+    assert_data(desk, queued, MAYBE_YES);
+    tell_directories(desk, queued, 2000, "/elsewhere/alpha");
+    assert_data(desk, queued, MAYBE_YES);
+    g_autofree char *root = g_path_get_dirname(server->data_dir);
+    g_autofree char *sibling = g_build_filename(root, "beta", NULL);
+    tell_directories(desk, queued, 3000, sibling);
+    assert_data(desk, queued, MAYBE_NO);
+}
+
+/* It may be older than what the last command made. */
+static void test_an_old_list_of_directories_says_nothing(struct desk *desk,
+                                                         gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Queued) queued = running_server(desk);
+    g_autoptr(ServerRow) server = server_of(desk, queued);
+    server->data_at = 5000;
+    server->data_exists = MAYBE_YES;
+    g_assert_true(ledger_store_server(desk->ledger, server, NULL));
+    g_autofree char *root = g_path_get_dirname(server->data_dir);
+    g_autofree char *sibling = g_build_filename(root, "beta", NULL);
+    tell_directories(desk, queued, 5000, sibling);
+    assert_data(desk, queued, MAYBE_YES);
+    g_autoptr(Queued)
+        stop = good(act(desk, ACTION_STOP, queued->server_id, &error), &error);
+    tell_records(desk);
+    tell_directories(desk, queued, 6000, sibling);
+    assert_data(desk, queued, MAYBE_YES);
+    tell_answer(desk, stop, "stop", OUTCOME_DONE, CONTAINER_EXITED);
+    tell_directories(desk, queued, 6000, sibling);
+    assert_data(desk, queued, MAYBE_NO);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -559,6 +692,15 @@ int main(int argc, char **argv)
          test_s01_a_failed_list_proves_nothing},
         {"/apply/a_new_ledger_from_the_same_log", test_a_new_ledger_from_the_same_log},
         {"/apply/s22_many_missing_at_once", test_s22_many_missing_at_once},
+        {"/decree/a_release_comes_into_force_by_the_log",
+         test_a_release_comes_into_force_by_the_log},
+        {"/decree/a_rebind_comes_into_force_by_the_log",
+         test_a_rebind_comes_into_force_by_the_log},
+        {"/decree/a_lost_command_is_closed_once", test_a_lost_command_is_closed_once},
+        {"/apply/a_list_of_directories_tells_of_data",
+         test_a_list_of_directories_tells_of_data},
+        {"/apply/an_old_list_of_directories_says_nothing",
+         test_an_old_list_of_directories_says_nothing},
     };
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)

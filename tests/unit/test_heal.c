@@ -1,0 +1,185 @@
+/*
+ * test_heal.c - when a missing server is started without a person, and who can be reached.
+ */
+#include "heal.h"
+#include "reach.h"
+
+#include <glib.h>
+
+#define MISSING_AT INT64_C(1000000)
+#define SECOND     INT64_C(1000)
+#define MINUTE     (60 * SECOND)
+
+static struct server_row *missing_server(void)
+{
+    struct server_row *server = server_row_new();
+    server->status = STATUS_MISSING;
+    server->missing_since = MISSING_AT;
+    server->data_exists = MAYBE_YES;
+    row_set(&server->on_missing, "start");
+    row_set(&server->last_action, "start");
+    return server;
+}
+
+/* What is asked for where. */
+static void test_asked(void)
+{
+    static const struct {
+        const char *agent, *server;
+        bool asked;
+    } rows[] = {
+        {"show", NULL, false},     {"start", NULL, true}, {"show", "start", true},
+        {"start", "show", false},  {"", NULL, false},     {"start", "start", true},
+        {"nonsense", NULL, false},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(AgentRow) agent = agent_row_new();
+        g_autoptr(ServerRow) server = server_row_new();
+        row_set(&agent->on_missing, rows[i].agent);
+        row_set(&server->on_missing, rows[i].server);
+        g_assert_cmpint(heal_is_asked(server, agent), ==, rows[i].asked);
+    }
+}
+
+/* Each row changes one thing of a server that would be started. */
+static void test_decides(void)
+{
+    static const struct {
+        enum server_status status;
+        const char *on_missing, *last_action;
+        bool open, mass;
+        enum maybe online, data;
+        int attempts;
+        int64_t after_ms;
+        enum heal heal;
+    } rows[] = {
+#define ROW(status, on, action, open, mass, online, data, attempts, after, heal) \
+ {STATUS_##status, on,           action,   open,  mass,                          \
+  MAYBE_##online,  MAYBE_##data, attempts, after, HEAL_##heal}
+        ROW(MISSING, "start", "start", false, false, YES, YES, 0, MINUTE, STARTS),
+        ROW(RUNNING, "start", "start", false, false, YES, YES, 0, MINUTE, NOT_MISSING),
+        ROW(DELETED, "start", "delete", false, false, YES, YES, 0, MINUTE, NOT_MISSING),
+        ROW(FAILED, "start", "create", false, false, YES, YES, 0, MINUTE, NOT_MISSING),
+        ROW(MISSING, "show", "start", false, false, YES, YES, 0, MINUTE, NOT_ASKED),
+        ROW(MISSING, NULL, "start", false, false, YES, YES, 0, MINUTE, NOT_ASKED),
+        ROW(MISSING, "start", "stop", false, false, YES, YES, 0, MINUTE, NOT_MEANT),
+        ROW(MISSING, "start", "restore", false, false, YES, YES, 0, MINUTE, NOT_MEANT),
+        ROW(MISSING, "start", "cancel", false, false, YES, YES, 0, MINUTE, NOT_MEANT),
+        ROW(MISSING, "start", "", false, false, YES, YES, 0, MINUTE, STARTS),
+        ROW(MISSING, "start", "create", false, false, YES, YES, 0, MINUTE, STARTS),
+        ROW(MISSING, "start", "start", true, false, YES, YES, 0, MINUTE, BUSY),
+        ROW(MISSING, "start", "start", false, true, YES, YES, 0, MINUTE, MASS),
+        ROW(MISSING, "start", "start", false, false, NO, YES, 0, MINUTE, OFFLINE),
+        ROW(MISSING, "start", "start", false, false, UNKNOWN, YES, 0, MINUTE, OFFLINE),
+        ROW(MISSING, "start", "start", false, false, YES, NO, 0, MINUTE, NO_DATA),
+        ROW(MISSING, "start", "start", false, false, YES, UNKNOWN, 0, MINUTE, NO_DATA),
+        ROW(MISSING, "start", "start", false, false, YES, YES, 5, 100 * MINUTE, GAVE_UP),
+        ROW(MISSING, "start", "start", false, false, YES, YES, 9, 100 * MINUTE, GAVE_UP),
+#undef ROW
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(ServerRow) server = missing_server();
+        g_autoptr(AgentRow) agent = agent_row_new();
+        struct heal_facts facts = {server,         agent,
+                                   rows[i].online, rows[i].attempts,
+                                   CONTRACT_NONE,  MISSING_AT + rows[i].after_ms};
+        int64_t due_at = -1;
+        server->status = rows[i].status;
+        server->data_exists = rows[i].data;
+        row_set(&server->on_missing, rows[i].on_missing);
+        row_set(&server->last_action, rows[i].last_action);
+        if (rows[i].open)
+            server_row_add_open(server, "c", ACTION_STOP, false);
+        if (rows[i].mass)
+            agent->mass_absence_at = MISSING_AT;
+        enum heal heal = heal_decide(&facts, &due_at);
+        g_assert_cmpstr(heal_sentence(heal), ==, heal_sentence(rows[i].heal));
+        g_assert_cmpint(heal, ==, rows[i].heal);
+        g_assert_cmpint(due_at, ==, -1);
+    }
+}
+
+/* 10 s, 1 m, 5 m, 30 m, 30 m: after it turned missing, or after the last attempt. */
+static void test_backs_off(void)
+{
+    static const int64_t delays[] = {10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE,
+                                     30 * MINUTE};
+    static const int64_t lasts[] = {CONTRACT_NONE, MISSING_AT - MINUTE,
+                                    MISSING_AT + MINUTE};
+    G_STATIC_ASSERT(G_N_ELEMENTS(delays) == HEAL_ATTEMPTS);
+    for (size_t i = 0; i < G_N_ELEMENTS(delays) * G_N_ELEMENTS(lasts); i++) {
+        int64_t last = lasts[i / G_N_ELEMENTS(delays)];
+        int64_t attempts = (int64_t)(i % G_N_ELEMENTS(delays));
+        int64_t due = MAX(MISSING_AT, last) + delays[attempts];
+        g_autoptr(ServerRow) server = missing_server();
+        g_autoptr(AgentRow) agent = agent_row_new();
+        struct heal_facts facts = {server, agent, MAYBE_YES, attempts, last, due - 1};
+        int64_t due_at = -1;
+        g_assert_cmpint(heal_decide(&facts, &due_at), ==, HEAL_WAITS);
+        g_assert_cmpint(due_at, ==, due);
+        facts.now = due;
+        g_assert_cmpint(heal_decide(&facts, &due_at), ==, HEAL_STARTS);
+    }
+}
+
+static void add_worker(GPtrArray *workers, const char *agent, int64_t heard_at,
+                       int64_t interval_ms)
+{
+    struct worker_row *worker = worker_row_new();
+    row_set(&worker->agent_id, agent);
+    worker->heard_at = heard_at;
+    worker->interval_ms = interval_ms;
+    g_ptr_array_add(workers, worker);
+}
+
+static void test_reached(void)
+{
+    g_autoptr(GPtrArray)
+        workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_row_free);
+    g_assert_cmpint(reach_agent(workers, "a", 0), ==, MAYBE_UNKNOWN);
+    add_worker(workers, "b", 0, 1000);
+    g_assert_cmpint(reach_agent(workers, "a", 0), ==, MAYBE_UNKNOWN);
+    add_worker(workers, "a", 5000, 1000);
+    g_assert_cmpint(reach_agent(workers, "a", 8000), ==, MAYBE_YES);
+    g_assert_cmpint(reach_agent(workers, "a", 8001), ==, MAYBE_NO);
+    add_worker(workers, "a", 5000, 0); /* tells no interval: 30 s */
+    g_assert_cmpint(reach_agent(workers, "a", 95000), ==, MAYBE_YES);
+    g_assert_cmpint(reach_agent(workers, "a", 95001), ==, MAYBE_NO);
+}
+
+static void test_shown(void)
+{
+    static const struct {
+        enum server_status status;
+        enum maybe online;
+        const char *shown;
+    } rows[] = {
+        {STATUS_RUNNING, MAYBE_YES, "running"},
+        {STATUS_RUNNING, MAYBE_UNKNOWN, "running"},
+        {STATUS_RUNNING, MAYBE_NO, "unknown"},
+        {STATUS_STOPPED, MAYBE_NO, "unknown"},
+        {STATUS_MISSING, MAYBE_NO, "unknown"},
+        {STATUS_CREATING, MAYBE_NO, "unknown"},
+        {STATUS_REBUILDING, MAYBE_NO, "unknown"},
+        {STATUS_DELETING, MAYBE_NO, "unknown"},
+        {STATUS_DELETED, MAYBE_NO, "deleted"},
+        {STATUS_PURGED, MAYBE_NO, "purged"},
+        {STATUS_FAILED, MAYBE_NO, "failed"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(ServerRow) server = server_row_new();
+        server->status = rows[i].status;
+        g_assert_cmpstr(reach_status(server, rows[i].online), ==, rows[i].shown);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/heal/asked", test_asked);
+    g_test_add_func("/heal/decides", test_decides);
+    g_test_add_func("/heal/backs_off", test_backs_off);
+    g_test_add_func("/reach/agent", test_reached);
+    g_test_add_func("/reach/shown", test_shown);
+    return g_test_run();
+}
