@@ -171,13 +171,41 @@ static void sync_merge(struct sync *sync, struct sync *more)
     move_all(sync->data, more->data);
 }
 
-static char *found_text(const struct sync *sync)
+/* Listed under the label of a server that has none to have, or that nobody knows. */
+static json_t *orphans_of(const struct sync *sync, const GPtrArray *servers)
+{
+    g_autoptr(GHashTable) expected = g_hash_table_new(g_str_hash, g_str_equal);
+    json_t *orphans = json_array();
+    for (guint i = 0; i < servers->len; i++) {
+        struct server_row *server = servers->pdata[i];
+        if (server->settled_status != STATUS_DELETED &&
+            server->settled_status != STATUS_PURGED)
+            g_hash_table_add(expected, server->id);
+    }
+    for (guint i = 0; i < sync->servers->len; i++) {
+        const struct listed *listed = sync->servers->pdata[i];
+        const struct state *state = listed->state;
+        if (state->status == CONTAINER_ABSENT || state->status == CONTAINER_UNKNOWN ||
+            g_hash_table_contains(expected, listed->server_id))
+            continue;
+        json_array_append_new(
+            orphans,
+            json_pack("{s:s, s:s, s:s, s:s, s:s}", "server_id", listed->server_id,
+                      "container_id", state->container_id ? state->container_id : "",
+                      "name", state->container, "status",
+                      container_status_name(state->status), "image", state->image));
+    }
+    return orphans;
+}
+
+static char *found_text(const struct sync *sync, const GPtrArray *servers)
 {
     json_auto_t *json = shape_to_json(&shape_sync, sync);
     json_auto_t *found = json_object();
     static const char *const names[] = {"extra", "unmanaged", "data"};
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
         json_object_set(found, names[i], json_object_get(json, names[i]));
+    json_object_set_new(found, "orphan", orphans_of(sync, servers));
     return json_dumps(found, JSON_COMPACT);
 }
 
@@ -212,7 +240,7 @@ static bool apply_whole_sync(struct apply *apply, const struct sync *sync, GErro
         if (!store_folded(apply, before, server, error))
             return false;
     }
-    g_autofree char *found = found_text(sync);
+    g_autofree char *found = servers ? found_text(sync, servers) : NULL;
     return servers && apply_data(apply, sync, error) &&
            ledger_keep_sync(apply->ledger, apply->agent->id, sync,
                             apply->place->append_ms, found, error);

@@ -39,9 +39,9 @@ static const struct {
     const struct cli_row *rows;
     const size_t *count;
 } groups[] = {
-    {cli_agent_rows, &cli_n_agent_rows},
-    {cli_server_rows, &cli_n_server_rows},
-    {cli_other_rows, &cli_n_other_rows},
+    {cli_agent_rows, &cli_n_agent_rows},     {cli_server_rows, &cli_n_server_rows},
+    {cli_list_rows, &cli_n_list_rows},       {cli_fleet_rows, &cli_n_fleet_rows},
+    {cli_profile_rows, &cli_n_profile_rows}, {cli_other_rows, &cli_n_other_rows},
 };
 
 /* --- The rows --------------------------------------------------------------------------------------- */
@@ -244,11 +244,11 @@ static int say_error(const GError *error)
 
 static void flags_clear(struct flags *flags)
 {
-    char **const strings[] = {&flags->id,     &flags->registry,   &flags->data_path,
-                              &flags->image,  &flags->image_tag,  &flags->profile,
-                              &flags->agent,  &flags->status,     &flags->server,
-                              &flags->reason, &flags->command,    &flags->listen,
-                              &flags->pull,   &flags->on_missing, &flags->engine};
+    char **const strings[] = {
+        &flags->id,        &flags->registry,   &flags->data_path, &flags->image,
+        &flags->image_tag, &flags->profile,    &flags->agent,     &flags->status,
+        &flags->server,    &flags->reason,     &flags->command,   &flags->listen,
+        &flags->pull,      &flags->on_missing, &flags->engine,    &flags->after};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);
@@ -273,7 +273,8 @@ int cli_main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_auto(Common) common = {.wait_ms = -1};
-    g_auto(Flags) flags = {.game_port = -1, .udp_port = -1, .rcon_port = -1};
+    g_auto(Flags) flags = {
+        .game_port = -1, .udp_port = -1, .rcon_port = -1, .deleted_before_ms = -1};
     bool helped = false;
     const struct cli_row *row = take_row(&argc, argv, &error);
     if (!row)

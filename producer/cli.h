@@ -17,6 +17,9 @@ enum cli_exit {
     CLI_UNREACHABLE = 4, /* bus or ledger */
 };
 
+/* The topics keep commands for 7 days. */
+#define CLI_EXPIRES_MAX (INT64_C(6) * 24 * 3600 * 1000)
+
 /* The options of all commands together; each table fills those that are its own. */
 struct flags {
     char *id;
@@ -31,6 +34,7 @@ struct flags {
     char *reason;
     char *command;
     char *listen;
+    char *after;
     GPtrArray *env;
     GPtrArray *unset_env;
     int64_t game_port; /* -1: not given */
@@ -38,13 +42,19 @@ struct flags {
     int64_t rcon_port;
     int64_t partitions;
     int64_t events_partitions;
+    int64_t limit;
     int64_t since_ms;
+    int64_t deleted_before_ms; /* -1: not given */
     int64_t expires_ms;
     bool follow;
     bool fresh;
     bool start;
     bool skip_save;
-    bool show_purged;
+    bool skip_invalid;
+    bool dry_run;
+    bool unmanaged;
+    bool extra;
+    bool orphans;
     char *pull;
     char *on_missing;
     char *engine;
@@ -77,8 +87,10 @@ struct cli_row {
     bool makes;         /* makes the ledger; others want it to be there */
 };
 
-extern const struct cli_row cli_agent_rows[], cli_server_rows[], cli_other_rows[];
-extern const size_t cli_n_agent_rows, cli_n_server_rows, cli_n_other_rows;
+extern const struct cli_row cli_agent_rows[], cli_server_rows[], cli_list_rows[],
+    cli_fleet_rows[], cli_profile_rows[], cli_other_rows[];
+extern const size_t cli_n_agent_rows, cli_n_server_rows, cli_n_list_rows,
+    cli_n_fleet_rows, cli_n_profile_rows, cli_n_other_rows;
 
 /* The whole program; returns its exit code. */
 int cli_main(int argc, char **argv);
@@ -100,5 +112,13 @@ bool cli_catch_up(struct call *call, bool *ret_stale, GError **error);
 int cli_finish(struct call *call, const struct queued *queued, GError **error);
 /* The same for several commands at once (a sync of all). */
 int cli_finish_all(struct call *call, const GPtrArray *queued, GError **error);
+/* Makes the topics of an agent that is not known yet. */
+bool cli_make_topics(struct call *call, const char *agent_id, int64_t partitions,
+                     GError **error);
+/* Sends all of what was queued (struct queued), in order. */
+bool cli_send(struct call *call, const GPtrArray *all, GError **error);
+/* Waits for the results of all; the worst one is left in `*ret_command`. */
+int cli_wait(struct call *call, const GPtrArray *all, struct command_row **ret_command,
+             GError **error);
 /* Refuses, before anything is written, what the bus would take to the wrong partition. */
 bool cli_check_agent(struct call *call, const struct agent_row *agent, GError **error);

@@ -53,6 +53,13 @@ static bool make_topic(struct call *call, char *name, int64_t partitions, GError
     return bus_topic_make(call->session.bus, &topic, TOPIC_MS, error);
 }
 
+bool cli_make_topics(struct call *call, const char *agent_id, int64_t partitions,
+                     GError **error)
+{
+    return make_topic(call, topic_commands(agent_id), partitions, error) &&
+           make_topic(call, topic_control(agent_id), partitions, error);
+}
+
 static int finish_agent(struct call *call, const struct agent_row *agent,
                         const struct queued *queued, GError **error)
 {
@@ -111,8 +118,7 @@ static int agent_add(struct call *call, GError **error)
     const struct request request = cli_request(call, ACTION_UNKNOWN);
     if (!take_on_missing(flags, agent, error) || !check_new(call, agent, error))
         return CLI_USAGE;
-    if (!make_topic(call, topic_commands(agent->id), agent->partitions, error) ||
-        !make_topic(call, topic_control(agent->id), agent->partitions, error))
+    if (!cli_make_topics(call, agent->id, agent->partitions, error))
         return CLI_UNREACHABLE;
     g_autoptr(Queued) queued = request_agent(call->session.ledger, call->session.codec,
                                              agent, &request, error);

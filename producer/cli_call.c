@@ -188,8 +188,8 @@ static bool print_queued(struct call *call, const GPtrArray *all,
 }
 
 /* Waits for all of them; the worst result is left in `*ret_command`. */
-static int wait_all(struct call *call, const GPtrArray *all,
-                    struct command_row **ret_command, GError **error)
+int cli_wait(struct call *call, const GPtrArray *all, struct command_row **ret_command,
+             GError **error)
 {
     int64_t deadline = g_get_monotonic_time() + call->common->wait_ms * 1000;
     int code = CLI_DONE;
@@ -218,7 +218,7 @@ static int wait_all(struct call *call, const GPtrArray *all,
     return code;
 }
 
-static bool send_all(struct call *call, const GPtrArray *all, GError **error)
+bool cli_send(struct call *call, const GPtrArray *all, GError **error)
 {
     const struct queued *last = all->pdata[all->len - 1];
     if (call->away)
@@ -235,12 +235,12 @@ int cli_finish_all(struct call *call, const GPtrArray *all, GError **error)
     g_autoptr(CommandRow) command = NULL;
     const struct queued *first = all->pdata[0];
     int code = CLI_DONE;
-    if (!send_all(call, all, error)) {
+    if (!cli_send(call, all, error)) {
         print_queued(call, all, NULL, NULL);
         return CLI_UNREACHABLE;
     }
     if (call->common->wait_ms >= 0 && first->command_id)
-        code = wait_all(call, all, &command, error);
+        code = cli_wait(call, all, &command, error);
     if (code == CLI_UNREACHABLE)
         return code;
     if (!print_queued(call, all, command, error))

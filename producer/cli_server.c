@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "adopt.h"
 #include "heal.h"
 #include "ledger_rows.h"
 #include "print.h"
@@ -50,13 +51,9 @@ static const struct option restore_options[] = {
 static const struct option stop_options[] = {COMMAND_OPTIONS, SKIP_SAVE};
 static const struct option cancel_options[] = {
     COMMAND_OPTIONS, FLAG("command", 0, STRING, command, "ID", "which one (default: the newest that is open)")};
-static const struct option list_options[] = {
-    FLAG("agent", 0, STRING, agent, "A", "only this agent's"),
-    FLAG("status", 0, STRING, status, "S", "only these (purged ones are shown only so)"),
-};
+static const struct option adopt_options[] = {
+    RECORD_OPTIONS, FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log")};
 /* clang-format on */
-
-#define EXPIRES_MAX (INT64_C(6) * 24 * 3600 * 1000)
 
 /* --- Records ------------------------------------------------------------------------------------ */
 
@@ -155,7 +152,7 @@ static bool take_pull(const struct call *call, struct request *request, GError *
 static bool make_request(struct call *call, struct request *ret_request, GError **error)
 {
     struct request request = cli_request(call, call->row->action);
-    if (request.expires_ms > EXPIRES_MAX) {
+    if (request.expires_ms > CLI_EXPIRES_MAX) {
         cli_usage(error, "--expires: at most 6d, since the topic keeps commands for 7");
         return false;
     }
@@ -276,109 +273,25 @@ static int server_show(struct call *call, GError **error)
     return stale ? CLI_UNREACHABLE : CLI_DONE;
 }
 
-static bool make_filter(struct call *call, struct agent_row **ret_agent,
-                        struct server_filter *ret_filter, GError **error)
-{
-    const struct flags *flags = call->flags;
-    *ret_filter = (struct server_filter){.partition = CONTRACT_NONE};
-    if (flags->status) {
-        ret_filter->status = server_status_from_name(flags->status);
-        if (ret_filter->status == STATUS_NONE) {
-            cli_usage(error,
-                      "--status: '%s' is none of creating, running, stopped, "
-                      "rebuilding, deleting, deleted, purged, failed, missing",
-                      flags->status);
-            return false;
-        }
-    }
-    if (flags->agent && !(*ret_agent = cli_find_agent(call, flags->agent, error)))
-        return false;
-    ret_filter->agent_id = *ret_agent ? (*ret_agent)->id : NULL;
-    return true;
-}
+/* --- Adoption --------------------------------------------------------------------------------------- */
 
-static char *remarks(const struct server_row *server, bool offline, const char *healing)
+static int server_adopt(struct call *call, GError **error)
 {
-    GString *text = g_string_new("");
-    if (offline)
-        g_string_append_printf(text, "agent offline, was %s; ",
-                               server_status_name(server->status));
-    if (*healing)
-        g_string_append_printf(text, "%s; ", healing);
-    if (server->drift)
-        g_string_append(text, "drift: a rebuild applies the record; ");
-    if (server->data_exists == MAYBE_NO && server->settled_status != STATUS_PURGED)
-        g_string_append(text, "no data; ");
-    if (*server->last_outcome && !g_str_equal(server->last_outcome, "done"))
-        g_string_append_printf(text, "%s %s: %s", server->last_action,
-                               server->last_outcome, server->last_message);
-    return g_string_free(text, FALSE);
-}
-
-static bool add_server(const struct view *view, struct print_table *table,
-                       const struct server_row *server, GError **error)
-{
-    const char *healing = view_healing(view, server, error);
-    if (!healing)
-        return false;
-    const struct agent_row *agent = view_agent(view, server->agent_id);
-    const char *status = view_status(view, server);
-    bool offline = !g_str_equal(status, server_status_name(server->status));
-    g_autofree char *name = g_strdup_printf("%s/%s", agent ? agent->name : "?",
-                                            server->name);
-    g_autofree char *since = print_time(server->status_at);
-    g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
-                                             server->game_port, server->udp_port);
-    g_autofree char *more = remarks(server, offline, healing);
-    print_table_add(table, name, status, since, ports, server->id, more, NULL);
-    return true;
-}
-
-static bool print_servers(const struct view *view, const GPtrArray *servers,
-                          GError **error)
-{
-    static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
-                                           "ID",   "REMARKS", NULL};
-    struct print_table *table = print_table_new(headings);
-    bool good = true;
-    for (guint i = 0; good && i < servers->len; i++)
-        good = add_server(view, table, servers->pdata[i], error);
-    print_table_end(table);
-    return good;
-}
-
-static bool print_servers_json(const struct view *view, const GPtrArray *servers,
-                               GError **error)
-{
-    json_auto_t *list = json_array();
-    for (guint i = 0; i < servers->len; i++) {
-        json_t *json = view_server_json(view, servers->pdata[i], error);
-        if (!json)
-            return false;
-        json_array_append_new(list, json);
-    }
-    print_json(g_steal_pointer(&list));
-    return true;
-}
-
-static int server_list(struct call *call, GError **error)
-{
-    g_autoptr(AgentRow) agent = NULL;
-    g_auto(View) view = {0};
-    struct server_filter filter;
+    struct session *session = &call->session;
+    const struct request request = cli_request(call, ACTION_UNKNOWN);
     bool stale;
     if (!cli_catch_up(call, &stale, error))
         return CLI_UNREACHABLE;
-    if (!make_filter(call, &agent, &filter, error))
+    g_autoptr(AgentRow) agent = cli_find_agent(call, call->words[0], error);
+    g_autoptr(ServerRow) draft = server_row_new();
+    if (!agent)
         return CLI_USAGE;
-    g_autoptr(GPtrArray)
-        servers = ledger_servers(call->session.ledger, &filter, false, error);
-    if (!servers || !view_begin(&view, call->session.ledger, session_now(), error))
-        return CLI_UNREACHABLE;
-    if (call->common->json ? !print_servers_json(&view, servers, error)
-                           : !print_servers(&view, servers, error))
-        return CLI_UNREACHABLE;
-    return stale ? CLI_UNREACHABLE : CLI_DONE;
+    row_set(&draft->agent_id, agent->id);
+    if (!take_record(call, draft, error))
+        return CLI_USAGE;
+    g_autoptr(Queued) queued = adopt(session->ledger, session->codec, draft,
+                                     call->words[1], &request, error);
+    return queued ? cli_finish(call, queued, error) : CLI_USAGE;
 }
 
 /* clang-format off */
@@ -389,7 +302,8 @@ const struct cli_row cli_server_rows[] = {
     {"server", "create", "AGENT NAME", 2, "make a server's record and its container, and start it",
      OPTIONS(create_options), server_create, ACTION_CREATE},
     {"server", "set", "SERVER", 1, "change its record; a rebuild applies it", OPTIONS(set_options), server_set},
-    {"server", "list", "", 0, "all servers", OPTIONS(list_options), server_list},
+    {"server", "adopt", "AGENT CONTAINER", 2, "make an unmanaged container a server's; a rebuild gives it labels",
+     OPTIONS(adopt_options), server_adopt},
     {"server", "show", "SERVER", 1, "all about one", NULL, 0, server_show},
     ACTION("start", ACTION_START, make_options, "make it run; its container is made again if it is gone"),
     ACTION("stop", ACTION_STOP, stop_options, "save and stop it"),

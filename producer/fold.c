@@ -307,6 +307,19 @@ static void begin_server(struct server_row *server, const struct record *record)
     server->shown = server->container_seen ? SHOWN_PRESENT : SHOWN_NOTHING;
 }
 
+/* A person says which container is this server's. */
+static void take_adopted(struct server_row *server, const struct record *record)
+{
+    const struct spec *spec = record->server->spec;
+    if (record->kind != RECORD_SERVER || !spec || !spec->adopt)
+        return;
+    row_set(&server->container_id, spec->adopt);
+    row_set(&server->container_spec, "");
+    server->container_seen = true;
+    server->shown = SHOWN_PRESENT;
+    server->settled_status = server_status_from_name(record->server->status);
+}
+
 static enum folded fold_record(struct server_row *server, const struct event *event,
                                bool in_log)
 {
@@ -314,8 +327,10 @@ static enum folded fold_record(struct server_row *server, const struct event *ev
     const struct cause *cause = event->cause;
     if (server->settled_status == STATUS_NONE && record->server)
         begin_server(server, record);
-    if (record->server)
+    if (record->server) {
         take_record(server, record->server);
+        take_adopted(server, record);
+    }
     if (record->kind == RECORD_COMMAND && cause)
         server_row_add_open(server, cause->command_id, action_from_name(cause->action),
                             in_log);

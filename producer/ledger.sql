@@ -171,3 +171,10 @@ CREATE INDEX workers_agent ON workers (agent_id);
 
 CREATE INDEX commands_overdue ON commands (expires_at) WHERE finished_at IS NULL;
 CREATE INDEX commands_server ON commands (server_id, issued_at);
+
+-- version 3
+
+DROP INDEX servers_name; -- lists go by pages, in the order of these two
+DROP INDEX servers_status;
+CREATE INDEX servers_page ON servers (agent_id, name, id);
+CREATE INDEX servers_status_page ON servers (status, agent_id, name, id);

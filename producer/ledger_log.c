@@ -79,6 +79,18 @@ char *ledger_get_profile(struct ledger *ledger, const char *name, GError **error
     return json;
 }
 
+GPtrArray *ledger_profile_names(struct ledger *ledger, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    struct query *select = query(ledger, "SELECT name FROM profiles ORDER BY name",
+                                 error);
+    enum query_step step = QUERY_FAILED;
+    while (select && (step = query_step(select, error)) == QUERY_ROW)
+        g_ptr_array_add(names, g_strdup(query_get_text(select, 0)));
+    query_end(select);
+    return step == QUERY_END ? g_steal_pointer(&names) : NULL;
+}
+
 bool ledger_set_profile(struct ledger *ledger, const char *name, const char *json,
                         GError **error)
 {

@@ -30,6 +30,7 @@ bool ledger_set_string(struct ledger *ledger, const char *key, const char *text,
                        GError **error);
 /* Profiles that people brought; NULL without error: none of that name. */
 char *ledger_get_profile(struct ledger *ledger, const char *name, GError **error);
+GPtrArray *ledger_profile_names(struct ledger *ledger, GError **error); /* char * */
 bool ledger_set_profile(struct ledger *ledger, const char *name, const char *json,
                         GError **error);
 

@@ -130,10 +130,11 @@ bool ledger_find_server(struct ledger *ledger, const char *agent_id, const char 
     return one_server(ledger, query, ret_server, error);
 }
 
-static struct query *filtered(struct ledger *ledger, const struct server_filter *filter,
-                              GError **error)
+/* The conditions as SQL.  The order is that of the indexes, so that a page is read and not
+ * sorted, and "after" goes to its place in them. */
+static char *filter_sql(const struct server_filter *filter)
 {
-    g_autoptr(GString) rest = g_string_new("WHERE 1");
+    GString *rest = g_string_new("WHERE 1");
     if (filter->agent_id)
         g_string_append(rest, " AND agent_id = ?1");
     if (filter->status != STATUS_NONE)
@@ -142,14 +143,41 @@ static struct query *filtered(struct ledger *ledger, const struct server_filter 
         g_string_append(rest, " AND status <> 'purged'");
     if (filter->partition != CONTRACT_NONE)
         g_string_append(rest, " AND partition = ?3");
-    g_string_append(rest, " ORDER BY agent_id, name, created_at");
-    struct query *query = query_rows(ledger, &table_servers, rest->str, error);
-    if (query && filter->agent_id)
+    if (filter->deleted_before)
+        g_string_append(rest, " AND deleted_at < ?4");
+    if (filter->after && filter->agent_id)
+        g_string_append(rest, " AND (name, id) > (?6, ?7)");
+    else if (filter->after)
+        g_string_append(rest, " AND (agent_id, name, id) > (?5, ?6, ?7)");
+    g_string_append(rest, " ORDER BY agent_id, name, id");
+    if (filter->limit)
+        g_string_append(rest, " LIMIT ?8");
+    return g_string_free(rest, FALSE);
+}
+
+static struct query *filtered(struct ledger *ledger, const struct server_filter *filter,
+                              GError **error)
+{
+    g_autofree char *sql = filter_sql(filter);
+    struct query *query = query_rows(ledger, &table_servers, sql, error);
+    if (!query)
+        return NULL;
+    if (filter->agent_id)
         query_text(query, 1, filter->agent_id);
-    if (query && filter->status != STATUS_NONE)
+    if (filter->status != STATUS_NONE)
         query_text(query, 2, server_status_name(filter->status));
-    if (query && filter->partition != CONTRACT_NONE)
+    if (filter->partition != CONTRACT_NONE)
         query_integer(query, 3, filter->partition);
+    if (filter->deleted_before)
+        query_integer(query, 4, filter->deleted_before);
+    if (filter->after && !filter->agent_id)
+        query_text(query, 5, filter->after->agent_id);
+    if (filter->after) {
+        query_text(query, 6, filter->after->name);
+        query_text(query, 7, filter->after->id);
+    }
+    if (filter->limit)
+        query_integer(query, 8, filter->limit);
     return query;
 }
 

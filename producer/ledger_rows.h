@@ -25,8 +25,11 @@ struct server_filter {
     const char *agent_id;      /* NULL: all */
     enum server_status status; /* NONE: all but purged ones */
     int64_t partition; /* CONTRACT_NONE: all; else of `agent_id`'s, purged ones too */
+    int64_t deleted_before;         /* 0: whenever; else deleted before that time, ms */
+    const struct server_row *after; /* NULL: from the first; else what comes behind it */
+    int64_t limit;                  /* 0: all */
 };
-/* struct server_row, by agent and name; their open commands only if asked for. */
+/* struct server_row, by agent (its id) and name; their open commands only if asked for. */
 GPtrArray *ledger_servers(struct ledger *ledger, const struct server_filter *filter,
                           bool with_open, GError **error);
 

@@ -18,7 +18,11 @@ struct presence_sync {
     GHashTable *listed; /* server id → struct state */
     GHashTable *silent; /* server ids held pending or unknown */
     GHashTable *held;   /* container ids and names that are extra or unmanaged */
+    GHashTable *bare; /* start of a container's id → struct state of an unmanaged one */
+    bool bare_is_cut; /* there may be more of them */
 };
+
+#define ID_SHORT 12 /* digits of a container's id that people write, and databases keep */
 
 static bool is_leaving(const struct server_row *server)
 {
@@ -72,6 +76,26 @@ static void add_found(GHashTable *set, const GPtrArray *all)
     }
 }
 
+static struct state *state_of_found(const struct found *found)
+{
+    struct state *state = state_new();
+    state->status = container_status_from_name(found->status);
+    row_set(&state->container_id, found->container_id);
+    row_set(&state->container, found->name);
+    row_set(&state->image, found->image);
+    return state;
+}
+
+static void add_bare(struct presence_sync *index, const GPtrArray *unmanaged)
+{
+    for (guint i = 0; i < unmanaged->len; i++) {
+        const struct found *found = unmanaged->pdata[i];
+        g_hash_table_insert(index->bare, g_strndup(found->container_id, ID_SHORT),
+                            state_of_found(found));
+    }
+    index->bare_is_cut = unmanaged->len >= SYNC_FOUND_MOST;
+}
+
 struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_ms)
 {
     struct presence_sync *index = g_new0(struct presence_sync, 1);
@@ -80,6 +104,8 @@ struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_
     index->listed = g_hash_table_new(g_str_hash, g_str_equal);
     index->silent = g_hash_table_new(g_str_hash, g_str_equal);
     index->held = g_hash_table_new(g_str_hash, g_str_equal);
+    index->bare = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                        (GDestroyNotify)state_free);
     for (guint i = 0; i < sync->servers->len; i++) {
         struct listed *listed = sync->servers->pdata[i];
         g_hash_table_insert(index->listed, listed->server_id, listed->state);
@@ -88,6 +114,7 @@ struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_
     add_ids(index->silent, sync->unknown);
     add_found(index->held, sync->extra);
     add_found(index->held, sync->unmanaged);
+    add_bare(index, sync->unmanaged);
     return index;
 }
 
@@ -98,6 +125,7 @@ void presence_sync_free(struct presence_sync *index)
     g_hash_table_unref(index->listed);
     g_hash_table_unref(index->silent);
     g_hash_table_unref(index->held);
+    g_hash_table_unref(index->bare);
     g_free(index);
 }
 
@@ -117,6 +145,21 @@ static bool is_held(const struct presence_sync *index, const struct server_row *
            (*server->container && g_hash_table_contains(index->held, server->container));
 }
 
+/* An adopted container bears no label: it is unmanaged, and known by its recorded id. */
+static enum shown shown_bare(const struct presence_sync *index,
+                             const struct server_row *server,
+                             const struct state **ret_state)
+{
+    g_autofree char *key = g_strndup(server->container_id, ID_SHORT);
+    const struct state *state = g_hash_table_lookup(index->bare, key);
+    if (state && g_str_has_prefix(state->container_id, server->container_id) &&
+        state->status != CONTAINER_UNKNOWN) {
+        *ret_state = state;
+        return SHOWN_PRESENT;
+    }
+    return is_held(index, server) || index->bare_is_cut ? SHOWN_NOTHING : SHOWN_ABSENT;
+}
+
 enum shown presence_in_sync(const struct presence_sync *index,
                             const struct server_row *server,
                             const struct state **ret_state)
@@ -130,6 +173,8 @@ enum shown presence_in_sync(const struct presence_sync *index,
         *ret_state = state;
         return SHOWN_PRESENT;
     }
+    if (server_row_is_adopted(server))
+        return shown_bare(index, server, ret_state);
     return is_held(index, server) ? SHOWN_NOTHING : SHOWN_ABSENT;
 }
 

@@ -4,9 +4,11 @@
 #include "profile.h"
 
 #include "ledger_log.h"
+#include "profile_check.h"
 #include "resolve.h"
 
 #include <gio/gio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PROFILE_MAX (256 * 1024)
@@ -21,13 +23,20 @@ static char *compiled_in(const char *name)
     return g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
 }
 
-static char *compiled_in_names(void)
+static int by_name(const void *a, const void *b)
 {
-    g_auto(GStrv) names = g_resources_enumerate_children(
-        "/muster/profiles", G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
-    for (char **name = names; name && *name; name++)
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **profile_compiled_in(void)
+{
+    char **names = g_resources_enumerate_children("/muster/profiles",
+                                                  G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+    g_assert(names);
+    for (char **name = names; *name; name++)
         (*name)[strlen(*name) - strlen(".json")] = '\0';
-    return names ? g_strjoinv(", ", names) : g_strdup("none");
+    qsort(names, g_strv_length(names), sizeof *names, by_name);
+    return names;
 }
 
 json_t *profile_find(struct ledger *ledger, const char *name, GError **error)
@@ -42,7 +51,8 @@ json_t *profile_find(struct ledger *ledger, const char *name, GError **error)
         text = compiled_in(name);
     if (text)
         return resolve_profile(text, error);
-    g_autofree char *names = compiled_in_names();
+    g_auto(GStrv) compiled = profile_compiled_in();
+    g_autofree char *names = g_strjoinv(", ", compiled);
     g_set_error(error, RESOLVE_ERROR, RESOLVE_ERROR_RECORD,
                 "profile: there is none named '%s'; known: %s, or a file of your own",
                 name, names);
@@ -61,7 +71,7 @@ static char *take_file(struct ledger *ledger, const char *path, GError **error)
         return NULL;
     }
     json_auto_t *profile = resolve_profile(text, error);
-    if (!profile) {
+    if (!profile || !profile_check(profile, error)) {
         g_prefix_error(error, "%s: ", path);
         return NULL;
     }

@@ -11,6 +11,8 @@
 
 /* The profile of this name, one in the ledger first.  Owned by the caller. */
 json_t *profile_find(struct ledger *ledger, const char *name, GError **error);
+/* The names of those that are compiled in; g_strfreev them. */
+char **profile_compiled_in(void);
 /* What --profile says: a name, or a file (anything with a slash or ending in .json), which
  * is taken into the ledger.  Returns the profile's name; g_free it. */
 char *profile_take(struct ledger *ledger, const char *name_or_file, GError **error);

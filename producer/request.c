@@ -288,11 +288,22 @@ static void keep_data(struct spec *spec)
         ((struct mount *)spec->mounts->pdata[i])->make_directory = false;
 }
 
+static bool check_only_if(const struct work *work, GError **error)
+{
+    enum server_status wanted = work->request->only_if;
+    if (wanted == STATUS_NONE || work->server->status == wanted)
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED, "%s is %s by now",
+                work->server->name, server_status_name(work->server->status));
+    return false;
+}
+
 static struct queued *queue_action(struct work *work, GError **error)
 {
     const struct request *request = work->request;
     g_autofree char *target = NULL;
-    if (!rule_check(request->action, work->server, request->fresh, error) ||
+    if (!check_only_if(work, error) ||
+        !rule_check(request->action, work->server, request->fresh, error) ||
         !check_kept(work, error))
         return NULL;
     if (request->action == ACTION_CANCEL &&
@@ -383,10 +394,33 @@ struct queued *request_change(struct ledger *ledger, struct codec *codec,
     if (!make_spec(&work, error))
         return NULL;
     struct letter letter = record_letter(request, RECORD_SERVER, event_id);
+    g_clear_pointer(&work.spec->adopt, g_free); /* a change adopts nothing anew */
     letter.spec = work.spec;
     if (!write_request(&work, &letter, error) || !ledger_commit(ledger, error))
         return NULL;
     return queued_new(NULL, work.server->id, work.agent->id, event_id);
+}
+
+bool request_bring(struct ledger *ledger, struct codec *codec, struct server_row *server,
+                   const struct request *request, char **ret_event_id, GError **error)
+{
+    struct work work = {ledger, codec, request};
+    g_autofree char *event_id = uuid7_new(request->now);
+    struct letter letter = record_letter(request, RECORD_SERVER, event_id);
+    bool good = load_agent(&work, server->agent_id, error);
+    work.server = server;
+    if (good)
+        server->partition = partition_for(&work);
+    good = good && make_spec(&work, error);
+    letter.spec = work.spec;
+    if (good && !*server->image_tag)
+        row_set(&server->image_tag, work.spec->image_tag);
+    good = good && write_request(&work, &letter, error);
+    if (good)
+        *ret_event_id = g_steal_pointer(&event_id);
+    agent_row_free(work.agent);
+    spec_free(work.spec);
+    return good;
 }
 
 bool request_agent_record(struct ledger *ledger, struct codec *codec,

@@ -30,7 +30,8 @@ struct request {
     bool skip_save;
     bool keep_data; /* only while it is missing, and only with the data that is there */
     enum pull pull;
-    const char *target; /* cancel: NULL for the newest open command */
+    enum server_status only_if; /* NONE; else refused if it is not that any more */
+    const char *target;         /* cancel: NULL for the newest open command */
 };
 
 /* What was queued. */
@@ -59,6 +60,11 @@ struct queued *request_action(struct ledger *ledger, struct codec *codec,
 struct queued *request_change(struct ledger *ledger, struct codec *codec,
                               const struct server_row *changed,
                               const struct request *request, GError **error);
+/* Takes a server that was there before this ledger (imported, adopted), with the id, status
+ * and container_id of `server`, which is changed to the row as stored; queues its Record.
+ * Within a transaction; names are not checked. */
+bool request_bring(struct ledger *ledger, struct codec *codec, struct server_row *server,
+                   const struct request *request, char **ret_event_id, GError **error);
 /* One sync command per partition: struct queued. */
 GPtrArray *request_sync(struct ledger *ledger, struct codec *codec, const char *agent_id,
                         const struct request *request, GError **error);

@@ -31,6 +31,12 @@ static bool G_GNUC_PRINTF(3, 4)
     return false;
 }
 
+bool resolve_knows_word(const char *name)
+{
+    g_autofree char *braced = g_strdup_printf("{%s}", name);
+    return *name && !strpbrk(name, "{}, ") && strstr(RESOLVE_WORDS, braced);
+}
+
 /* --- Placeholders ---------------------------------------------------------------------- */
 
 static void word(GHashTable *words, const char *name, const char *value)
@@ -96,7 +102,10 @@ static bool fill_number(const struct resolution *at, const json_t *object,
         return true;
     }
     g_autofree char *text = fill_member(at, object, field, NULL, error);
-    return text && g_ascii_string_to_signed(text, 10, 0, INT64_MAX, ret_number, error);
+    if (!text || g_ascii_string_to_signed(text, 10, 0, INT64_MAX, ret_number, NULL))
+        return text != NULL;
+    return complain(error, RESOLVE_ERROR_PROFILE, "profile: %s: '%s' is no number", field,
+                    text);
 }
 
 static bool member_bool(const json_t *object, const char *field, bool otherwise)
@@ -122,7 +131,9 @@ static bool resolve_image(struct resolution *at, const struct agent_row *agent,
 {
     const struct server_row *server = at->server;
     const char *otherwise = json_string_value(json_object_get(at->profile, "image_tag"));
+    const char *own = json_string_value(json_object_get(at->profile, "image"));
     const char *image = server->image && *server->image ? server->image
+                        : own                           ? own
                                                         : agent->steam_zomboid_registry;
     g_free(at->spec->image);
     g_free(at->spec->image_tag);
@@ -390,9 +401,42 @@ struct spec *resolve(const struct server_row *server, const struct agent_row *ag
     struct resolution at = {server, profile, words, spec};
     if (!resolve_parts(&at, agent, error))
         return NULL;
+    if (server_row_is_adopted(server))
+        spec->adopt = g_strdup(server->container_id);
     g_autofree char *digest = resolve_digest(spec, key);
     row_set(&spec->digest, digest);
     return g_steal_pointer(&spec);
+}
+
+#define NAME_WORD "{name}"
+
+char *resolve_name(const json_t *profile, const struct agent_row *agent,
+                   const char *container, GError **error)
+{
+    const json_t *value = json_object_get(profile, "container");
+    const char *template = json_is_string(value) ? json_string_value(value) : NAME_WORD;
+    const char *word_at = strstr(template, NAME_WORD);
+    g_autoptr(GHashTable)
+        words = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    const struct resolution at = {.words = words};
+    word(words, "agent", agent->name);
+    g_autofree char *start = g_strndup(template,
+                                       word_at ? (gsize)(word_at - template) : 0);
+    g_autofree char *before = fill(&at, "container", start, error);
+    g_autofree char *after = before
+                                 ? fill(&at, "container",
+                                        word_at ? word_at + strlen(NAME_WORD) : "", error)
+                                 : NULL;
+    if (!after)
+        return NULL;
+    size_t length = strlen(container), outside = strlen(before) + strlen(after);
+    if (word_at && length > outside && g_str_has_prefix(container, before) &&
+        g_str_has_suffix(container, after))
+        return g_strndup(container + strlen(before), length - outside);
+    complain(error, RESOLVE_ERROR_RECORD,
+             "container: '%s' is not named as the profile names them, %s", container,
+             template);
+    return NULL;
 }
 
 /* --- The digest ------------------------------------------------------------------------------ */

@@ -23,6 +23,11 @@ enum resolve_error {
     RESOLVE_ERROR_PROFILE, /* the profile is not one */
 };
 
+#define RESOLVE_WORDS                                                                  \
+ "{id}, {name}, {agent}, {image}, {image_tag}, {game_port}, {udp_port}, {rcon_port}, " \
+ "{data_path}, {data_dir}"
+bool resolve_knows_word(const char *name); /* "game_port" */
+
 /* The spec of a record; `key` (bytes of the ledger's secret) makes its digest.  Errors are
  * of RESOLVE_ERROR or CHECK_ERROR. */
 struct spec *resolve(const struct server_row *server, const struct agent_row *agent,
@@ -31,6 +36,11 @@ struct spec *resolve(const struct server_row *server, const struct agent_row *ag
 /* Hex HMAC-SHA256 of all that the container is made from, env values included: equal for
  * equal specs, and nothing can be guessed from it without the key.  g_free it. */
 char *resolve_digest(const struct spec *spec, GBytes *key);
+
+/* The name of the server whose container a profile would name so; g_free it.
+ * RESOLVE_ERROR_RECORD if it names none so. */
+char *resolve_name(const json_t *profile, const struct agent_row *agent,
+                   const char *container, GError **error);
 
 /* A profile's text as JSON, checked as far as it can be without a record. */
 json_t *resolve_profile(const char *text, GError **error);

@@ -360,6 +360,11 @@ void worker_row_free(struct worker_row *worker)
     row_free(&table_workers, worker);
 }
 
+bool server_row_is_adopted(const struct server_row *server)
+{
+    return server->container_id && *server->container_id && !*server->container_spec;
+}
+
 struct open_command *server_row_open(const struct server_row *server,
                                      const char *command_id)
 {

@@ -221,6 +221,10 @@ void server_row_drop_open(struct server_row *server, const char *command_id);
 /* Whether a command of it is open in the log. */
 bool server_row_is_pending(const struct server_row *server);
 
+/* Whether its container is known by its id alone: it bears no label of ours, until a rebuild
+ * makes one that does. */
+bool server_row_is_adopted(const struct server_row *server);
+
 /* Replaces a string field: frees the old one, copies the new one (NULL stays NULL). */
 void row_set(char **field, const char *value);
 

@@ -375,6 +375,10 @@ struct found {          /* one container or directory that is no server's canoni
     char *image;
 };
 
+/* Of extra[] and of unmanaged[]: a sync has to fit a record.  One that has so many may have
+ * left some out. */
+#define SYNC_FOUND_MOST 500
+
 struct sync {
     char *sync_id;
     int64_t partition; /* of the agent's commands topic: the servers it covers */

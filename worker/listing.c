@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define CHUNK_SERVERS 500
-#define FOUND_MOST    500 /* of extra and of unmanaged ones: a Sync has to fit a record */
 
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes)
 {
@@ -120,14 +119,14 @@ static void add_container(const struct listing *listing,
                           const struct container *seen, struct sync *sync)
 {
     if (!seen->managed) {
-        if (has_prefix(seen, listing->prefixes) && sync->unmanaged->len < FOUND_MOST)
+        if (has_prefix(seen, listing->prefixes) && sync->unmanaged->len < SYNC_FOUND_MOST)
             g_ptr_array_add(sync->unmanaged, found_of(seen));
         return;
     }
     if (!is_in(seen, scope->partition, scope->partitions))
         return;
     if (!container_is_canonical(seen)) {
-        if (sync->extra->len < FOUND_MOST)
+        if (sync->extra->len < SYNC_FOUND_MOST)
             g_ptr_array_add(sync->extra, found_of(seen));
         return;
     }

@@ -184,7 +184,7 @@ REFUSED = [
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--game-port", 65536], "65535"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--data-path", "/a/../b"], "'..'"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "-e", "nonsense"], "KEY=VALUE"),
-    (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--profile", "nonsense"], "known: zomboid"),
+    (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--profile", "nonsense"], "known: minecraft, zomboid"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--expires", "7d"], "at most 6d"),
     (["server", "list", "--status", "nonsense"], "none of creating"),
     (["agent", "add", "a/b"], "agent name"),

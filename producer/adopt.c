@@ -1,0 +1,185 @@
+/*
+ * adopt.c - makes a container that nobody made through Muster a server's own.
+ */
+#include "adopt.h"
+
+#include "ledger_found.h"
+#include "profile.h"
+#include "resolve.h"
+#include "rules.h"
+
+#include <string.h>
+
+#define ID_LEAST 12
+
+static bool G_GNUC_PRINTF(2, 3) refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED, text);
+    return false;
+}
+
+/* --- The container ---------------------------------------------------------------------- */
+
+static bool is_it(const struct found_row *row, const char *container)
+{
+    return g_str_equal(row->name, container) ||
+           (strlen(container) >= ID_LEAST &&
+            g_str_has_prefix(row->container_id, container));
+}
+
+/* The unmanaged container that is meant; borrowed from `rows`. */
+static const struct found_row *find(const GPtrArray *rows, const char *container,
+                                    GError **error)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        const struct found_row *row = rows->pdata[i];
+        if (!is_it(row, container))
+            continue;
+        if (!row->server_id)
+            return row;
+        refuse(error, "%s is server %s's already", row->name, row->server_id);
+        return NULL;
+    }
+    refuse(
+        error,
+        "no unmanaged container %s in the agent's last sync; `muster sync` lists anew, "
+        "`muster server list --unmanaged` shows them",
+        container);
+    return NULL;
+}
+
+/* "registry:5000/x:v1" → image and tag; an image without a name (its id) says nothing, and
+ * the agent's own need not be said. */
+static void take_image(struct server_row *server, const char *reference,
+                       const char *registry)
+{
+    const char *slash = strrchr(reference, '/');
+    const char *colon = strrchr(slash ? slash : reference, ':');
+    if (g_str_has_prefix(reference, "sha256:") || strchr(reference, '@'))
+        return;
+    g_autofree char *image = colon ? g_strndup(reference, (gsize)(colon - reference))
+                                   : g_strdup(reference);
+    if (!server->image && !g_str_equal(image, registry))
+        row_set(&server->image, image);
+    if (!*server->image_tag)
+        row_set(&server->image_tag, colon ? colon + 1 : "latest");
+}
+
+/* --- The server ------------------------------------------------------------------------------ */
+
+/* One adoption at work, within its transaction. */
+struct adoption {
+    struct ledger *ledger;
+    struct codec *codec;
+    const struct request *request;
+    const struct found_row *found;
+    const struct agent_row *agent;
+    struct server_row *server; /* the row that it becomes */
+    bool again;                /* there was a record */
+};
+
+static bool name_from_container(struct adoption *at, GError **error)
+{
+    json_auto_t *profile = profile_find(at->ledger, at->server->profile, error);
+    char *name = profile ? resolve_name(profile, at->agent, at->found->name, error)
+                         : NULL;
+    if (!name)
+        return false;
+    g_free(at->server->name);
+    at->server->name = name;
+    return true;
+}
+
+/* A record of that name stays what it is, if its own container is gone. */
+static bool take_holder(struct adoption *at, struct server_row **holder, GError **error)
+{
+    struct server_row *there = *holder;
+    if (there->open->len > 0)
+        return refuse(error, "server %s has an open command", there->id);
+    if (there->settled_status == STATUS_DELETED)
+        return refuse(error,
+                      "server %s of that name is deleted: restore it first, or "
+                      "purge it",
+                      there->id);
+    if (there->container_seen && there->missing_since == CONTRACT_NONE)
+        return refuse(error,
+                      "server %s of that name has a container; possible once that "
+                      "is gone",
+                      there->id);
+    server_row_free(at->server);
+    at->server = g_steal_pointer(holder);
+    row_set(&at->server->container_spec, "");
+    at->again = true;
+    return true;
+}
+
+static void take_container(struct adoption *at)
+{
+    struct server_row *server = at->server;
+    bool runs = g_str_equal(at->found->status, "running") ||
+                g_str_equal(at->found->status, "restarting") ||
+                g_str_equal(at->found->status, "paused");
+    row_set(&server->container_id, at->found->container_id);
+    server->status = runs ? STATUS_RUNNING : STATUS_STOPPED;
+    if (at->again) {
+        server->updated_at = MAX(at->request->now, server->updated_at + 1);
+        return;
+    }
+    take_image(server, at->found->image, at->agent->steam_zomboid_registry);
+    g_free(server->id);
+    server->id = uuid7_new(at->request->now);
+    server->created_at = server->updated_at = at->request->now;
+}
+
+static struct queued *adopt_found(struct adoption *at, GError **error)
+{
+    g_autoptr(ServerRow) holder = NULL;
+    g_autofree char *event_id = NULL;
+    if (!name_from_container(at, error) ||
+        !ledger_find_server(at->ledger, at->server->agent_id, at->server->name, &holder,
+                            error) ||
+        (holder && !take_holder(at, &holder, error)))
+        return NULL;
+    take_container(at);
+    if (!request_bring(at->ledger, at->codec, at->server, at->request, &event_id,
+                       error) ||
+        !ledger_commit(at->ledger, error))
+        return NULL;
+    return queued_new(NULL, at->server->id, at->server->agent_id, event_id);
+}
+
+/* Within a transaction that the caller ends. */
+static struct queued *adopt_of(struct ledger *ledger, struct codec *codec,
+                               const struct server_row *draft, const char *container,
+                               const struct request *request, GError **error)
+{
+    g_autoptr(AgentRow) agent = NULL;
+    g_autoptr(GPtrArray)
+        rows = ledger_found(ledger, draft->agent_id, 1U << FOUND_UNMANAGED, error);
+    const struct found_row *found = rows ? find(rows, container, error) : NULL;
+    if (!found || !ledger_load_agent(ledger, draft->agent_id, &agent, error))
+        return NULL;
+    if (!agent) {
+        refuse(error, "no agent %s", draft->agent_id);
+        return NULL;
+    }
+    struct adoption at = {ledger, codec, request, found, agent, server_row_dup(draft)};
+    struct queued *queued = adopt_found(&at, error);
+    server_row_free(at.server);
+    return queued;
+}
+
+struct queued *adopt(struct ledger *ledger, struct codec *codec,
+                     const struct server_row *draft, const char *container,
+                     const struct request *request, GError **error)
+{
+    if (!ledger_begin(ledger, error))
+        return NULL;
+    struct queued *queued = adopt_of(ledger, codec, draft, container, request, error);
+    ledger_rollback(ledger); /* nothing, if it was committed */
+    return queued;
+}

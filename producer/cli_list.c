@@ -1,0 +1,215 @@
+/*
+ * cli_list.c - muster server list: servers by pages, and containers that are no server's.
+ */
+#include "cli.h"
+
+#include "ledger_found.h"
+#include "ledger_rows.h"
+#include "print.h"
+#include "view.h"
+
+/* clang-format off */
+#define FLAG(name, letter, kind, field, argument, help) \
+    {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
+static const struct option list_options[] = {
+    FLAG("agent", 0, STRING, agent, "A", "only this agent's"),
+    FLAG("status", 0, STRING, status, "S", "only these (purged ones are shown only so)"),
+    {"limit", 0, OPTION_NUMBER, offsetof(struct flags, limit), "N", "at most so many", false, 1, INT32_MAX},
+    FLAG("after", 0, STRING, after, "SERVER", "those behind this one: the last of the page before"),
+    FLAG("unmanaged", 0, FLAG, unmanaged, NULL, "instead: containers without our labels; `server adopt` takes one"),
+    FLAG("extra", 0, FLAG, extra, NULL, "instead: containers that bear a server's label, but not its name"),
+    FLAG("orphans", 0, FLAG, orphans, NULL, "instead: containers whose server is deleted or not known"),
+};
+/* clang-format on */
+
+/* --- Servers -------------------------------------------------------------------------------------------- */
+
+static bool make_filter(struct call *call, struct agent_row **ret_agent,
+                        struct server_row **ret_after, struct server_filter *ret_filter,
+                        GError **error)
+{
+    const struct flags *flags = call->flags;
+    *ret_filter = (struct server_filter){.partition = CONTRACT_NONE};
+    if (flags->status) {
+        ret_filter->status = server_status_from_name(flags->status);
+        if (ret_filter->status == STATUS_NONE) {
+            cli_usage(error,
+                      "--status: '%s' is none of creating, running, stopped, "
+                      "rebuilding, deleting, deleted, purged, failed, missing",
+                      flags->status);
+            return false;
+        }
+    }
+    if ((flags->agent && !(*ret_agent = cli_find_agent(call, flags->agent, error))) ||
+        (flags->after && !(*ret_after = cli_find_server(call, flags->after, error))))
+        return false;
+    ret_filter->agent_id = *ret_agent ? (*ret_agent)->id : NULL;
+    ret_filter->after = *ret_after;
+    ret_filter->limit = flags->limit;
+    return true;
+}
+
+static char *remarks(const struct server_row *server, bool offline, const char *healing)
+{
+    GString *text = g_string_new("");
+    if (offline)
+        g_string_append_printf(text, "agent offline, was %s; ",
+                               server_status_name(server->status));
+    if (*healing)
+        g_string_append_printf(text, "%s; ", healing);
+    if (server->drift)
+        g_string_append(text, "drift: a rebuild applies the record; ");
+    if (server->data_exists == MAYBE_NO && server->settled_status != STATUS_PURGED)
+        g_string_append(text, "no data; ");
+    if (*server->last_outcome && !g_str_equal(server->last_outcome, "done"))
+        g_string_append_printf(text, "%s %s: %s", server->last_action,
+                               server->last_outcome, server->last_message);
+    return g_string_free(text, FALSE);
+}
+
+static bool add_server(const struct view *view, struct print_table *table,
+                       const struct server_row *server, GError **error)
+{
+    const char *healing = view_healing(view, server, error);
+    if (!healing)
+        return false;
+    const struct agent_row *agent = view_agent(view, server->agent_id);
+    const char *status = view_status(view, server);
+    bool offline = !g_str_equal(status, server_status_name(server->status));
+    g_autofree char *name = g_strdup_printf("%s/%s", agent ? agent->name : "?",
+                                            server->name);
+    g_autofree char *since = print_time(server->status_at);
+    g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
+                                             server->game_port, server->udp_port);
+    g_autofree char *more = remarks(server, offline, healing);
+    print_table_add(table, name, status, since, ports, server->id, more, NULL);
+    return true;
+}
+
+static bool print_servers(const struct view *view, const GPtrArray *servers,
+                          GError **error)
+{
+    static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
+                                           "ID",   "REMARKS", NULL};
+    struct print_table *table = print_table_new(headings);
+    bool good = true;
+    for (guint i = 0; good && i < servers->len; i++)
+        good = add_server(view, table, servers->pdata[i], error);
+    print_table_end(table);
+    return good;
+}
+
+static bool print_servers_json(const struct view *view, const GPtrArray *servers,
+                               GError **error)
+{
+    json_auto_t *list = json_array();
+    for (guint i = 0; i < servers->len; i++) {
+        json_t *json = view_server_json(view, servers->pdata[i], error);
+        if (!json)
+            return false;
+        json_array_append_new(list, json);
+    }
+    print_json(g_steal_pointer(&list));
+    return true;
+}
+
+/* --- What is no server's --------------------------------------------------------------------------- */
+
+static void print_found(const struct view *view, const GPtrArray *rows)
+{
+    static const char *const headings[] = {"KIND", "CONTAINER", "STATUS", "IMAGE",
+                                           "ID",   "REMARKS",   NULL};
+    struct print_table *table = print_table_new(headings);
+    for (guint i = 0; i < rows->len; i++) {
+        const struct found_row *row = rows->pdata[i];
+        const struct agent_row *agent = view_agent(view, row->agent_id);
+        g_autofree char *name = g_strdup_printf("%s/%s", agent ? agent->name : "?",
+                                                row->name);
+        g_autofree char *id = g_strndup(row->container_id, 12);
+        g_autofree char *more = row->server_id && *row->server_id
+                                    ? g_strdup_printf("server %s", row->server_id)
+                                    : g_strdup("");
+        print_table_add(table, row->kind, name, row->status, row->image, id, more, NULL);
+    }
+    print_table_end(table);
+}
+
+static void print_found_json(const GPtrArray *rows)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < rows->len; i++)
+        json_array_append_new(list, row_to_json(&table_found, rows->pdata[i]));
+    print_json(list);
+}
+
+/* An adopted container is unmanaged to its worker alone. */
+static void drop_adopted(GPtrArray *rows)
+{
+    for (guint i = rows->len; i > 0; i--) {
+        const struct found_row *row = rows->pdata[i - 1];
+        if (g_str_equal(row->kind, found_kind_name(FOUND_UNMANAGED)) && row->server_id)
+            g_ptr_array_remove_index(rows, i - 1);
+    }
+}
+
+static int list_found(struct call *call, unsigned kinds, GError **error)
+{
+    g_autoptr(AgentRow) agent = NULL;
+    g_auto(View) view = {0};
+    if (call->flags->agent && !(agent = cli_find_agent(call, call->flags->agent, error)))
+        return CLI_USAGE;
+    g_autoptr(GPtrArray)
+        rows = ledger_found(call->session.ledger, agent ? agent->id : NULL, kinds, error);
+    if (!rows || !view_begin(&view, call->session.ledger, session_now(), error))
+        return CLI_UNREACHABLE;
+    drop_adopted(rows);
+    if (call->common->json)
+        print_found_json(rows);
+    else
+        print_found(&view, rows);
+    return CLI_DONE;
+}
+
+/* --- The command -------------------------------------------------------------------------------------- */
+
+static int list_servers(struct call *call, GError **error)
+{
+    g_autoptr(AgentRow) agent = NULL;
+    g_autoptr(ServerRow) after = NULL;
+    g_auto(View) view = {0};
+    struct server_filter filter;
+    if (!make_filter(call, &agent, &after, &filter, error))
+        return CLI_USAGE;
+    g_autoptr(GPtrArray)
+        servers = ledger_servers(call->session.ledger, &filter, false, error);
+    if (!servers || !view_begin(&view, call->session.ledger, session_now(), error))
+        return CLI_UNREACHABLE;
+    if (call->common->json ? !print_servers_json(&view, servers, error)
+                           : !print_servers(&view, servers, error))
+        return CLI_UNREACHABLE;
+    return CLI_DONE;
+}
+
+static int server_list(struct call *call, GError **error)
+{
+    const struct flags *flags = call->flags;
+    unsigned kinds = (flags->unmanaged ? 1U << FOUND_UNMANAGED : 0) |
+                     (flags->extra ? 1U << FOUND_EXTRA : 0) |
+                     (flags->orphans ? 1U << FOUND_ORPHAN : 0);
+    bool stale;
+    if (kinds && (flags->status || flags->after || flags->limit))
+        return cli_usage(error, "--unmanaged, --extra and --orphans list containers, and "
+                                "go with --agent alone");
+    if (!cli_catch_up(call, &stale, error))
+        return CLI_UNREACHABLE;
+    int code = kinds ? list_found(call, kinds, error) : list_servers(call, error);
+    return code == CLI_DONE && stale ? CLI_UNREACHABLE : code;
+}
+
+/* clang-format off */
+const struct cli_row cli_list_rows[] = {
+    {"server", "list", "", 0, "all servers, or containers that are none's", list_options,
+     G_N_ELEMENTS(list_options), server_list},
+};
+/* clang-format on */
+const size_t cli_n_list_rows = G_N_ELEMENTS(cli_list_rows);

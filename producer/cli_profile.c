@@ -1,0 +1,89 @@
+/*
+ * cli_profile.c - muster profile …: which games there are.
+ *
+ * A profile is brought by `--profile FILE` where a server is made or changed; here they are
+ * shown, to copy one and change it.
+ */
+#include "cli.h"
+
+#include "ledger_log.h"
+#include "print.h"
+#include "profile.h"
+
+#include <stdio.h>
+
+static json_t *profile_row(struct call *call, const char *name, bool own, GError **error)
+{
+    json_auto_t *profile = profile_find(call->session.ledger, name, error);
+    if (!profile)
+        return NULL;
+    const char *about = json_string_value(json_object_get(profile, "about"));
+    return json_pack("{s:s, s:s, s:s}", "name", name, "origin", own ? "own" : "muster",
+                     "about", about ? about : "");
+}
+
+/* One brought by people stands in for one of muster's of the same name. */
+static bool add_rows(struct call *call, json_t *list, GError **error)
+{
+    g_auto(GStrv) compiled = profile_compiled_in();
+    g_autoptr(GPtrArray) own = ledger_profile_names(call->session.ledger, error);
+    for (guint i = 0; own && i < own->len; i++) {
+        json_t *row = profile_row(call, own->pdata[i], true, error);
+        if (!row)
+            return false;
+        json_array_append_new(list, row);
+    }
+    for (char **name = compiled; own && *name; name++) {
+        json_t *row;
+        if (g_ptr_array_find_with_equal_func(own, *name, g_str_equal, NULL))
+            continue;
+        if (!(row = profile_row(call, *name, false, error)))
+            return false;
+        json_array_append_new(list, row);
+    }
+    return own != NULL;
+}
+
+static int profile_list(struct call *call, GError **error)
+{
+    static const char *const headings[] = {"NAME", "ORIGIN", "ABOUT", NULL};
+    json_auto_t *list = json_array();
+    size_t i;
+    json_t *row;
+    if (!add_rows(call, list, error))
+        return CLI_UNREACHABLE;
+    if (call->common->json) {
+        print_json(json_incref(list));
+        return CLI_DONE;
+    }
+    struct print_table *table = print_table_new(headings);
+    json_array_foreach(list, i, row)
+        print_table_add(table, json_string_value(json_object_get(row, "name")),
+                        json_string_value(json_object_get(row, "origin")),
+                        json_string_value(json_object_get(row, "about")), NULL);
+    print_table_end(table);
+    return CLI_DONE;
+}
+
+static int profile_show(struct call *call, GError **error)
+{
+    json_t *profile = profile_find(call->session.ledger, call->words[0], error);
+    if (!profile)
+        return CLI_USAGE;
+    if (call->common->json) {
+        print_json(profile);
+        return CLI_DONE;
+    }
+    json_dumpf(profile, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(profile);
+    return CLI_DONE;
+}
+
+/* clang-format off */
+const struct cli_row cli_profile_rows[] = {
+    {"profile", "list", "", 0, "the games that servers can be of; --profile FILE brings another", NULL, 0, profile_list},
+    {"profile", "show", "NAME", 1, "one as the JSON that it is", NULL, 0, profile_show},
+};
+/* clang-format on */
+const size_t cli_n_profile_rows = G_N_ELEMENTS(cli_profile_rows);
