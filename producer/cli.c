@@ -42,6 +42,7 @@ static const struct {
     {cli_agent_rows, &cli_n_agent_rows},     {cli_server_rows, &cli_n_server_rows},
     {cli_list_rows, &cli_n_list_rows},       {cli_fleet_rows, &cli_n_fleet_rows},
     {cli_profile_rows, &cli_n_profile_rows}, {cli_other_rows, &cli_n_other_rows},
+    {cli_audit_rows, &cli_n_audit_rows},
 };
 
 /* --- The rows --------------------------------------------------------------------------------------- */
@@ -197,7 +198,9 @@ static bool parse_options(const struct cli_row *row, struct flags *flags,
                           bool *ret_helped, GError **error)
 {
     g_autofree char *usage = row_usage(row);
-    const struct option_table own = {usage, row->about, exit_codes, row->options,
+    g_autofree char *footer = g_strconcat(row->details ? row->details : "",
+                                          row->details ? "\n" : "", exit_codes, NULL);
+    const struct option_table own = {usage, row->about, footer, row->options,
                                      row->n_options};
     const struct option_table shared = {usage, "", NULL, common_options,
                                         G_N_ELEMENTS(common_options)};
@@ -244,11 +247,12 @@ static int say_error(const GError *error)
 
 static void flags_clear(struct flags *flags)
 {
-    char **const strings[] = {
-        &flags->id,        &flags->registry,   &flags->data_path, &flags->image,
-        &flags->image_tag, &flags->profile,    &flags->agent,     &flags->status,
-        &flags->server,    &flags->reason,     &flags->command,   &flags->listen,
-        &flags->pull,      &flags->on_missing, &flags->engine,    &flags->after};
+    char **const strings[] = {&flags->id,     &flags->registry,   &flags->data_path,
+                              &flags->image,  &flags->image_tag,  &flags->profile,
+                              &flags->agent,  &flags->status,     &flags->server,
+                              &flags->reason, &flags->command,    &flags->listen,
+                              &flags->pull,   &flags->on_missing, &flags->engine,
+                              &flags->after,  &flags->at,         &flags->from};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);

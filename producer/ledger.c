@@ -287,6 +287,14 @@ bool ledger_begin(struct ledger *ledger, GError **error)
     return ledger->in_transaction;
 }
 
+bool ledger_begin_read(struct ledger *ledger, GError **error)
+{
+    g_assert(!ledger->in_transaction);
+    /* The first read is what takes the snapshot. */
+    ledger->in_transaction = run(ledger, "BEGIN; SELECT count(*) FROM meta", error);
+    return ledger->in_transaction;
+}
+
 bool ledger_commit(struct ledger *ledger, GError **error)
 {
     g_assert(ledger->in_transaction);
@@ -491,6 +499,17 @@ struct ledger *ledger_make(const char *path, GError **error)
     close(fd); /* before SQLite opens it: closing would drop its locks */
     g_autoptr(Ledger) ledger = open_at(path, true, error);
     return ledger && give_secret(ledger, error) ? g_steal_pointer(&ledger) : NULL;
+}
+
+struct ledger *ledger_make_scratch(GError **error)
+{
+    g_autoptr(Ledger) ledger = open_at("", true, error);
+    if (!ledger || !run(ledger,
+                        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+                        "PRAGMA cache_size = -65536",
+                        error))
+        return NULL;
+    return g_steal_pointer(&ledger);
 }
 
 void ledger_close(struct ledger *ledger)

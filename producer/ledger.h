@@ -28,11 +28,17 @@ struct ledger *ledger_make(const char *path, GError **error);
 struct ledger *ledger_open(const char *path, GError **error);
 /* Whether it is whole, however long that takes; `muster serve` asks at its start. */
 bool ledger_check(struct ledger *ledger, GError **error);
+/* An empty one for a replay: in a temporary file that has no name and goes with it.  It knows
+ * no secret, and nothing of it is ever made durable. */
+struct ledger *ledger_make_scratch(GError **error);
 void ledger_close(struct ledger *ledger);
 const char *ledger_path(const struct ledger *ledger);
 
 /* One transaction at a time.  Begin takes the write lock at once (waits up to 10 s). */
 bool ledger_begin(struct ledger *ledger, GError **error);
+/* For reading alone: until ledger_rollback() all that is read is of one moment, whoever
+ * writes meanwhile. */
+bool ledger_begin_read(struct ledger *ledger, GError **error);
 bool ledger_commit(struct ledger *ledger, GError **error);
 void ledger_rollback(struct ledger *ledger); /* nothing, if none is open */
 

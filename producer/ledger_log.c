@@ -191,6 +191,20 @@ GPtrArray *ledger_unsent_agents(struct ledger *ledger, GError **error)
     return step == QUERY_END ? g_steal_pointer(&agents) : NULL;
 }
 
+GPtrArray *ledger_unconfirmed(struct ledger *ledger, GError **error)
+{
+    g_autoptr(GPtrArray)
+        events = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    struct query *select = query(ledger, "SELECT event FROM outbox ORDER BY seq", error);
+    if (!select)
+        return NULL;
+    enum query_step step;
+    while ((step = query_step(select, error)) == QUERY_ROW)
+        g_ptr_array_add(events, query_get_bytes(select, 0));
+    query_end(select);
+    return step == QUERY_END ? g_steal_pointer(&events) : NULL;
+}
+
 bool ledger_mark_sent(struct ledger *ledger, const char *event_id, int64_t now,
                       GError **error)
 {

@@ -64,6 +64,8 @@ bool ledger_confirm(struct ledger *ledger, const char *event_id, GError **error)
 /* Whether this event still waits to be sent. */
 bool ledger_is_unsent(struct ledger *ledger, const char *event_id, bool *ret_unsent,
                       GError **error);
+/* All that the log is not known to have, in order: GBytes, encoded events. */
+GPtrArray *ledger_unconfirmed(struct ledger *ledger, GError **error);
 /* Why the relay sends an agent nothing; NULL lifts it, for all agents if `agent_id` is. */
 bool ledger_hold(struct ledger *ledger, const char *agent_id, const char *why,
                  GError **error);

@@ -218,7 +218,7 @@ void row_free(const struct table *table, void *row)
     g_free(row);
 }
 
-static bool column_equal(const struct column *column, const void *a, const void *b)
+bool column_equal(const struct column *column, const void *a, const void *b)
 {
     if (column_is_text(column))
         return g_strcmp0(*column_text(column, a), *column_text(column, b)) == 0;
@@ -253,7 +253,7 @@ static json_t *maybe_to_json(enum maybe maybe)
     return maybe == MAYBE_UNKNOWN ? json_null() : json_boolean(maybe == MAYBE_YES);
 }
 
-static json_t *column_to_json(const struct column *column, const void *row)
+json_t *column_to_json(const struct column *column, const void *row)
 {
     const void *field = (const char *)row + column->offset;
     switch (column->kind) {

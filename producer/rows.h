@@ -198,6 +198,8 @@ bool row_equal(const struct table *table, const void *a, const void *b, unsigned
 void row_copy(const struct table *table, void *to, const void *from);
 /* What is not hidden, as a flat object.  Owned by the caller. */
 json_t *row_to_json(const struct table *table, const void *row);
+json_t *column_to_json(const struct column *column, const void *row);
+bool column_equal(const struct column *column, const void *a, const void *b);
 char **column_text(const struct column *column, const void *row);
 int64_t *column_integer(const struct column *column, const void *row);
 

@@ -6,6 +6,8 @@ muster_test(presence control)
 muster_test(heal control)
 muster_test(ledger desk PkgConfig::SQLITE)
 muster_test(request desk)
+muster_test(rulebook control)
+muster_test(audit desk)
 target_compile_definitions(test_resolve PRIVATE PROFILES="${CMAKE_SOURCE_DIR}/producer/profiles")
 
 # They do no I/O and ask no clock.
