@@ -65,7 +65,7 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
     if (facts->seen->status == CONTAINER_RESTARTING)
         return ask_rest(facts, facts->seen, want);
     g_autofree char *name = aside_name(facts->seen->name, facts->command->command_id,
-                                       facts->ran);
+                                       facts->ran, facts->seen->restart_policy);
     /* Noted before it is asked for: a lost answer must not lose the container. */
     g_free(facts->old_id);
     facts->old_id = g_strdup(facts->seen->id);
@@ -78,11 +78,11 @@ static enum ask put_back(struct facts *facts, struct want *want,
                          const struct aside *aside)
 {
     const struct container *old = facts->old;
-    const char *policy = spec_of(facts)->restart_policy;
+    const char *policy = aside->restart_policy;
     facts->ran = aside->ran;
     if (old->status == CONTAINER_RESTARTING)
         return ask_rest(facts, old, want);
-    if (*policy && !g_str_equal(policy, "no") && !restarts(old))
+    if (!g_str_equal(policy, "no") && !restarts(old))
         return step_ask_engine(want, policy_request(old, policy), STEP_CALL_MS);
     if (aside->ran && !old->running && !facts->rested)
         return step_ask_engine(want, step_change(old, ASKED_START, "start"),
