@@ -247,8 +247,9 @@ static void move_on(struct docker *docker)
     for (enum docker_lane lane = 0; lane < DOCKER_LANES; lane++)
         begin_waiting(docker, lane);
     curl_multi_perform(docker->multi, &running);
-    if (docker->on_wire->len > before)
-        crash_point("engine.sent");
+    for (unsigned i = before; i < docker->on_wire->len; i++)
+        crash_point_of("engine.sent",
+                       asked_name(transfer_asked(docker->on_wire->pdata[i])));
     finish_ended(docker);
     finish_late(docker);
 }

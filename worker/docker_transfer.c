@@ -72,6 +72,11 @@ enum docker_lane transfer_lane(const struct transfer *transfer)
     return transfer->request->lane;
 }
 
+enum asked transfer_asked(const struct transfer *transfer)
+{
+    return transfer->request->asked;
+}
+
 int64_t transfer_clock_ms(void)
 {
     struct timespec now;

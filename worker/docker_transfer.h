@@ -40,6 +40,7 @@ void transfer_begin(struct transfer *transfer, CURL *easy, const struct wire *wi
 CURL *transfer_easy(const struct transfer *transfer);
 uint64_t transfer_ticket(const struct transfer *transfer);
 enum docker_lane transfer_lane(const struct transfer *transfer);
+enum asked transfer_asked(const struct transfer *transfer);
 
 /* When its next deadline passes; INT64_MAX: it has none. */
 int64_t transfer_due(const struct transfer *transfer);
