@@ -167,7 +167,7 @@ class Visit:
             ports = [word for kind in ("game", "udp", "rcon")
                      for word in (f"--{kind}-port", Ports.take())]
             tag = self.bay.image.rsplit(":", 1)[1]
-            words = [self.bay.agent, self.name, "--image-tag", tag, *ports]
+            words = [self.bay.agent, self.name, "--image-tag", tag, *ports, *words]
             answer = self.bay.json("server", "create", *words)
             self.server = answer["server_id"]
             return answer
@@ -179,7 +179,7 @@ class Visit:
         """Queues what comes before; the last command's id, None if there is none."""
         self.save.parent.mkdir(parents=True)
         self.save.write_text("precious")
-        if self.scenario.commands == (["create"],):
+        if self.scenario.commands[0][0] == "create":
             return None
         self.made_by = last = self.order("create")["command_id"]
         for action in self.scenario.before:
@@ -306,8 +306,8 @@ class Visit:
         there = self.save.exists()
         assert there == after.data, f"the data is {'there' if there else 'gone'}"
         assert after.data or not self.data.exists(), f"{self.data} is left"
-        left = [path.name for path in self.bay.data_root.iterdir() if ".purge-" in path.name]
-        assert not left, left
+        aside = [self.bay.data_root / f".purge-{command}" for command in self.commands]
+        assert not any(path.exists() for path in aside), aside
 
     def tell(self, wrong):
         """What is wrong, how to have it again, and the end of what the workers have logged."""

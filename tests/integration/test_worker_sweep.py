@@ -75,6 +75,15 @@ def dies_at_once(visit):
     another_profile(visit, "short-lived", labels={"test.exit": "3"})
 
 
+def dies_with_another_policy(visit):
+    another_profile(visit, "one-shot", labels={"test.exit": "3"}, restart_policy="no")
+
+
+def dies_while_restarting(visit):
+    visit.bay.scripted.ask("POST", "/_status", {"name": visit.container, "status": "restarting"})
+    dies_at_once(visit)
+
+
 def saves_first(visit):
     another_profile(visit, "saving", stop={"signal": "SIGTERM", "timeout_s": 60, "save": ["save"],
                                            "save_timeout_s": 30})
@@ -103,6 +112,8 @@ SCENARIOS = [
     Scenario("rebuild_no_create", ["rebuild"], after=DIED, by_hand=refused_create),
     Scenario("rebuild_no_start", ["rebuild"], after=DIED, by_hand=taken_port),
     Scenario("rebuild_dies", ["rebuild"], after=DIED, by_hand=dies_at_once),
+    Scenario("rebuild_other_policy", ["rebuild"], after=DIED, by_hand=dies_with_another_policy),
+    Scenario("rebuild_dies_restarting", ["rebuild"], after=DIED, by_hand=dies_while_restarting),
     Scenario("rebuild_dies_stopped", ["rebuild"], after={"failed": STOPPED}, before=["stop"],
              by_hand=dies_at_once),
     Scenario("recreate", ["recreate"], after={"done": RUNS}, by_hand=remove_by_hand),
