@@ -389,7 +389,7 @@ static void test_lanes_are_limited_and_in_order(struct pair_of *pair)
     json_t *state;
     json_t *log;
 
-    peer_tell(pair->peer, "POST", "/_set", "{\"latency_ms\":{\"start\":30}}");
+    peer_tell(pair->peer, "POST", "/_set", "{\"latency_ms\":{\"start\":200}}");
     for (int i = 0; i < 9; i++) {
         g_autofree char *path = g_strdup_printf("/containers/c%d/start", i);
         last = send_to(pair->docker, DOCKER_CHANGE, "POST", path);
