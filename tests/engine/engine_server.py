@@ -210,7 +210,10 @@ class Server:
 
     async def lock(self, held, name):
         """Holds that container's lock; its id, for it may have another name by now."""
-        container = self.model.find(name)
+        try:
+            container = self.model.find(name)
+        except Refusal:
+            return name  # there is none to hold: the route says so in its own time
         await held.enter_async_context(self.locks[container.id])
         return container.id
 

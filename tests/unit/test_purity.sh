@@ -27,7 +27,7 @@ world=(
     'pthread_create' 'secure_getenv|getenv|setenv|putenv' 'getpid|getuid|gethostname' getrandom
     'rand(_r)?|random|s?rand48.*|arc4random.*'
     # GLib's and jansson's doors to the same
-    'g_file_(?!error).*' 'g_(f|re)?open' 'g_(mk|rm|un|ch|a)?(dir|link|access|stat|lstat).*' 'g_dir_.*'
+    'g_file_(?!error).*' 'g_(f|re)?open' 'g_(mk|rm|un|ch|a)?(dir(?!ect_)|link|access|stat|lstat).*' 'g_dir_.*'
     'g_get_(real|monotonic|current)_time' 'g_get_(home|tmp|user|host|environ|prgname|current_dir).*'
     'g_date_time_new_now.*' 'g_timer_.*' 'g_timeout_.*' 'g_idle_.*' 'g_main_.*' 'g_usleep' 'g_spawn.*'
     'g_thread_(new|try_new|pool.*)' 'g_async_queue.*' 'g_(get|set|unset)env' 'g_random_.*' 'g_rand_.*'
