@@ -1,9 +1,9 @@
 """sweep - kill a worker at a point that it passes, and look at what the next life makes of it.
 
-A *bay* is an agent of its own: bus, engine, ledger, and one worker at a time.  A *visit* is one server in it, one command, and the points
-at which the workers that carry the command out are killed, one after another
-(schemas/base/crash.h); a last one goes on.  Then the log, the engine, the data and the ledger
-must tell one story.
+A *bay* is an agent of its own: bus, engine, ledger, and one worker at a time.  A *visit* is one
+server in it, one command, and the points at which the workers that carry the command out are
+killed, one after another (schemas/base/crash.h); a last one goes on.  Then the log, the engine,
+the data and the ledger must tell one story.
 
 Bays are independent, so several sweep at once: most of a visit is waiting.
 """
@@ -52,15 +52,16 @@ class Scenario:
     by_hand   what happens then behind Muster's back
     cancel    None; "queued": a cancel of the last command is sent at once; a pattern: it is
               sent when a request to such a path comes to the engine
+    once      the word of a request to the container that must have succeeded exactly once
     slow      with the latencies of SLOW
     heir      the last worker has another slot: it has to wait until the dead one is missed
     """
 
-    def __init__(self, name, *commands, after, before=(), by_hand=None, cancel=None, slow=False,
-                 heir=False):
+    def __init__(self, name, *commands, after, before=(), by_hand=None, cancel=None, once=None,
+                 slow=False, heir=False):
         self.name, self.commands, self.after = name, commands, after
         self.before, self.by_hand, self.cancel = before, by_hand, cancel
-        self.slow, self.heir = slow, heir
+        self.once, self.slow, self.heir = once, slow, heir
 
 
 class Bay(Fleet):
@@ -87,6 +88,9 @@ class Bay(Fleet):
 
     def forget(self):
         """What was scripted by hand."""
+
+    def forget_requests(self):
+        """What the engine was asked so far."""
 
     def end(self, worker, kill=False):
         """In order; `kill`: it may be dead already, or dies now."""
@@ -126,6 +130,9 @@ class ScriptedBay(Bay):
     def forget(self):
         self.scripted.clear_script()
 
+    def forget_requests(self):
+        self.scripted.clear_log()
+
     def close(self):
         try:
             super().close()
@@ -157,6 +164,7 @@ class Visit:
         self.save = self.data / "data" / "saves" / "map.bin"
         self.server = self.made_by = None
         self.commands, self.cancels, self.lives = [], [], []
+        self.cancelled = False  # or it was too late for that
         self.died = 0
 
     # --- before
@@ -194,7 +202,7 @@ class Visit:
     # --- the commands, and the workers' lives
 
     def send(self):
-        self.began = time.time()
+        self.bay.forget_requests()
         for words in self.scenario.commands:
             answer = self.order(*words)
             self.commands += answer.get("command_ids") or [answer["command_id"]]
@@ -202,16 +210,18 @@ class Visit:
             self.send_cancel()
 
     def send_cancel(self):
-        answer = self.order("cancel", "--command", self.commands[-1])
-        self.cancels.append(answer["command_id"])
+        self.cancelled = True
+        try:
+            answer = self.order("cancel", "--command", self.commands[-1])
+            self.cancels.append(answer["command_id"])
+        except AssertionError:  # refused: it may have ended meanwhile
+            assert self.results()[self.commands[-1]], "a cancel was refused too early"
 
     def is_to_cancel(self):
-        return self.scenario.cancel and not self.cancels
+        return self.scenario.cancel and not self.cancelled
 
     def cancel_is_due(self):
-        return self.is_to_cancel() and any(
-            entry["at"] >= self.began
-            for entry in self.bay.scripted.requests("POST", self.scenario.cancel))
+        return self.is_to_cancel() and self.bay.scripted.requests("POST", self.scenario.cancel)
 
     def results(self):
         """command id → its terminal results in the log, of the commands of this visit."""
@@ -224,7 +234,7 @@ class Visit:
         return found
 
     def has_ended(self):
-        return not self.is_to_cancel() and all(self.results().values())
+        return all(self.results().values())
 
     def wait_for_end(self, worker):
         """Until all has ended (true) or the worker is dead (false)."""
@@ -289,6 +299,10 @@ class Visit:
         assert names == ([self.container] if after.container else []), names
         for container in found:
             self.check_container(container, after, result)
+        if self.scenario.once:
+            done = [entry for entry in self.bay.scripted.requests("POST", f"/{self.scenario.once}")
+                    if entry["status"] == 204]
+            assert len(done) == 1, f"{self.scenario.once} succeeded {len(done)} times"
 
     def check_container(self, container, after, result):
         status, policy = container["State"]["Status"], container["HostConfig"]["RestartPolicy"]
