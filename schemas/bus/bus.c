@@ -56,6 +56,12 @@ bool bus_topic_offset_at(struct bus *bus, const char *topic, int32_t partition,
                                      error);
 }
 
+bool bus_topic_keep_times(struct bus *bus, const char *topic, bool keep, int timeout_ms,
+                          GError **error)
+{
+    return bus->ops->topic_keep_times(bus, topic, keep, timeout_ms, error);
+}
+
 char *bus_topic_log_id(struct bus *bus, const char *topic, int timeout_ms, GError **error)
 {
     return bus->ops->topic_log_id(bus, topic, timeout_ms, error);

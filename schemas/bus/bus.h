@@ -88,6 +88,7 @@ struct bus_message {
     char *key;
     GBytes *value;
     GPtrArray *headers; /* struct bus_header, or NULL */
+    int64_t append_ms;  /* 0: the log's own; else see bus_topic_keep_times() */
 };
 
 struct bus_topic {
@@ -138,9 +139,16 @@ bool bus_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
 bool bus_topic_range(struct bus *bus, const char *topic, int32_t partition,
                      int timeout_ms, int64_t *ret_first, int64_t *ret_end,
                      GError **error);
-/* Offset of the first record whose append time is at least `ms`; the end if there is none. */
+/* Offset of the first record whose append time is at least `ms`; the end if there is none.
+ * In a log that was copied into Kafka it may lie before that: the markers of transactions
+ * there bear the time of the copy, and count. */
 bool bus_topic_offset_at(struct bus *bus, const char *topic, int32_t partition,
                          int64_t ms, int timeout_ms, int64_t *ret_offset, GError **error);
+/* For a copy of another log, before anybody else writes: from now on (`keep`) records bear the
+ * append times that their messages bring, which must not fall within a partition; or the log's
+ * own again.  (The embedded bus takes what a message brings at any time.) */
+bool bus_topic_keep_times(struct bus *bus, const char *topic, bool keep, int timeout_ms,
+                          GError **error);
 /* Who this log is: changes if the cluster or the topic is made anew.  g_free it. */
 char *bus_topic_log_id(struct bus *bus, const char *topic, int timeout_ms,
                        GError **error);

@@ -465,6 +465,7 @@ const struct bus_ops bus_kafka_ops = {
     .topic_partitions = kafka_topic_partitions,
     .topic_range = kafka_topic_range,
     .topic_offset_at = kafka_topic_offset_at,
+    .topic_keep_times = kafka_topic_keep_times,
     .topic_log_id = kafka_topic_log_id,
     .consumer_open = kafka_consumer_open,
     .consumer_close = kafka_consumer_close,

@@ -78,6 +78,8 @@ bool kafka_topic_range(struct bus *bus, const char *topic, int32_t partition,
 bool kafka_topic_offset_at(struct bus *bus, const char *topic, int32_t partition,
                            int64_t ms, int timeout_ms, int64_t *ret_offset,
                            GError **error);
+bool kafka_topic_keep_times(struct bus *bus, const char *topic, bool keep, int timeout_ms,
+                            GError **error);
 char *kafka_topic_log_id(struct bus *bus, const char *topic, int timeout_ms,
                          GError **error);
 

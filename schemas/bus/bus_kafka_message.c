@@ -88,7 +88,8 @@ rd_kafka_resp_err_t kafka_produce(rd_kafka_t *client, GHashTable *topics,
         client, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(message->partition),
         RD_KAFKA_V_KEY(message->key, message->key ? strlen(message->key) : 0),
         RD_KAFKA_V_VALUE((void *)value, size), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(note), RD_KAFKA_V_END);
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_TIMESTAMP(message->append_ms),
+        RD_KAFKA_V_OPAQUE(note), RD_KAFKA_V_END);
     if (result && headers)
         rd_kafka_headers_destroy(headers);
     return result;

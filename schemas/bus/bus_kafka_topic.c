@@ -274,22 +274,24 @@ bool kafka_topic_offset_at(struct bus *bus, const char *topic, int32_t partition
                              ret_offset, error);
 }
 
-/* --- Identity --------------------------------------------------------------------------- */
+/* --- Configuration ----------------------------------------------------------------------- */
 
-static int64_t tag_in(const rd_kafka_ConfigResource_t *resource)
+static const char *value_in(const rd_kafka_ConfigResource_t *resource, const char *name)
 {
     size_t count = 0;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource,
                                                                              &count);
     for (size_t i = 0; i < count; i++) {
-        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-        if (value && g_str_equal(rd_kafka_ConfigEntry_name(entries[i]), TAG_PROPERTY))
-            return g_ascii_strtoll(value, NULL, 10);
+        if (g_str_equal(rd_kafka_ConfigEntry_name(entries[i]), name))
+            return rd_kafka_ConfigEntry_value(entries[i]);
     }
-    return -1;
+    return NULL;
 }
 
-static bool ask_tag(const struct question *question, int64_t *ret_tag, GError **error)
+/* The answer that holds `*ret_resource`; NULL on error. */
+static rd_kafka_event_t *describe(const struct question *question,
+                                  const rd_kafka_ConfigResource_t **ret_resource,
+                                  GError **error)
 {
     g_autoptr(rd_kafka_ConfigResource_t)
         asked = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, question->topic);
@@ -309,9 +311,105 @@ static bool ask_tag(const struct question *question, int64_t *ret_tag, GError **
         g_assert(count == 1);
         code = rd_kafka_ConfigResource_error(results[0]);
         text = rd_kafka_ConfigResource_error_string(results[0]);
-        *ret_tag = tag_in(results[0]);
+        *ret_resource = results[0];
     }
-    return !code || question_failed(question, code, text, "configuration", error);
+    if (!code)
+        return g_steal_pointer(&event);
+    question_failed(question, code, text, "configuration", error);
+    return NULL;
+}
+
+/* --- Append times ------------------------------------------------------------------------ */
+
+#define TIME_PROPERTY "message.timestamp.type"
+
+static const char *time_type(bool keep)
+{
+    return keep ? "CreateTime" : "LogAppendTime";
+}
+
+/* What a topic has of its own is to be sent along: AlterConfigs sets all that it is not told to
+ * the default (IncrementalAlterConfigs, KIP-339, comes with librdkafka 2.2). */
+static rd_kafka_ConfigResource_t *changed(const rd_kafka_ConfigResource_t *now,
+                                          const char *topic, bool keep)
+{
+    size_t count = 0;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(now, &count);
+    rd_kafka_ConfigResource_t *change = rd_kafka_ConfigResource_new(
+        RD_KAFKA_RESOURCE_TOPIC, topic);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        bool is_own = rd_kafka_ConfigEntry_source(entries[i]) ==
+                      RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+        if (is_own && value && !g_str_equal(name, TIME_PROPERTY))
+            rd_kafka_ConfigResource_set_config(change, name, value);
+    }
+    rd_kafka_ConfigResource_set_config(change, TIME_PROPERTY, time_type(keep));
+    return change;
+}
+
+static bool alter(const struct question *question, const rd_kafka_ConfigResource_t *now,
+                  bool keep, GError **error)
+{
+    g_autoptr(rd_kafka_ConfigResource_t) change = changed(now, question->topic, keep);
+    g_autoptr(rd_kafka_queue_t) answers = rd_kafka_queue_new(question->asker);
+    g_autoptr(rd_kafka_AdminOptions_t)
+        options = admin_options(question, RD_KAFKA_ADMIN_OP_ALTERCONFIGS);
+    rd_kafka_AlterConfigs(question->asker, &change, 1, options, answers);
+    g_autoptr(rd_kafka_event_t) event = admin_answer(question, answers);
+    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event)
+                                     : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    const char *text = event ? rd_kafka_event_error_string(event) : NULL;
+    if (!code) {
+        size_t count = 0;
+        const rd_kafka_ConfigResource_t **results =
+            rd_kafka_AlterConfigs_result_resources(
+                rd_kafka_event_AlterConfigs_result(event), &count);
+        g_assert(count == 1);
+        code = rd_kafka_ConfigResource_error(results[0]);
+        text = rd_kafka_ConfigResource_error_string(results[0]);
+    }
+    return !code ||
+           question_failed(question, code, text, "change of " TIME_PROPERTY, error);
+}
+
+/* The controller has the change before the brokers do: asked until it is seen. */
+bool kafka_topic_keep_times(struct bus *bus, const char *topic, bool keep, int timeout_ms,
+                            GError **error)
+{
+    struct question question;
+    bool asked = false;
+    if (!question_begin(&question, bus, topic, timeout_ms, error))
+        return false;
+    for (;;) {
+        const rd_kafka_ConfigResource_t *now = NULL;
+        g_autoptr(rd_kafka_event_t) event = describe(&question, &now, error);
+        if (!event)
+            return false;
+        if (g_strcmp0(value_in(now, TIME_PROPERTY), time_type(keep)) == 0)
+            return true;
+        if (!asked && !alter(&question, now, keep, error))
+            return false;
+        asked = true;
+        if (question_left_ms(&question) == 0)
+            return question_failed(&question, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL,
+                                   "change of " TIME_PROPERTY, error);
+        g_usleep(AGAIN_MS * 1000);
+    }
+}
+
+/* --- Identity --------------------------------------------------------------------------- */
+
+static bool ask_tag(const struct question *question, int64_t *ret_tag, GError **error)
+{
+    const rd_kafka_ConfigResource_t *resource = NULL;
+    g_autoptr(rd_kafka_event_t) event = describe(question, &resource, error);
+    if (!event)
+        return false;
+    const char *value = value_in(resource, TAG_PROPERTY);
+    *ret_tag = value ? g_ascii_strtoll(value, NULL, 10) : -1;
+    return true;
 }
 
 char *kafka_topic_log_id(struct bus *bus, const char *topic, int timeout_ms,

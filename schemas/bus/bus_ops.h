@@ -21,6 +21,8 @@ struct bus_ops {
     bool (*topic_offset_at)(struct bus *bus, const char *topic, int32_t partition,
                             int64_t ms, int timeout_ms, int64_t *ret_offset,
                             GError **error);
+    bool (*topic_keep_times)(struct bus *bus, const char *topic, bool keep,
+                             int timeout_ms, GError **error);
     char *(*topic_log_id)(struct bus *bus, const char *topic, int timeout_ms,
                           GError **error);
 

@@ -314,6 +314,13 @@ static bool sqlite_topic_offset_at(struct bus *base, const char *topic, int32_t 
     return found;
 }
 
+static bool sqlite_topic_keep_times(struct bus *base, const char *topic, bool keep,
+                                    int timeout_ms, GError **error)
+{
+    int32_t partitions;
+    return sqlite_topic_partitions(base, topic, timeout_ms, &partitions, error);
+}
+
 static char *sqlite_topic_log_id(struct bus *base, const char *topic, int timeout_ms,
                                  GError **error)
 {
@@ -342,6 +349,7 @@ const struct bus_ops bus_sqlite_ops = {
     .topic_partitions = sqlite_topic_partitions,
     .topic_range = sqlite_topic_range,
     .topic_offset_at = sqlite_topic_offset_at,
+    .topic_keep_times = sqlite_topic_keep_times,
     .topic_log_id = sqlite_topic_log_id,
     .consumer_open = sqlite_consumer_open,
     .consumer_close = sqlite_consumer_close,

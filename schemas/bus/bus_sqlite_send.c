@@ -134,7 +134,8 @@ static bool append(struct db *db, GHashTable *all, const struct bus_message *mes
     if (!touched)
         return false;
     struct partition_row *row = &touched->row;
-    row->last_ms = MAX(row->last_ms, g_get_real_time() / 1000);
+    row->last_ms = MAX(row->last_ms, message->append_ms ? message->append_ms
+                                                        : g_get_real_time() / 1000);
     g_autoptr(GBytes) headers = headers_pack(message->headers);
     if (!db_run(db, SQL_RECORD_ADD, error, "iitbb",
                 row->id * SQLITE_BUS_OFFSETS + row->end, row->last_ms, message->key,

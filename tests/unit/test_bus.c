@@ -245,6 +245,48 @@ static void test_read_from_an_offset_and_a_time(struct place *place)
     g_assert_cmpint(offset, ==, end);
 }
 
+static void send_at(struct bus_sender *sender, const char *topic, const char *value,
+                    int64_t append_ms)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BusBatch) batch = bus_batch_new(NULL, NULL);
+    suite_add(batch, topic, 0, "key", value);
+    ((struct bus_message *)batch->messages->pdata[0])->append_ms = append_ms;
+    bus_sender_commit(sender, batch, &error);
+    g_assert_no_error(error);
+}
+
+/* A copy of a log has its times; what is written after it has those of the new one. */
+static void test_a_copy_keeps_its_times(struct place *place)
+{
+    g_autoptr(Bus) bus = place_open(place);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *topic = place_topic(place, bus, "topic", 1);
+    g_autofree char *name = place_name(place, "sender");
+    g_autoptr(BusSender) sender = suite_sender(bus, name);
+    g_autofree char *id = bus_topic_log_id(bus, topic, PATIENCE_MS, NULL);
+    const int64_t past[] = {1500000000000, 1500000000000, 1600000000123};
+    int64_t offset = 0, before = g_get_real_time() / 1000;
+    bus_topic_keep_times(bus, topic, true, PATIENCE_MS, &error);
+    g_assert_no_error(error);
+    for (size_t i = 0; i < G_N_ELEMENTS(past); i++)
+        send_at(sender, topic, "old", past[i]);
+    g_assert_true(bus_topic_keep_times(bus, topic, false, PATIENCE_MS, &error));
+    suite_send(sender, topic, 0, "key", "new");
+    g_autoptr(GPtrArray) records = suite_read_all(bus, topic, 1);
+    g_assert_cmpuint(records->len, ==, 4);
+    for (size_t i = 0; i < G_N_ELEMENTS(past); i++)
+        g_assert_cmpint(((struct bus_record *)records->pdata[i])->append_ms, ==, past[i]);
+    g_assert_cmpint(((struct bus_record *)records->pdata[3])->append_ms, >=, before);
+    g_assert_true(
+        bus_topic_offset_at(bus, topic, 0, 1500000000001, PATIENCE_MS, &offset, NULL));
+    g_assert_cmpint(offset, <=, ((struct bus_record *)records->pdata[2])->offset);
+    g_autofree char *same = bus_topic_log_id(bus, topic, PATIENCE_MS, NULL);
+    g_assert_cmpstr(same, ==, id);
+    g_assert_false(bus_topic_keep_times(bus, "nowhere", true, PATIENCE_MS, &error));
+    g_assert_error(error, BUS_ERROR, BUS_ERROR_NO_TOPIC);
+}
+
 /* A bus may notice when it opens the reader, or when it reads. */
 static void test_reader_out_of_range(struct place *place)
 {
@@ -386,6 +428,7 @@ const struct suite_test bus_log_tests[] = {
     {"l14_offsets_have_gaps", test_l14_offsets_have_gaps},
     {"passed_counts_what_was_handed_out", test_passed_counts_what_was_handed_out},
     {"read_from_an_offset_and_a_time", test_read_from_an_offset_and_a_time},
+    {"a_copy_keeps_its_times", test_a_copy_keeps_its_times},
     {"reader_out_of_range", test_reader_out_of_range},
     {"reader_wakes", test_reader_wakes},
     {"l4_older_sender_is_fenced", test_l4_older_sender_is_fenced},
