@@ -375,6 +375,12 @@ class Model:
         container = self.find(name)
         if not container.running:
             raise Refusal(409, f"Container {container.id} is not running")
+        if container.status == "paused":
+            raise Refusal(409, f"Container {container.id} is paused, unpause the container "
+                               "before exec")
+        if container.status == "restarting":
+            raise Refusal(409, f"Container {container.id} is restarting, wait until the "
+                               "container is running")
         exec_id = secrets.token_hex(32)
         self.execs[exec_id] = {"ID": exec_id, "Running": False, "ExitCode": None,
                                "ContainerID": container.id,

@@ -95,6 +95,24 @@ def image(engine, registry):
     return registry.push_demo(engine, "steam-zomboid:latest")
 
 
+@pytest.fixture(scope="session")
+def image_of(engine, registry, image):
+    """A function that makes the demo image with another program in it: "/bin/false"."""
+    def make(program):
+        name, _ = image.rsplit(":", 1)
+        tag = "runs-" + program.strip("/").replace("/", "-")
+        api = engine.client.api
+        api.pull(*image.rsplit(":", 1))
+        made = api.create_container(image)["Id"]
+        api.commit(made, name, tag, changes=f'CMD ["{program}"]')
+        api.remove_container(made)
+        api.push(name, tag)
+        api.remove_image(f"{name}:{tag}")
+        return f"{name}:{tag}"
+
+    return make
+
+
 @pytest.fixture
 def own_kafka(short_dir):
     directory = short_dir / "kafka"
@@ -106,6 +124,14 @@ def own_kafka(short_dir):
 @pytest.fixture
 def short_dir():
     """A directory whose path leaves room for sockets, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp(prefix="f"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def long_lived_dir():
+    """Likewise, for what the tests of a file share; each fixture gets its own."""
     directory = Path(tempfile.mkdtemp(prefix="f"))
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
