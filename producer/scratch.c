@@ -104,16 +104,27 @@ static bool is_tellable(const char *message)
     return g_str_has_suffix(message, " columns"); /* "3 values for 4 columns" */
 }
 
+static const char *says_code(int code)
+{
+    switch (code) {
+    case SQLITE_ERROR:
+        return "is no SQL that a dump would hold";
+    case SQLITE_FULL:
+    case SQLITE_INTERRUPT:
+        return "makes more of itself than the file has";
+    case SQLITE_TOOBIG:
+        return "holds a value that is too large";
+    default:
+        return sqlite3_errstr(code);
+    }
+}
+
 static bool failed(struct scratch *scratch, GError **error)
 {
     const char *message = sqlite3_errmsg(scratch->db);
-    int code = sqlite3_errcode(scratch->db);
-    const char *says = is_tellable(message)    ? message
-                       : code == SQLITE_ERROR  ? "is no SQL that a dump would hold"
-                       : code == SQLITE_FULL   ? "makes more of itself than the file has"
-                       : code == SQLITE_TOOBIG ? "holds a value that is too large"
-                                               : sqlite3_errstr(code);
-    g_set_error(error, SCRATCH_ERROR, SCRATCH_ERROR_REFUSED, "%s", says);
+    g_set_error_literal(error, SCRATCH_ERROR, SCRATCH_ERROR_REFUSED,
+                        is_tellable(message) ? message
+                                             : says_code(sqlite3_errcode(scratch->db)));
     return false;
 }
 

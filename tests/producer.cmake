@@ -8,8 +8,16 @@ muster_test(ledger desk PkgConfig::SQLITE)
 muster_test(request desk)
 muster_test(rulebook control)
 muster_test(audit desk)
+muster_test(dump control)
+muster_test(profile desk)
+muster_test(import desk)
 target_compile_definitions(test_resolve PRIVATE PROFILES="${CMAKE_SOURCE_DIR}/producer/profiles")
 
 # They do no I/O and ask no clock.
 add_test(NAME purity_of_control
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_purity.sh $<TARGET_FILE:control>)
+
+if(MUSTER_FUZZ)
+    muster_fuzz(profile control)
+    muster_fuzz(import desk)
+endif()

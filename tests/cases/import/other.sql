@@ -1,0 +1,2 @@
+CREATE TABLE other (id);
+INSERT INTO other VALUES(1);

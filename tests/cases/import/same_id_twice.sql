@@ -1,0 +1,5 @@
+CREATE TABLE agents (id TEXT PRIMARY KEY, name TEXT, steam_zomboid_registry TEXT, server_data_path TEXT);
+INSERT INTO agents VALUES('a1','host-1','registry.example/zomboid','/srv');
+CREATE TABLE servers (id TEXT PRIMARY KEY, agent_id TEXT, name TEXT, config TEXT, image_tag TEXT, game_port INTEGER, udp_port INTEGER, rcon_port INTEGER, status TEXT, container_id TEXT);
+INSERT INTO servers(id) VALUES('s1');
+INSERT INTO servers(id) VALUES('s1');

@@ -1,0 +1,12 @@
+CREATE TABLE agents (id TEXT PRIMARY KEY, name TEXT, steam_zomboid_registry TEXT, server_data_path TEXT);
+INSERT INTO agents VALUES('a1','host-1','registry.example/zomboid','/srv');
+CREATE TABLE servers (id TEXT PRIMARY KEY, agent_id TEXT, name TEXT, config TEXT, image_tag TEXT, game_port INTEGER, udp_port INTEGER, rcon_port INTEGER, status TEXT, container_id TEXT);
+INSERT INTO servers VALUES('s1','a1','good','{}','v1',1,2,3,'running',NULL);
+INSERT INTO servers VALUES('s2','a1','../bad','{}','v1',1,2,3,'running',NULL);
+INSERT INTO servers VALUES('s3','a1','ports','{}','v1',1,70000,3,'running',NULL);
+INSERT INTO servers VALUES('s4','a1','config','{"PASSWORD": geheim}','v1',1,2,3,'running',NULL);
+INSERT INTO servers VALUES('s5','a1','container','{}','v1',1,2,3,'running','not-an-id');
+INSERT INTO servers VALUES('s6','a9','agent','{}','v1',1,2,3,'running',NULL);
+INSERT INTO servers VALUES('s7','a1','good','{}','v1',1,2,3,'running',NULL);
+INSERT INTO servers VALUES('s8','a1',NULL,'{}','v1',1,2,3,'running',NULL);
+INSERT INTO servers VALUES('s9','a1','udp','{}','v1',1,NULL,3,'running',NULL);
