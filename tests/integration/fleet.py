@@ -49,7 +49,7 @@ class Process:
         return self.process.pid
 
     def output(self):
-        return self.log.read_text(errors="replace")
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def wait_ready(self, timeout=30):
         """Until it says READY=1, as it would to systemd."""
