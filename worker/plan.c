@@ -128,6 +128,8 @@ static const struct row rows[] = {
 
     {ACTION_RECREATE, ABSENT, BY_ANY, STEPS(MAKE, RUN), UNDO_MADE, true, NULL,
      "the container was gone; made again and started"},
+    {ACTION_RECREATE, GOING, BY_ANY, STEPS(STEP_REMOVE, MAKE, RUN), UNDO_MADE, true, NULL,
+     "the container was broken; made again and started"},
     {ACTION_RECREATE, OURS, BY_THIS, STEPS(STEP_NETWORKS, STEP_CONNECT, RUN), UNDO_MADE, true,
      NULL, "the container was gone; made again and started"},
     {ACTION_RECREATE, FOREIGN, BY_ANY, REFUSED(CODE_NAME_CONFLICT), NAME_TAKEN},
@@ -135,6 +137,8 @@ static const struct row rows[] = {
 
     {ACTION_RESTORE, ABSENT, BY_ANY, STEPS(MAKE), UNDO_MADE, true, NULL,
      "the container is there again, not started"},
+    {ACTION_RESTORE, GOING, BY_ANY, STEPS(STEP_REMOVE, MAKE), UNDO_MADE, true, NULL,
+     "the container was broken; made again, not started"},
     {ACTION_RESTORE, OURS, BY_THIS, STEPS(STEP_NETWORKS, STEP_CONNECT), UNDO_MADE, true, NULL,
      "the container is there again, not started"},
     {ACTION_RESTORE, FOREIGN, BY_ANY, REFUSED(CODE_NAME_CONFLICT), NAME_TAKEN},

@@ -1,0 +1,3 @@
+# The worker's plans and steps, and what drives them.
+
+muster_test(plan planner)
