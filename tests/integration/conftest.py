@@ -34,6 +34,15 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("bus_kind", marker.args if marker else ("kafka", "sqlite"))
 
 
+@pytest.fixture(scope="session")
+def crash_build():
+    """Where the programs are that die at a given point; tests/run makes them."""
+    build = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
+    if not ((build / "muster").exists() and (build / "muster-worker").exists()):
+        pytest.skip(f"{build} has no programs that die at a point: start the tests with tests/run")
+    return build
+
+
 def is_of_tier(item):
     if TIER != "long" and item.get_closest_marker("long"):
         return False

@@ -8,9 +8,7 @@ from sweep import CRASH_BUILD, TERMINAL, ScriptedBay, points_in
 
 
 @pytest.fixture
-def bay(short_dir):
-    if not (CRASH_BUILD / "muster").exists():
-        pytest.skip(f"{CRASH_BUILD / 'muster'} is not built: start the tests with tests/run")
+def bay(short_dir, crash_build):
     bay = ScriptedBay(short_dir)
     yield bay
     bay.close()

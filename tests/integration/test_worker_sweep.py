@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import TIER
 from services import ROOT, Ports
-from sweep import CRASH_BUILD, After, Scenario, ScriptedBay, points_in, sweep
+from sweep import After, Scenario, ScriptedBay, points_in, sweep
 
 BAYS = 8
 EVERY = 12  # in the default tier
@@ -137,13 +137,6 @@ SCENARIOS = [
     Scenario("heir_rebuild", ["rebuild"], after={"done": RUNS}, heir=True),
     Scenario("heir_purge", ["purge", "--yes"], after={"done": PURGED}, heir=True),
 ]
-
-
-@pytest.fixture(scope="module")
-def crash_build():
-    if not (CRASH_BUILD / "muster-worker").exists():
-        pytest.skip(f"{CRASH_BUILD / 'muster-worker'} is not built: start the tests with tests/run")
-    return CRASH_BUILD
 
 
 @pytest.fixture(scope="module")
