@@ -1,3 +1,4 @@
 # The worker's plans and steps, and what drives them.
 
 muster_test(plan planner)
+muster_test(step planner)

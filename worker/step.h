@@ -42,10 +42,11 @@ struct facts {
     char *old_id;                  /* one that a rebuild has, or may have, set aside */
     struct container *old;         /* when last looked at; NULL: it is not aside */
     bool adopted_gone;             /* spec.adopt names nothing (any more): look by name */
-    bool ran;    /* before this command, or before the rebuild that it settles */
-    bool rested; /* stopped so that it can be renamed, see step_rebuild.c */
-    bool fresh;  /* nothing was changed since these looks */
-    int api;     /* minor version, see docker_api() */
+    bool ran;     /* before this command, or before the rebuild that it settles */
+    bool rested;  /* stopped so that it can be renamed, see step_rebuild.c */
+    bool resumed; /* from a pause: what the engine counts of restarts is of before it */
+    bool fresh;   /* nothing was changed since these looks */
+    int api;      /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
     bool directories_made;

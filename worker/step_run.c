@@ -61,6 +61,7 @@ enum ask ask_start(struct facts *facts, struct want *want)
             facts->old->name);
         return ASK_REFUSE;
     }
+    facts->resumed = false; /* the engine counts anew from a start on */
     return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
                            STEP_START_MS);
 }
@@ -73,7 +74,7 @@ enum ask ask_settle(struct facts *facts, struct want *want)
         return ASK_LOOK;
     /* Running for the second time is not staying up: the engine's restart policy tries again. */
     if (step_is_ours(facts) && facts->seen->status == CONTAINER_RUNNING &&
-        facts->seen->restart_count == 0)
+        (facts->seen->restart_count == 0 || facts->resumed))
         return ASK_NOTHING;
     return refuse_start(want, facts);
 }
@@ -84,6 +85,7 @@ enum ask ask_unpause(struct facts *facts, struct want *want)
         return ASK_LOOK;
     if (facts->seen->status != CONTAINER_PAUSED || facts->acted > 0)
         return ASK_NOTHING;
+    facts->resumed = true;
     return step_ask_engine(want, step_change(facts->seen, ASKED_UNPAUSE, "unpause"),
                            STEP_CALL_MS);
 }

@@ -434,6 +434,16 @@ def test_pause_and_unpause_by_hand_are_told(host, engine):
     assert host.done("start", server)["state"]["status"] == "running"
 
 
+def test_one_that_has_restarted_by_itself_can_be_unpaused(host, engine):
+    server = host.created(env={"DEMO_EXIT_AFTER": "4", "DEMO_EXIT_CODE": "7"})  # its policy brings it back
+    host.wait_event("its restart", lambda e: e["server_id"] == server.id and e["body"].get("restart_count") == 1 and
+                    e["body"]["status"] == "running")
+    engine.find(server.container).pause()
+    result = host.done("start", server)
+    assert result["state"]["status"] == "running" and result["state"]["restart_count"] >= 1
+    host.done("stop", server)
+
+
 def test_s23_one_renamed_by_hand_is_extra(host, engine):
     server = host.created()
     container = engine.find(server.container)

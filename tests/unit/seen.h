@@ -4,7 +4,8 @@
  *     running                    of this server, made by another command
  *     exited this                made by the command itself
  *     running foreign            not this server's
- *     … at TIME   code NUMBER   on NETWORK   restart POLICY   digest D   id ID   name NAME
+ *     … at TIME   code NUMBER   restarts NUMBER   on NETWORK
+ *     … restart POLICY   digest D   id ID   name NAME
  */
 #pragma once
 
@@ -55,6 +56,8 @@ static inline void seen_word(struct container *seen, const char *word, const cha
         seen_set(&seen->started_text, value);
     else if (g_str_equal(word, "code"))
         seen->exit_code = g_ascii_strtoll(value, NULL, 10);
+    else if (g_str_equal(word, "restarts"))
+        seen->restart_count = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(word, "on"))
         g_ptr_array_add(seen->networks, g_strdup(value));
     else if (g_str_equal(word, "restart"))
