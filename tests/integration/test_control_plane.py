@@ -281,6 +281,7 @@ def test_s04_an_old_snapshot_after_a_newer_event(bare_fleet, scripted):
     """The engine's list is from before B was made, and takes so long that it ends after."""
     fleet = bare_fleet
     first, _ = fleet.create(**GAME)
+    fleet.run("sync", fleet.agent, "--wait")  # the lists of the start are over
     with never_missing(fleet):
         scripted.script({"method": "GET", "path": "/containers/json", "do": "slow", "bytes": 16, "ms": 100})
         scripted.clear_log()
