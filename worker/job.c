@@ -11,6 +11,9 @@
 #include <string.h>
 
 #define POLL_MS 250 /* for the end of a call that was given up */
+/* A worker that was killed may have sent a call that the engine has not read yet: a look that
+ * comes before it would show what is about to change. */
+#define FORMER_MS 1000
 
 static const char *const state_names[] = {
     [JOB_LOOKING] = "looking",     [JOB_BEGINNING] = "beginning",
@@ -199,12 +202,16 @@ static void take_plan(struct job *job)
 
 static void turn_looking(struct job *job, int64_t now_ms)
 {
-    if (!job->data_looked_at)
+    if (job->order->begun && !job->former_is_over) {
+        job->former_is_over = true;
+        job_wait_for_timer(job, now_ms, FORMER_MS);
+    } else if (!job->data_looked_at) {
         job_send_errand(job, HOST_LOOK_AT_DATA);
-    else if (!job->facts.fresh)
+    } else if (!job->facts.fresh) {
         send_look(job, now_ms);
-    else
+    } else {
         take_plan(job);
+    }
 }
 
 static void end_step(struct job *job, enum step step, int64_t now_ms)

@@ -27,6 +27,7 @@ struct job {
     int64_t deadline; /* of a change on its way; the call itself is not cut off */
     int64_t wakes_at;
     struct facts facts;
+    bool former_is_over; /* calls of an earlier life have had their time */
     bool data_looked_at;
     bool tidying; /* the plan is to settle a leftover; then it is made anew */
     struct plan plan;
