@@ -16,8 +16,8 @@ from conftest import TIER
 from services import ROOT, Ports
 from sweep import After, Scenario, ScriptedBay, points_in, sweep
 
-BAYS = 8
-EVERY = 12  # in the default tier
+BAYS = 12
+EVERY = 15  # in the default tier, but some of each
 PAIRS = 20
 SEED = int(os.environ.get("MUSTER_SEED") or random.randrange(1 << 30))
 
@@ -159,7 +159,8 @@ def chosen(points, name):
         return [at.split(",")]
     chance = random.Random(f"{SEED} {name}")
     if TIER != "long":
-        return [[point] for point in points[chance.randrange(EVERY)::EVERY]]
+        every = min(EVERY, len(points) // 5)
+        return [[point] for point in points[chance.randrange(every)::every]]
     return [[point] for point in points] + [chance.choices(points, k=2) for _ in range(PAIRS)]
 
 
@@ -186,4 +187,4 @@ def test_s13_l4_l12_killed_at_every_point(swept, scenario):
           f" MUSTER_SEED={SEED}")
     wrong = [visit.tell(wrong) for visit, wrong in visits if wrong]
     assert not wrong, f"{len(wrong)} of {len(visits)}:\n" + "\n".join(wrong[:5])
-    assert died > len(visits) / 3, "too few of them have died to show anything"
+    assert died >= (len(visits) - 1) / 3, "too few of them have died to show anything"
