@@ -2,3 +2,5 @@
 
 muster_test(plan planner)
 muster_test(step planner)
+muster_test(listing planner)
+muster_test(report planner)
