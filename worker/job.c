@@ -320,6 +320,18 @@ static void turn_reporting(struct job *job, int64_t now_ms)
         send_look(job, now_ms);
 }
 
+/* A save is let go: it ends with the container at the latest, and the stop that would end it
+ * must not wait for it. */
+static void give_call_up(struct job *job, int64_t now_ms)
+{
+    const struct reply none = {.asked = job->asked, .answer = ANSWER_TIMEOUT};
+    if (job->asked == ASKED_EXEC)
+        docker_cancel(job->site->docker, job->ticket);
+    else
+        job->given_up = job->ticket;
+    job_judge(job, &none, "the engine has not answered in time", now_ms);
+}
+
 void job_advance(struct job *job, int64_t now_ms)
 {
     static void (*const turns[])(struct job *, int64_t) = {
@@ -332,11 +344,8 @@ void job_advance(struct job *job, int64_t now_ms)
         job->wait = WAIT_NOTHING;
         job->wakes_at = INT64_MAX;
     }
-    if (job->wait == WAIT_REPLY && now_ms >= job->deadline) {
-        const struct reply none = {.asked = job->asked, .answer = ANSWER_TIMEOUT};
-        job->given_up = job->ticket;
-        job_judge(job, &none, "the engine has not answered in time", now_ms);
-    }
+    if (job->wait == WAIT_REPLY && now_ms >= job->deadline)
+        give_call_up(job, now_ms);
     while (job->wait == WAIT_NOTHING && turns[job->state])
         turns[job->state](job, now_ms);
 }
