@@ -192,8 +192,7 @@ void evidence_judge_sync(const struct judged *judged)
         judged_tell(judged, BREACH_SYNC_PARTITIONS,
                     "sync %s is of partition %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
                     ", the agent has %" G_GINT64_FORMAT,
-                    sync->sync_id, sync->partition, sync->partitions,
-                    agent->partitions);
+                    sync->sync_id, sync->partition, sync->partitions, agent->partitions);
         return;
     }
     if (!sync->complete)
