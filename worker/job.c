@@ -76,7 +76,7 @@ void job_move(struct job *job, enum job_state state)
 {
     job->state = state;
     job->at = 0;
-    job->retries = 0;
+    job->retries = job->tries = 0;
     job->step_began = 0;
     job->facts.acted = job->facts.waited = 0;
 }
@@ -222,7 +222,7 @@ static void end_step(struct job *job, enum step step, int64_t now_ms)
     report_step(job, did ? "done" : "already", now_ms);
     job->undone |= job->state == JOB_UNDOING && job->facts.acted > 0;
     job->facts.acted = job->facts.waited = 0;
-    job->retries = 0;
+    job->retries = job->tries = 0;
     job->step_began = 0;
     job->at++;
     g_clear_pointer(&job->networks_lock, host_unlock);

@@ -9,15 +9,17 @@
 #include "crash.h"
 #include "job_parts.h"
 
-#define TRIES_MAX          6     /* of an answer that may pass by itself */
+#define TRIES_MAX          6     /* of answers that may pass by themselves */
 #define ENGINE_PATIENCE_MS 90000 /* while the engine does not answer at all */
 #define RETRY_FIRST_MS     250
 #define RETRY_MOST_MS      8000
 
 static bool may_try_again(struct job *job, enum answer answer, int64_t now_ms)
 {
-    if (answer == ANSWER_HTTP)
-        return job->retries < TRIES_MAX;
+    if (answer == ANSWER_HTTP) { /* it is there, however long it was away */
+        job->unreachable_since = 0;
+        return job->tries++ < TRIES_MAX;
+    }
     if (!job->unreachable_since)
         job->unreachable_since = now_ms;
     return now_ms - job->unreachable_since < ENGINE_PATIENCE_MS;

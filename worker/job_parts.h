@@ -34,6 +34,7 @@ struct job {
     size_t at; /* index in the plan's steps, or its undo */
     int64_t step_began;
     unsigned retries;          /* within this step */
+    unsigned tries;            /* of these, after an answer of the engine */
     int64_t unreachable_since; /* 0: the engine answers */
     bool cancel_asked;
     bool undone; /* the undo changed something, and came to its end */

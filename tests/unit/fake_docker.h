@@ -1,0 +1,68 @@
+/*
+ * fake_docker.h - docker.h without an engine: what is sent is kept, answers are the test's.
+ *
+ * Linked before the engine's library, it takes the place of docker.c.
+ */
+#pragma once
+
+#include "docker.h"
+
+struct sent {
+    uint64_t ticket;
+    struct request *request;
+};
+
+struct docker {
+    GPtrArray *sent; /* struct sent, not answered yet */
+    uint64_t last;
+    unsigned cancelled;
+};
+
+static inline void sent_free(void *data)
+{
+    struct sent *sent = data;
+    request_free(sent->request);
+    g_free(sent);
+}
+
+static inline struct docker *fake_docker_new(void)
+{
+    struct docker *docker = g_new0(struct docker, 1);
+    docker->sent = g_ptr_array_new_with_free_func(sent_free);
+    return docker;
+}
+
+static inline void fake_docker_free(struct docker *docker)
+{
+    g_ptr_array_unref(docker->sent);
+    g_free(docker);
+}
+
+int docker_api(const struct docker *docker)
+{
+    return 41;
+}
+
+uint64_t docker_send(struct docker *docker, struct request *request)
+{
+    struct sent *sent = g_new0(struct sent, 1);
+    sent->ticket = ++docker->last;
+    sent->request = request;
+    g_ptr_array_add(docker->sent, sent);
+    return sent->ticket;
+}
+
+void docker_cancel(struct docker *docker, uint64_t ticket)
+{
+    for (guint i = docker->sent->len; i > 0; i--) {
+        const struct sent *sent = g_ptr_array_index(docker->sent, i - 1);
+        if (sent->ticket != ticket)
+            continue;
+        g_ptr_array_remove_index(docker->sent, i - 1);
+        docker->cancelled++;
+    }
+}
+
+void docker_wake(struct docker *docker)
+{
+}
