@@ -8,6 +8,10 @@
 #include "print.h"
 #include "view.h"
 
+#include <stdio.h>
+
+#define PAGE 1000 /* servers in memory at a time */
+
 /* clang-format off */
 #define FLAG(name, letter, kind, field, argument, help) \
     {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
@@ -86,31 +90,56 @@ static bool add_server(const struct view *view, struct print_table *table,
     return true;
 }
 
-static bool print_servers(const struct view *view, const GPtrArray *servers,
-                          GError **error)
+/* A list on its way out: JSON goes row by row, a table needs its widths first. */
+struct sink {
+    const struct view *view;
+    struct print_table *table; /* NULL: JSON */
+    bool begun;
+};
+
+static bool sink_take(struct sink *sink, const struct server_row *server, GError **error)
 {
-    static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
-                                           "ID",   "REMARKS", NULL};
-    struct print_table *table = print_table_new(headings);
-    bool good = true;
-    for (guint i = 0; good && i < servers->len; i++)
-        good = add_server(view, table, servers->pdata[i], error);
-    print_table_end(table);
-    return good;
+    if (sink->table)
+        return add_server(sink->view, sink->table, server, error);
+    json_auto_t *json = view_server_json(sink->view, server, error);
+    if (!json)
+        return false;
+    fputc(sink->begun ? ',' : '[', stdout);
+    json_dumpf(json, stdout, JSON_COMPACT);
+    sink->begun = true;
+    return true;
 }
 
-static bool print_servers_json(const struct view *view, const GPtrArray *servers,
-                               GError **error)
+static void sink_end(struct sink *sink)
 {
-    json_auto_t *list = json_array();
-    for (guint i = 0; i < servers->len; i++) {
-        json_t *json = view_server_json(view, servers->pdata[i], error);
-        if (!json)
+    if (sink->table)
+        print_table_end(sink->table);
+    else
+        puts(sink->begun ? "]" : "[]");
+}
+
+/* A page at a time, so that a fleet's size is no matter. */
+static bool take_pages(struct ledger *ledger, const struct server_filter *filter,
+                       struct sink *sink, GError **error)
+{
+    struct server_filter page_filter = *filter;
+    int64_t left = filter->limit ? filter->limit : INT64_MAX;
+    g_autoptr(ServerRow) last = NULL;
+    for (;;) {
+        page_filter.limit = MIN(left, PAGE);
+        g_autoptr(GPtrArray) page = ledger_servers(ledger, &page_filter, false, error);
+        if (!page)
             return false;
-        json_array_append_new(list, json);
+        for (guint i = 0; i < page->len; i++)
+            if (!sink_take(sink, page->pdata[i], error))
+                return false;
+        left -= page->len;
+        if ((int64_t)page->len < page_filter.limit || left == 0)
+            return true;
+        server_row_free(last);
+        last = server_row_dup(page->pdata[page->len - 1]);
+        page_filter.after = last;
     }
-    print_json(g_steal_pointer(&list));
-    return true;
 }
 
 /* --- What is no server's --------------------------------------------------------------------------- */
@@ -174,20 +203,20 @@ static int list_found(struct call *call, unsigned kinds, GError **error)
 
 static int list_servers(struct call *call, GError **error)
 {
+    static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
+                                           "ID",   "REMARKS", NULL};
     g_autoptr(AgentRow) agent = NULL;
     g_autoptr(ServerRow) after = NULL;
     g_auto(View) view = {0};
     struct server_filter filter;
     if (!make_filter(call, &agent, &after, &filter, error))
         return CLI_USAGE;
-    g_autoptr(GPtrArray)
-        servers = ledger_servers(call->session.ledger, &filter, false, error);
-    if (!servers || !view_begin(&view, call->session.ledger, session_now(), error))
+    if (!view_begin(&view, call->session.ledger, session_now(), error))
         return CLI_UNREACHABLE;
-    if (call->common->json ? !print_servers_json(&view, servers, error)
-                           : !print_servers(&view, servers, error))
-        return CLI_UNREACHABLE;
-    return CLI_DONE;
+    struct sink sink = {&view, call->common->json ? NULL : print_table_new(headings)};
+    bool good = take_pages(call->session.ledger, &filter, &sink, error);
+    sink_end(&sink);
+    return good ? CLI_DONE : CLI_UNREACHABLE;
 }
 
 static int server_list(struct call *call, GError **error)

@@ -7,6 +7,16 @@
 #include "reach.h"
 #include "upkeep.h"
 
+static void add_worker(struct view *view, struct worker_row *worker)
+{
+    GPtrArray *of_agent = g_hash_table_lookup(view->by_agent, worker->agent_id);
+    if (!of_agent) {
+        of_agent = g_ptr_array_new();
+        g_hash_table_insert(view->by_agent, worker->agent_id, of_agent);
+    }
+    g_ptr_array_add(of_agent, worker);
+}
+
 bool view_begin(struct view *view, struct ledger *ledger, int64_t now, GError **error)
 {
     g_autoptr(GPtrArray) agents = ledger_agents(ledger, error);
@@ -14,6 +24,8 @@ bool view_begin(struct view *view, struct ledger *ledger, int64_t now, GError **
     view->now = now;
     view->agents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                          (GDestroyNotify)agent_row_free);
+    view->by_agent = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                           (GDestroyNotify)g_ptr_array_unref);
     if (!agents || !(view->workers = ledger_workers(ledger, NULL, error)))
         return false;
     g_ptr_array_set_free_func(agents, NULL); /* the table has them now */
@@ -21,12 +33,15 @@ bool view_begin(struct view *view, struct ledger *ledger, int64_t now, GError **
         struct agent_row *agent = agents->pdata[i];
         g_hash_table_insert(view->agents, agent->id, agent);
     }
+    for (guint i = 0; i < view->workers->len; i++)
+        add_worker(view, view->workers->pdata[i]);
     return true;
 }
 
 void view_end(struct view *view)
 {
     g_clear_pointer(&view->agents, g_hash_table_unref);
+    g_clear_pointer(&view->by_agent, g_hash_table_unref);
     g_clear_pointer(&view->workers, g_ptr_array_unref);
 }
 
@@ -37,7 +52,8 @@ const struct agent_row *view_agent(const struct view *view, const char *agent_id
 
 enum maybe view_online(const struct view *view, const char *agent_id)
 {
-    return reach_agent(view->workers, agent_id, view->now);
+    const GPtrArray *workers = g_hash_table_lookup(view->by_agent, agent_id);
+    return workers ? reach_agent(workers, agent_id, view->now) : MAYBE_UNKNOWN;
 }
 
 const char *view_status(const struct view *view, const struct server_row *server)
@@ -80,12 +96,10 @@ json_t *view_server_json(const struct view *view, const struct server_row *serve
 json_t *view_agent_json(const struct view *view, const struct agent_row *agent)
 {
     json_t *json = row_to_json(&table_agents, agent);
+    const GPtrArray *workers = g_hash_table_lookup(view->by_agent, agent->id);
     json_int_t there = 0;
-    for (guint i = 0; i < view->workers->len; i++) {
-        const struct worker_row *worker = view->workers->pdata[i];
-        there += g_str_equal(worker->agent_id, agent->id) &&
-                 reach_worker(worker, view->now);
-    }
+    for (guint i = 0; workers && i < workers->len; i++)
+        there += reach_worker(workers->pdata[i], view->now);
     json_object_set_new(json, "online", json_of(view_online(view, agent->id)));
     json_object_set_new(json, "workers", json_integer(there));
     return json;

@@ -8,8 +8,9 @@
 
 struct view {
     struct ledger *ledger;
-    GHashTable *agents; /* id → struct agent_row */
-    GPtrArray *workers; /* struct worker_row */
+    GHashTable *agents;   /* id → struct agent_row */
+    GPtrArray *workers;   /* struct worker_row */
+    GHashTable *by_agent; /* agent id → GPtrArray of its workers */
     int64_t now;
 };
 

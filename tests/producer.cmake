@@ -21,3 +21,11 @@ if(MUSTER_FUZZ)
     muster_fuzz(profile control)
     muster_fuzz(import desk)
 endif()
+
+# make_ledger FILE, bench_ledger FILE: by hand, through tests/bench/bench-ledger.
+foreach(bench make_ledger bench_ledger)
+    add_executable(${bench} bench/${bench}.c)
+    target_link_libraries(${bench} PRIVATE desk)
+    set_target_properties(${bench} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)
+endforeach()

@@ -422,9 +422,9 @@ static char *found_text(struct desk *desk)
 
 static void s3_twice(struct sync *sync)
 {
-    struct state *state = state_new();
     if (sync->partition != partition_of("s3", 4))
         return;
+    struct state *state = state_new();
     state->status = CONTAINER_RUNNING;
     row_set(&state->container_id, C1);
     row_set(&state->container, "steam-zomboid-gamma");
