@@ -82,6 +82,10 @@ struct bus_reader *kafka_reader_open(struct bus *bus, const GPtrArray *positions
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"fetch.wait.max.ms", "100"}, /* an end is told by an answer with nothing in it */
+        /* A log is read as fast as it comes.  Where a partition has more than this in its
+         * queue, librdkafka (until 2.3) asks again after a whole second. */
+        {"queued.min.messages", "1000000"},
+        {"queued.max.messages.kbytes", "32768"},
         {NULL, NULL},
     };
     g_autoptr(BusReader) base = (struct bus_reader *)g_new0(struct kafka_reader, 1);
