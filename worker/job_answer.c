@@ -178,15 +178,15 @@ void job_judge(struct job *job, const struct reply *reply, const char *text,
 
 static bool took_late_reply(struct job *job, const struct reply *reply)
 {
-    if (job->state == JOB_ABANDONED) {
-        job->wait = WAIT_NOTHING;
-        job->ticket = 0;
+    if (reply->ticket == job->given_up) {
+        job->given_up = 0;
+        job->facts.fresh = false;
         return true;
     }
-    if (reply->ticket != job->given_up)
+    if (job->state != JOB_ABANDONED)
         return false;
-    job->given_up = 0;
-    job->facts.fresh = false;
+    job->wait = WAIT_NOTHING;
+    job->ticket = 0;
     return true;
 }
 

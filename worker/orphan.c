@@ -105,9 +105,11 @@ bool orphans_reply(struct orphans *orphans, const struct reply *reply, int64_t n
     return true;
 }
 
+/* A job may have given a call up before it was abandoned with another on its way. */
 static bool is_over(const struct orphan *orphan)
 {
-    return orphan->job ? job_can_be_freed(orphan->job) : orphan->ticket == 0;
+    return orphan->job ? job_can_be_freed(orphan->job) && !job_given_up(orphan->job)
+                       : orphan->ticket == 0;
 }
 
 void orphans_end(struct orphans *orphans)

@@ -5,7 +5,10 @@
  */
 #pragma once
 
+#include "container.h"
 #include "docker.h"
+
+#include <jansson.h>
 
 struct sent {
     uint64_t ticket;
@@ -65,4 +68,27 @@ void docker_cancel(struct docker *docker, uint64_t ticket)
 
 void docker_wake(struct docker *docker)
 {
+}
+
+static inline json_t *fake_docker_labels(const struct container *seen)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", LABEL_MANAGED, "true", LABEL_SERVER_ID,
+                     seen->server_id, LABEL_COMMAND_ID, seen->command_id, LABEL_CONTAINER,
+                     seen->canonical, LABEL_SPEC, seen->spec_digest);
+}
+
+/* As inspect shows it; g_free it. */
+static inline char *fake_docker_inspect(const struct container *seen)
+{
+    const bool ended = seen->exit_code != CONTRACT_NONE;
+    json_t *body = json_pack(
+        "{s:s, s:s, s:{s:s, s:b, s:s, s:s, s:I}, s:{s:o}, s:I}", "Id", seen->id, "Name",
+        seen->name, "State", "Status", container_status_name(seen->status), "Running",
+        (int)seen->running, "StartedAt", seen->started_text, "FinishedAt",
+        ended ? "2026-01-01T00:00:00Z" : "", "ExitCode",
+        (json_int_t)(ended ? seen->exit_code : 0), "Config", "Labels",
+        fake_docker_labels(seen), "RestartCount", (json_int_t)seen->restart_count);
+    char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    return text;
 }

@@ -66,29 +66,6 @@ static void advance(struct stage *stage)
 
 /* --- The engine's side ------------------------------------------------------------------------------ */
 
-static json_t *labels_json(const struct container *seen)
-{
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", LABEL_MANAGED, "true", LABEL_SERVER_ID,
-                     seen->server_id, LABEL_COMMAND_ID, seen->command_id, LABEL_CONTAINER,
-                     seen->canonical, LABEL_SPEC, seen->spec_digest);
-}
-
-static char *inspect_json(const char *words)
-{
-    g_autoptr(Container) seen = seen_new(words);
-    const bool ended = seen->exit_code != CONTRACT_NONE;
-    json_t *body = json_pack(
-        "{s:s, s:s, s:{s:s, s:b, s:s, s:s, s:I}, s:{s:o}, s:I}", "Id", seen->id, "Name",
-        seen->name, "State", "Status", container_status_name(seen->status), "Running",
-        (int)seen->running, "StartedAt", seen->started_text, "FinishedAt",
-        ended ? "2026-01-01T00:00:00Z" : "", "ExitCode",
-        (json_int_t)(ended ? seen->exit_code : 0), "Config", "Labels", labels_json(seen),
-        "RestartCount", (json_int_t)seen->restart_count);
-    char *text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    return text;
-}
-
 static struct sent *sent_now(const struct stage *stage)
 {
     const GPtrArray *sent = stage->site.docker->sent;
@@ -133,8 +110,9 @@ static void answer(struct stage *stage, const char *words)
         seen_set(&body, "[]");
     } else if (seen) {
         reply.status = 200;
+        g_autoptr(Container) container = seen_new(seen);
         g_free(body);
-        body = inspect_json(seen);
+        body = fake_docker_inspect(container);
     }
     reply.body = body;
     reply.length = strlen(body);
