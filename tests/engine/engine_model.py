@@ -50,9 +50,10 @@ class Events:
         self.kept = collections.deque(maxlen=EVENTS_KEPT)
         self.listeners = []
         self.last_ns = 0
+        self.shift_ms = 0  # the engine's clock, against this host's
 
     def now_ns(self):
-        self.last_ns = max(time.time_ns(), self.last_ns + 1)
+        self.last_ns = max(time.time_ns() + self.shift_ms * 1_000_000, self.last_ns + 1)
         return self.last_ns
 
     def emit(self, kind, action, actor, attributes):

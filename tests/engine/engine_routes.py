@@ -251,6 +251,8 @@ def settings(server, request):
     for key, value in request.json().items():
         if key == "latency_ms":
             server.latency_ms.update(value)
+        elif key == "clock_shift_ms":
+            server.model.events.shift_ms = value
         elif key in ("api", "min_api", "version", "id"):
             setattr(server.model, key, value)
         else:

@@ -7,7 +7,7 @@ Beside Docker's paths there is a side door for tests (never logged, never faulte
     GET  /_state               containers, images, networks, and the peak of requests at once
     POST /_script [rule, …]    add rules (engine_faults.py);  DELETE /_script  drops all
     POST /_release             end every hang
-    POST /_set {…}             api, min_api, version, id, latency_ms: {"start": 300, …}
+    POST /_set {…}             api, min_api, version, id, clock_shift_ms, latency_ms: {"start": 300, …}
     POST /_image {"name"}      put an image there
     POST /_die {"name", "exit_code", "oom"}       a container's process ends by itself
     POST /_status {"name", "status"}              whatever it was: "dead", …

@@ -10,47 +10,17 @@ from pathlib import Path
 
 import docker
 import pytest
-from conftest import ScriptedEngine, keep
+from conftest import keep
 from fleet import wait_for
-from host import Host
+from scripted_host import IMAGE, ScriptedHost
 
-IMAGE = "registry.test/game:1"
 SAVE = ["/save"]
-
-
-class Waiting(Host):
-    """A host on a scripted engine of its own."""
-
-    def __init__(self, directory, kafka, **api):
-        self.scripted = ScriptedEngine(directory / "docker.sock", images=[IMAGE], **api).start()
-        super().__init__(directory, kafka, self.scripted.path, IMAGE, "registry.test/", partitions=1)
-
-    def close(self):
-        self.scripted.clear_script()
-        self.scripted.release()
-        try:
-            super().close()
-        finally:
-            self.scripted.stop()
-
-    def asked(self, server, what):
-        """Requests about this server's container, by id or name."""
-        found = self.scripted.containers().get(server.container)
-        names = [server.container] + ([found["Id"]] if found else [])
-        return [r for r in self.scripted.requests(path=what) if any(name in r["path"] for name in names)]
-
-    def id_of(self, server):
-        return self.scripted.containers()[server.container]["Id"]
-
-    def status_of(self, server):
-        found = self.scripted.containers().get(server.container)
-        return found["State"]["Status"] if found else "absent"
 
 
 @pytest.fixture
 def own_host(request, short_dir, kafka):
     """Without a worker: the test kills its own."""
-    host = keep(request, Waiting(short_dir, kafka))
+    host = keep(request, ScriptedHost(short_dir, kafka))
     yield host
     host.close()
 
@@ -58,7 +28,7 @@ def own_host(request, short_dir, kafka):
 @pytest.fixture(scope="module")
 def shared(kafka):
     with tempfile.TemporaryDirectory(prefix="f") as directory:
-        host = Waiting(Path(directory), kafka)
+        host = ScriptedHost(Path(directory), kafka)
         host.worker("slot", assigned=True)
         yield host
         host.close()
@@ -203,7 +173,7 @@ def test_s18_also_when_the_worker_is_killed_in_between(own_host):
 def stuck(kafka):
     """Sends everything that hangs, and looks on until all of it has been given up: a minute."""
     with tempfile.TemporaryDirectory(prefix="f") as directory:
-        host = Waiting(Path(directory), kafka)
+        host = ScriptedHost(Path(directory), kafka)
         try:
             host.stuck_worker = host.worker("slot", "-X", "max.poll.interval.ms=10000", assigned=True)
             yield host, play_stuck(host)
