@@ -27,6 +27,10 @@ struct ledger {
     sqlite3 *db;
     char *path;
     GHashTable *queries; /* SQL text → struct query */
+    /* The same, found without making the text: by table and the rest of a SELECT, and by
+     * table.  Borrowed from `queries`. */
+    GHashTable *selects; /* struct select_key → struct query */
+    GHashTable *stores;  /* struct table → struct query */
     bool in_transaction;
 };
 
@@ -159,13 +163,50 @@ static char *column_names(const struct table *table)
     return g_string_free(names, FALSE);
 }
 
+struct select_key {
+    const struct table *table;
+    char *rest;
+};
+
+static guint select_key_hash(gconstpointer pointer)
+{
+    const struct select_key *key = pointer;
+    return g_str_hash(key->rest) ^ g_direct_hash(key->table);
+}
+
+static gboolean select_key_equal(gconstpointer a, gconstpointer b)
+{
+    const struct select_key *one = a, *other = b;
+    return one->table == other->table && g_str_equal(one->rest, other->rest);
+}
+
+static void select_key_free(void *gone)
+{
+    struct select_key *key = gone;
+    g_free(key->rest);
+    g_free(key);
+}
+
 struct query *query_rows(struct ledger *ledger, const struct table *table,
                          const char *rest, GError **error)
 {
+    const struct select_key looked = {table, (char *)rest};
+    struct query *select = g_hash_table_lookup(ledger->selects, &looked);
+    if (select) {
+        query_end(select);
+        return select;
+    }
     g_autofree char *names = column_names(table);
     g_autofree char *sql = g_strdup_printf("SELECT %s FROM %s %s", names, table->name,
                                            rest);
-    return query(ledger, sql, error);
+    select = query(ledger, sql, error);
+    if (!select)
+        return NULL;
+    struct select_key *key = g_new0(struct select_key, 1);
+    key->table = table;
+    key->rest = g_strdup(rest);
+    g_hash_table_insert(ledger->selects, key, select);
+    return select;
 }
 
 void query_get_row(struct query *query, const struct table *table, void *row)
@@ -258,11 +299,25 @@ static char *store_sql(const struct table *table)
     return g_string_free(sql, FALSE);
 }
 
+static struct query *store_query(struct ledger *ledger, const struct table *table,
+                                 GError **error)
+{
+    struct query *store = g_hash_table_lookup(ledger->stores, table);
+    if (store) {
+        query_end(store);
+        return store;
+    }
+    g_autofree char *sql = store_sql(table);
+    store = query(ledger, sql, error);
+    if (store)
+        g_hash_table_insert(ledger->stores, (void *)table, store);
+    return store;
+}
+
 bool ledger_store(struct ledger *ledger, const struct table *table, const void *row,
                   GError **error)
 {
-    g_autofree char *sql = store_sql(table);
-    struct query *store = query(ledger, sql, error);
+    struct query *store = store_query(ledger, table, error);
     if (!store)
         return false;
     for (size_t i = 0; i < table->n_columns; i++)
@@ -452,6 +507,9 @@ static struct ledger *open_at(const char *path, bool make, GError **error)
     ledger->path = g_strdup(path);
     ledger->queries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                             (GDestroyNotify)query_free);
+    ledger->selects = g_hash_table_new_full(select_key_hash, select_key_equal,
+                                            select_key_free, NULL);
+    ledger->stores = g_hash_table_new(NULL, NULL);
     if (sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
         failed(ledger, "open", error);
@@ -517,6 +575,8 @@ void ledger_close(struct ledger *ledger)
     if (!ledger)
         return;
     ledger_rollback(ledger);
+    g_hash_table_unref(ledger->selects);
+    g_hash_table_unref(ledger->stores);
     g_hash_table_unref(ledger->queries);
     sqlite3_close(ledger->db);
     g_free(ledger->path);
