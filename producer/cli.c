@@ -42,7 +42,7 @@ static const struct {
     {cli_agent_rows, &cli_n_agent_rows},     {cli_server_rows, &cli_n_server_rows},
     {cli_list_rows, &cli_n_list_rows},       {cli_fleet_rows, &cli_n_fleet_rows},
     {cli_profile_rows, &cli_n_profile_rows}, {cli_other_rows, &cli_n_other_rows},
-    {cli_audit_rows, &cli_n_audit_rows},
+    {cli_audit_rows, &cli_n_audit_rows},     {cli_bus_rows, &cli_n_bus_rows},
 };
 
 /* --- The rows --------------------------------------------------------------------------------------- */
@@ -267,7 +267,7 @@ static int run_row(const struct cli_row *row, struct flags *flags, struct common
     struct call call = {.row = row, .flags = flags, .common = common, .words = words};
     common_defaults(common);
     int code = CLI_UNREACHABLE;
-    if (session_open(&call.session, common, row->makes, error))
+    if (row->alone || session_open(&call.session, common, row->makes, error))
         code = row->run(&call, error);
     session_close(&call.session);
     return code;

@@ -9,11 +9,10 @@
 #include "ledger_upkeep.h"
 #include "print.h"
 #include "reach.h"
+#include "topics.h"
 #include "view.h"
 
 #define PARTITIONS 4
-#define WEEK_MS    (INT64_C(7) * 24 * 3600 * 1000)
-#define TOPIC_MS   30000
 
 /* clang-format off */
 #define FLAG(name, letter, kind, field, argument, help) \
@@ -44,13 +43,8 @@ static const struct option rebind_options[] = {
 static bool make_topic(struct call *call, char *name, int64_t partitions, GError **error)
 {
     g_autofree char *owned = name;
-    const struct bus_topic topic = {
-        .name = owned,
-        .partitions = (int32_t)partitions,
-        .retention_ms = WEEK_MS,
-        .append_time = true,
-    };
-    return bus_topic_make(call->session.bus, &topic, TOPIC_MS, error);
+    const struct bus_topic topic = topic_shape(owned, (int32_t)partitions);
+    return bus_topic_make(call->session.bus, &topic, TOPICS_MS, error);
 }
 
 bool cli_make_topics(struct call *call, const char *agent_id, int64_t partitions,

@@ -132,7 +132,9 @@ static bool audit_begin(struct audit *audit, GError **error)
         return false;
     int32_t first = audit->agent ? partition_of(audit->agent->id, audit->partitions) : 0;
     int32_t last = audit->agent ? first + 1 : audit->partitions;
-    return span_of_log(&audit->span, session->bus, first, last, until_ms, error) &&
+    span_init(&audit->span);
+    span_end_at(&audit->span, until_ms);
+    return span_add(&audit->span, session->bus, TOPIC_EVENTS, first, last, error) &&
            begin_from(audit, error);
 }
 

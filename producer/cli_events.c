@@ -9,12 +9,11 @@
 #include "print.h"
 #include "serve.h"
 #include "shape.h"
+#include "topics.h"
 
 #include <stdio.h>
 
 #define EVENTS_PARTITIONS 32
-#define DAY_MS            (INT64_C(24) * 3600 * 1000)
-#define TOPIC_MS          30000
 
 /* clang-format off */
 #define FLAG(name, letter, kind, field, argument, help) \
@@ -62,12 +61,12 @@ static int init(struct call *call, GError **error)
     if (!events_partitions(call, &partitions, error))
         return CLI_UNREACHABLE;
     const struct bus_topic topics[] = {
-        {TOPIC_EVENTS, partitions, -1, false, true},
-        {TOPIC_HEARTBEATS, 1, -1, true, true},
-        {TOPIC_DEADLETTER, 1, 30 * DAY_MS, false, false},
+        topic_shape(TOPIC_EVENTS, partitions),
+        topic_shape(TOPIC_HEARTBEATS, 1),
+        topic_shape(TOPIC_DEADLETTER, 1),
     };
     for (size_t i = 0; i < G_N_ELEMENTS(topics); i++)
-        if (!bus_topic_make(session->bus, &topics[i], TOPIC_MS, error))
+        if (!bus_topic_make(session->bus, &topics[i], TOPICS_MS, error))
             return CLI_UNREACHABLE;
     if (!eventlog_remember(session->ledger, session->bus, error) ||
         !session_take_log(session, error)) /* a new ledger learns what an old log knows */

@@ -152,3 +152,43 @@ bool eventlog_reached(struct ledger *ledger, const GPtrArray *ends, bool *ret_re
     *ret_reached = reached;
     return true;
 }
+
+/* --- Another bus ----------------------------------------------------------------------------------- */
+
+static bool heartbeats_end(struct bus *bus, int64_t *ret_end, GError **error)
+{
+    g_autoptr(GError) none = NULL;
+    int64_t first;
+    *ret_end = 0;
+    if (bus_topic_range(bus, TOPIC_HEARTBEATS, 0, EVENTLOG_MS, &first, ret_end, &none) ||
+        g_error_matches(none, BUS_ERROR, BUS_ERROR_NO_TOPIC))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&none));
+    return false;
+}
+
+bool eventlog_move(struct ledger *ledger, struct bus *bus, GError **error)
+{
+    g_autoptr(GPtrArray) ends = bus_positions_new();
+    g_autofree char *log_id = bus_topic_log_id(bus, TOPIC_EVENTS, EVENTLOG_MS, error);
+    int64_t heartbeats, partitions;
+    if (!log_id || !heartbeats_end(bus, &heartbeats, error) ||
+        !ledger_get_number(ledger, META_EVENTS_PARTITIONS, &partitions, error) ||
+        !eventlog_check_topic(bus, TOPIC_EVENTS, partitions, error))
+        return false;
+    for (int32_t partition = 0; partition < partitions; partition++)
+        if (!add_end(bus, partition, ends, error))
+            return false;
+    if (!ledger_begin(ledger, error))
+        return false;
+    bool good = ledger_set_string(ledger, META_EVENTS_LOG_ID, log_id, error) &&
+                ledger_set_number(ledger, META_HEARTBEATS_NEXT, heartbeats, error);
+    for (guint i = 0; good && i < ends->len; i++) {
+        const struct bus_position *end = ends->pdata[i];
+        good = ledger_set_position(ledger, end->partition, end->offset, error);
+    }
+    if (good)
+        return ledger_commit(ledger, error);
+    ledger_rollback(ledger);
+    return false;
+}

@@ -18,6 +18,10 @@ bool eventlog_check(struct ledger *ledger, struct bus *bus, int32_t *ret_partiti
 /* Remembers the log; at `muster init`. */
 bool eventlog_remember(struct ledger *ledger, struct bus *bus, GError **error);
 
+/* From now on the ledger goes on behind the end of this log, another bus's copy of the one that
+ * it has read to its end. */
+bool eventlog_move(struct ledger *ledger, struct bus *bus, GError **error);
+
 /* Where the ledger goes on in each of `partitions`: struct bus_position, for a reader.
  * BUS_ERROR_RANGE if it is beyond the log's end or before its beginning. */
 GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus, int32_t partitions,

@@ -61,7 +61,7 @@ static bool add_file(GPtrArray *properties, const char *path, GError **error)
     return true;
 }
 
-static GPtrArray *all_properties(const struct common *common, GError **error)
+GPtrArray *common_properties(const struct common *common, GError **error)
 {
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; common->files && i < common->files->len; i++)
@@ -83,7 +83,7 @@ static void make_directory_of(const char *path)
 bool session_open(struct session *session, const struct common *common, bool make,
                   GError **error)
 {
-    g_autoptr(GPtrArray) properties = all_properties(common, error);
+    g_autoptr(GPtrArray) properties = common_properties(common, error);
     if (!properties)
         return false;
     session->common = common;

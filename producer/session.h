@@ -40,6 +40,9 @@ struct session {
 void common_defaults(struct common *common);
 void common_clear(struct common *common);
 
+/* What -F and -X say, in their order: char *. */
+GPtrArray *common_properties(const struct common *common, GError **error);
+
 /* Opens the ledger (`make`: makes it) and the bus; contacts nobody. */
 bool session_open(struct session *session, const struct common *common, bool make,
                   GError **error);

@@ -29,3 +29,9 @@ foreach(bench make_ledger bench_ledger)
     set_target_properties(${bench} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)
 endforeach()
+
+# bench_replay URL [SERVERS [EVENTS]]: not a test, not run by ctest.
+add_executable(bench_replay bench/bench_replay.c)
+target_link_libraries(bench_replay PRIVATE desk)
+set_target_properties(bench_replay PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)

@@ -2,6 +2,7 @@
 
 `fleet`       an agent on the real engine, on each bus in turn (parameter bus_kind)
 `bare_fleet`  the same without an engine: for tests that bring a scripted one
+`yard`        a bare fleet on a scripted engine, where what matters is the log
 `engine`, `registry`, `kafka`, `image`   what tests/run has started, for the whole session
 `own_kafka`   a broker of this test alone, to stop and to kill
 `outpost`     an agent on a scripted engine and Kafka, commanded without our control plane
@@ -22,6 +23,7 @@ from services import ROOT, Engine, Kafka, Ports, Registry, run_script
 sys.path.insert(0, str(ROOT / "tests" / "engine"))
 
 from scripted_engine import ScriptedEngine  # noqa: E402  (found through the line above)
+from yard import Yard  # noqa: E402  (likewise)
 
 TIER = os.environ.get("MUSTER_TIER", "default")
 SHARED_NETWORKS = ("zomboid-servers", "zomboid-backend")
@@ -198,6 +200,15 @@ def bare_fleet(request, short_dir, bus):
     fleet.init().add_agent()
     yield fleet
     fleet.close()
+
+
+@pytest.fixture
+def yard(bare_fleet, short_dir):
+    yard = Yard(bare_fleet, short_dir)
+    yield yard
+    for process in bare_fleet.processes:
+        process.stop()
+    yard.engine.stop()
 
 
 @pytest.fixture

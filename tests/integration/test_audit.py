@@ -3,137 +3,56 @@
 A real worker on a scripted engine: what matters here is what it writes.
 """
 import json
-import sqlite3
 import time
 import uuid
 
 import pytest
 from fleet import wait_for
+from yard import live, now, tamper
 from log_reader import Codec, LogReader
-from scripted_engine import ScriptedEngine
-
-IMAGE = "registry.test/steam-zomboid"
-SECRET = "hunter2"
-
-
-class Host:
-    """A fleet whose agent has a worker on a scripted engine."""
-
-    def __init__(self, fleet, directory):
-        self.fleet, self.agent = fleet, fleet.agent
-        self.engine = ScriptedEngine(directory / "docker.sock", images=[f"{IMAGE}:latest"]).start()
-        self.worker = None
-
-    def start_worker(self):
-        self.worker = self.fleet.start_worker(docker=self.engine.path, registry="registry.test/")
-        return self.worker
-
-    def create(self, *extra):
-        server, name = self.fleet.create(None, "-e", f"SECRET_TOKEN={SECRET}", *extra, image=IMAGE)
-        world = self.fleet.data_root / name / "data" / "world.save"  # as a game would
-        world.parent.mkdir(parents=True, exist_ok=True)
-        world.write_text("1")
-        return server, self.fleet.container_name(name)
-
-    def remove(self, container):
-        """docker rm -f, by hand."""
-        self.engine.ask("DELETE", f"/containers/{container}?force=1")
-
-    def replay(self, *words, expect=0):
-        """{server id: row} as the log tells it."""
-        done = self.fleet.run("audit", "replay", "--agent", self.agent, "--json", *words, expect=expect)
-        assert SECRET not in done.stdout + done.stderr
-        return {row["id"]: row for row in map(json.loads, done.stdout.splitlines())}
-
-    def verify(self, *words, expect=0):
-        """(differences, summary)"""
-        done = self.fleet.run("audit", "replay", "--verify", "--agent", self.agent, "--json", *words, expect=expect)
-        assert SECRET not in done.stdout + done.stderr
-        *differences, summary = map(json.loads, done.stdout.splitlines())
-        assert summary["equal"] == (expect == 0) and summary["differences"] == len(differences)
-        return differences, summary
-
-    def check(self, *words, expect=0):
-        done = self.fleet.run("audit", "check", "--agent", self.agent, "--json", *words, expect=expect)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@pytest.fixture
-def host(bare_fleet, short_dir):
-    host = Host(bare_fleet, short_dir)
-    yield host
-    for process in bare_fleet.processes:
-        process.stop()
-    host.engine.stop()
-
-
-def now():
-    """A moment of the log that nothing was appended at: the clock has gone on before and after."""
-    time.sleep(0.02)
-    moment = int(time.time() * 1000)
-    time.sleep(0.02)
-    return moment
-
-
-def live(host):
-    """A server's life; returns (server, [(moment, status at it)])."""
-    fleet = host.fleet
-    host.start_worker()
-    begin = now()
-    server, container = host.create()
-    story = [(begin, None), (now(), "running")]
-    host.remove(container)
-    fleet.wait_status(server, "missing")
-    story.append((now(), "missing"))
-    for action, status in (("start", "running"), ("rebuild", "running"), ("stop", "stopped"), ("start", "running"),
-                           ("delete", "deleted"), ("restore", "stopped"), ("start", "running")):
-        fleet.server(action, server)
-        story.append((now(), status))
-    return server, story
-
 
 # Replay
 
 
-def test_the_fleet_at_any_time(host):
-    server, story = live(host)
+def test_the_fleet_at_any_time(yard):
+    server, story = live(yard)
     for moment, status in story:
-        rows = host.replay("--at", moment)
+        rows = yard.replay("--at", moment)
         assert (rows[server]["status"] if server in rows else None) == status, (moment, story)
     utc = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(story[-1][0] / 1000 + 1))
-    assert host.replay("--at", utc + "Z")[server]["status"] == "running"
-    row, shown = host.replay()[server], host.fleet.show(server)
+    assert yard.replay("--at", utc + "Z")[server]["status"] == "running"
+    row, shown = yard.replay()[server], yard.fleet.show(server)
     del row["status_at"]  # depends on when a request was made, too
     assert row == {name: shown[name] for name in row}
-    assert host.check() == []
-    _, summary = host.verify()
+    assert yard.check() == []
+    _, summary = yard.verify()
     assert (summary["agents"], summary["servers"], summary["commands"]) == (1, 1, 8)
 
 
-def test_one_server(host):
-    host.start_worker()
-    (one, _), (other, _) = host.create(), host.create()
-    host.fleet.server("stop", other)
-    done = host.fleet.run("audit", "replay", "--server", other, "--json")
+def test_one_server(yard):
+    yard.start_worker()
+    (one, _), (other, _) = yard.create(), yard.create()
+    yard.fleet.server("stop", other)
+    done = yard.fleet.run("audit", "replay", "--server", other, "--json")
     assert [(row["id"], row["status"]) for row in map(json.loads, done.stdout.splitlines())] == [(other, "stopped")]
-    table = host.fleet.run("audit", "replay", "--agent", host.agent).stdout
+    table = yard.fleet.run("audit", "replay", "--agent", yard.agent).stdout
     assert one in table and other in table and "2 servers" in table
-    done = host.fleet.run("audit", "replay", "--verify", "--server", one)
+    done = yard.fleet.run("audit", "replay", "--verify", "--server", one)
     assert "equal: 1 agents, 1 servers and 1 commands" in done.stdout
 
 
-def test_from_a_time_and_from_an_offset(host):
-    host.start_worker()
-    one, _ = host.create()
+def test_from_a_time_and_from_an_offset(yard):
+    yard.start_worker()
+    one, _ = yard.create()
     middle = now()
-    other, _ = host.create()
-    events = [e for e in host.fleet.events() if e["agent_id"] == host.agent and e["server_id"] == other]
-    assert set(host.replay()) == {one, other}
-    assert set(host.replay("--from", middle)) == {other}
-    assert set(host.replay("--from", min(e["offset"] for e in events))) == {other}
-    assert host.replay("--from", middle)[other]["status"] == "running"
-    assert host.replay("--from", middle, "--at", middle + 1) == {}
-    assert host.check("--from", middle) == []
+    other, _ = yard.create()
+    events = [e for e in yard.fleet.events() if e["agent_id"] == yard.agent and e["server_id"] == other]
+    assert set(yard.replay()) == {one, other}
+    assert set(yard.replay("--from", middle)) == {other}
+    assert set(yard.replay("--from", min(e["offset"] for e in events))) == {other}
+    assert yard.replay("--from", middle)[other]["status"] == "running"
+    assert yard.replay("--from", middle, "--at", middle + 1) == {}
+    assert yard.check("--from", middle) == []
 
 
 REFUSED = [
@@ -168,61 +87,56 @@ def test_help_names_every_breach(bare_fleet):
 # The ledger against the log
 
 
-def tamper(fleet, sql, *values):
-    with sqlite3.connect(fleet.ledger) as db:
-        assert db.execute(sql, values).rowcount == 1
-
-
-def test_each_difference_in_a_sentence(host):
-    fleet = host.fleet
-    host.start_worker()
-    server, _ = host.create()
-    gone, _ = host.create()
+def test_each_difference_in_a_sentence(yard):
+    fleet = yard.fleet
+    yard.start_worker()
+    server, _ = yard.create()
+    gone, _ = yard.create()
     fleet.server("stop", server)
-    assert host.verify()[0] == []
+    assert yard.verify()[0] == []
     tamper(fleet, "UPDATE servers SET image_tag = 'v666', settled_status = 'running' WHERE id = ?", server)
     tamper(fleet, "UPDATE servers SET config = '{\"SECRET_TOKEN\":\"hunter3\"}' WHERE id = ?", server)
     tamper(fleet, "DELETE FROM servers WHERE id = ?", gone)
-    differences, _ = host.verify(expect=1)
+    differences, _ = yard.verify(expect=1)
     assert {(d["id"], d["column"]) for d in differences} == {
         (server, "image_tag"), (server, "settled_status"), (gone, None)}
-    told = fleet.run("audit", "replay", "--verify", "--agent", host.agent, expect=1).stdout.splitlines()
+    told = fleet.run("audit", "replay", "--verify", "--agent", yard.agent, expect=1).stdout.splitlines()
     assert f'servers {server}: image_tag is "v666" in the ledger, and "latest" by the log' in told
     assert f'servers {server}: settled_status is "running" in the ledger, and "stopped" by the log' in told
     assert f"servers {gone} is in the log and not in the ledger" in told
     assert told[-1].startswith("different: ")
 
 
-def test_equal_while_everything_runs(host):
+def test_equal_while_everything_runs(yard):
     """The ledger is looked at in one moment, however much is written meanwhile."""
-    fleet = host.fleet
+    fleet = yard.fleet
     serve = fleet.start_serve()
-    host.start_worker()
-    servers = [host.create()[0] for _ in range(3)]
+    yard.start_worker()
+    servers = [yard.create()[0] for _ in range(3)]
     for number in range(5):
         for server in servers:
             fleet.server(("stop", "start")[number % 2], server, wait=False)
-        host.verify()
+        yard.verify()
     for server in servers:
         fleet.wait_status(server, "stopped")
     serve.stop()
-    host.verify()
-    assert host.check() == []
+    yard.verify()
+    assert yard.check() == []
 
 
-def test_equal_when_events_come_before_the_record(host):
+def test_equal_when_events_come_before_the_record(yard):
     """What happens between a request and its Record is folded without the request, as replay does."""
-    fleet = host.fleet
-    host.start_worker()
-    server, container = host.create()
+    fleet = yard.fleet
+    yard.start_worker()
+    server, container = yard.create()
     url, fleet.bus_url = fleet.bus_url, "kafka://127.0.0.1:1"
     fleet.server("start", server, wait=False, expect=4)  # accepted, not sent
     fleet.bus_url = url
-    host.remove(container)
-    wait_for("the log to show it", lambda: host.replay()[server]["status"] == "missing")
-    host.verify()
+    yard.remove(container)
+    wait_for("the log to show it", lambda: yard.replay()[server]["status"] == "missing")
+    yard.verify()
     fleet.server("stop", server)
-    host.verify()
+    yard.verify()
     assert fleet.status(server) == "running" or fleet.status(server) == "stopped"
 
 
@@ -269,14 +183,14 @@ class Forger:
 
 
 @pytest.mark.bus("kafka")
-def test_what_breaks_the_rules_is_found(host):
-    host.start_worker()
-    server, _ = host.create()
-    assert host.check() == []
-    log = [m.value for m in LogReader(host.fleet.kafka.address).read("muster.events", Codec("event"))
-           if m.value["agent_id"] == host.agent]
+def test_what_breaks_the_rules_is_found(yard):
+    yard.start_worker()
+    server, _ = yard.create()
+    assert yard.check() == []
+    log = [m.value for m in LogReader(yard.fleet.kafka.address).read("muster.events", Codec("event"))
+           if m.value["agent_id"] == yard.agent]
     result = next(e for e in log if e["body"].get("outcome") == "done" and e["server_id"] == server)
-    forger = Forger(host.fleet.kafka, host.agent)
+    forger = Forger(yard.fleet.kafka, yard.agent)
     end = max(event["at"] for event in log)
     wrong = [
         ("second_result", forger.copy(result, at=end)),
@@ -289,10 +203,10 @@ def test_what_breaks_the_rules_is_found(host):
         ("not_begun", forger.copy(result, at=end, cause={**result["cause"], "command_id": str(uuid.uuid4())})),
     ]
     places = [(name, forger.write(event)) for name, event in wrong]
-    found = {(b["breach"], b["offset"]) for b in host.check(expect=1)}
+    found = {(b["breach"], b["offset"]) for b in yard.check(expect=1)}
     assert set(places) <= found
     offset = forger.write(forger.copy(result, at=end, cause=None), (forger.partition + 1) % 32)
-    whole = [json.loads(line) for line in host.fleet.run("audit", "check", "--json", expect=1).stdout.splitlines()]
-    assert ("wrong_partition", offset) in {(b["breach"], b["offset"]) for b in whole if b["agent_id"] == host.agent}
-    text = host.fleet.run("audit", "check", "--agent", host.agent, expect=1).stdout
+    whole = [json.loads(line) for line in yard.fleet.run("audit", "check", "--json", expect=1).stdout.splitlines()]
+    assert ("wrong_partition", offset) in {(b["breach"], b["offset"]) for b in whole if b["agent_id"] == yard.agent}
+    text = yard.fleet.run("audit", "check", "--agent", yard.agent, expect=1).stdout
     assert f"command {result['cause']['command_id']} is done, it has ended at offset" in text
