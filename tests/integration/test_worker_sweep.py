@@ -5,6 +5,7 @@ pairs of points.  What failed is repeated by its names:
 
     MUSTER_SWEEP_AT=step.after.create:1 tests/run -k 's13 and rebuild_good'
 """
+import contextlib
 import json
 import os
 import random
@@ -141,15 +142,14 @@ SCENARIOS = [
 
 @pytest.fixture(scope="module")
 def bays(crash_build):
-    with tempfile.TemporaryDirectory(prefix="sweep") as directory:
+    with tempfile.TemporaryDirectory(prefix="sweep") as directory, contextlib.ExitStack() as ends:
         made = []
         for number in range(BAYS):
             place = Path(directory) / str(number)
             place.mkdir()
             made.append(ScriptedBay(place))
+            ends.callback(made[-1].close)  # each, whatever happens to the others
         yield made
-        for bay in made:
-            bay.close()
 
 
 def chosen(points, name):

@@ -1,4 +1,6 @@
 """kill -9 on the real engine and Kafka: S13, L4 once more, at a dozen chosen points."""
+import contextlib
+
 import pytest
 from conftest import SHARED_NETWORKS
 from sweep import CRASH_BUILD, After, RealBay, Scenario, sweep
@@ -29,16 +31,14 @@ def real_bays(short_dir, kafka, engine, registry, image):
     if not (CRASH_BUILD / "muster-worker").exists():
         pytest.skip(f"{CRASH_BUILD / 'muster-worker'} is not built: start the tests with tests/run")
     made = []
-    try:
+    with contextlib.ExitStack() as ends:
         for number in range(4):
             place = short_dir / str(number)
             place.mkdir()
             made.append(RealBay(place, short_dir / "ledger.db", kafka, engine, registry, image))
+            ends.callback(made[-1].close)
         make_networks(engine)
         yield made
-    finally:
-        for bay in made:
-            bay.close()
 
 
 def test_s13_l4_killed_on_the_real_ones(real_bays):
