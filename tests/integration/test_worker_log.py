@@ -136,6 +136,37 @@ def test_l2_l10_a_zombie_without_a_lock_publishes_nothing(narrow_outpost, short_
     assert container["Id"] == made and container["State"]["Running"]
 
 
+def test_l10_a_batch_from_before_the_partitions_moved_is_not_committed(narrow_outpost, short_dir,
+                                                                       rounds):
+    """The zombie stops in the middle of a stream of transactions, and would go on with them."""
+    outpost = narrow_outpost
+    quick = ("-X", "session.timeout.ms=2000", "-X", "heartbeat.interval.ms=500")
+    elsewhere = short_dir / "elsewhere"
+    elsewhere.mkdir()
+    servers = [outpost.server() for _ in range(20)]
+    outpost.send_all([("create", server_id, "done") for server_id in servers])
+    for i in range(rounds(3)):
+        zombie = outpost.start_worker(*quick, name=f"z{i}", docker=outpost.docker,
+                                      registry="registry.test/", env_log=f"worker-z{i}",
+                                      root_first=elsewhere)
+        outpost.wait_assigned(zombie)
+        outpost.wait_answered()
+        before = len(outpost.tail.terminals())
+        outpost.send_all([("start", server_id, "done") for server_id in servers] * 40)
+        wait_for("a stream of results", lambda: len(outpost.tail.terminals()) > before + 50,
+                 every=0.01)
+        zombie.pause()
+        zombie.killed = True  # it may find itself fenced, and end
+        heir = outpost.worker(f"a{i}", assigned=True)
+        outpost.wait_answered()
+        zombie.resume()
+        wait_for("the zombie to see that it has lost", lambda: (
+            " revoked" in zombie.output() or zombie.process.poll() is not None), 30)
+        outpost.judge()
+        for process in (zombie, heir):
+            process.kill()
+
+
 # --- L3: poison
 
 
