@@ -216,14 +216,14 @@ def new_outpost(request, short_dir):
     """A function that makes an agent on a broker, each on a scripted engine of its own."""
     if not (BUILD / "muster-worker").exists():
         pytest.skip(f"{BUILD / 'muster-worker'} is not built")
-    made = []
+    made, engines = [], []
 
     def make(kafka, partitions=4):
         directory = short_dir / str(len(made))
         directory.mkdir()
         image = "registry.test/game:1"
         scripted = ScriptedEngine(directory / "docker.sock", images=[image]).start()
-        request.addfinalizer(scripted.stop)
+        engines.append(scripted)
         outpost = Outpost(directory, kafka, scripted.path, image, "registry.test/",
                           partitions=partitions)
         outpost.scripted = scripted
@@ -231,8 +231,12 @@ def new_outpost(request, short_dir):
         return outpost
 
     yield make
-    for outpost in made:
-        outpost.close()
+    try:
+        for outpost in made:
+            outpost.close()
+    finally:
+        for scripted in engines:  # after the workers, which end what they have begun
+            scripted.stop()
 
 
 @pytest.fixture

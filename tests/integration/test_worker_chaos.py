@@ -8,7 +8,7 @@ import time
 
 import pytest
 from fleet import BUILD, wait_for
-from outpost import PATIENCE, TERMINAL, Outpost, judge, mixed_orders
+from outpost import PATIENCE, TERMINAL, Outpost, Tail, judge, mixed_orders
 from scripted_engine import ScriptedEngine
 
 
@@ -102,10 +102,15 @@ def test_200_commands_for_40_servers_on_a_real_engine(real_outpost, rounds):
     print(f"{len(orders)} commands, {killer.killed} kills, {killer.ended} other ends")
 
 
-def results_of(fleet):
-    """By clients that are not ours where there are such."""
-    events = fleet.log() if fleet.kafka else fleet.events()
-    return [event for event in events if "outcome" in event["body"]]
+@pytest.fixture
+def results(bare_fleet):
+    """Reads the results there are, by clients that are not ours where there are such."""
+    if bare_fleet.kafka:
+        tail = Tail(bare_fleet.kafka.address, bare_fleet.agent)
+        yield tail.results
+        tail.close()
+    else:
+        yield lambda: [event for event in bare_fleet.events() if "outcome" in event["body"]]
 
 
 def start_relay(fleet):
@@ -113,40 +118,45 @@ def start_relay(fleet):
                           "--ledger", fleet.ledger])
 
 
-def test_200_commands_through_the_control_plane(bare_fleet, short_dir, rounds):
+@pytest.fixture
+def scripted(short_dir):
+    with ScriptedEngine(short_dir / "docker.sock", images=["registry.test/game:1"]) as engine:
+        yield engine
+
+
+def test_200_commands_through_the_control_plane(scripted, bare_fleet, results, rounds):
     """On both buses: sent by muster, carried out by two workers of which one is killed now and
     then, and folded into the ledger."""
     fleet = bare_fleet
     image = {"image": "registry.test/game", "image_tag": "1"}
-    with ScriptedEngine(short_dir / "docker.sock", images=["registry.test/game:1"]) as engine:
-        if fleet.kafka:
-            start_relay(fleet)  # a muster alone takes half a second to join Kafka
-        quick = PATIENCE if fleet.kafka else ("-X", "bus.lease.ms=3000", "--takeover", "3s")
-        killer = Killer(lambda slot: fleet.start_worker(
-            *quick, name=slot, docker=engine.path, registry="registry.test/", ready=False,
-            env_log=f"worker-{slot}-{len(fleet.processes)}"))
-        servers = [fleet.create(wait=False, **image)[0] for _ in range(rounds(40))]
-        orders, last = mixed_orders(servers, 5 * len(servers), seed=5, actions=(
-            "start", "stop", "restart", "recreate", "rebuild"))
-        sent = []
-        for action, server_id, outcome in orders[len(servers):]:
-            sent.append((server_id, fleet.server(action, server_id, wait=False)["command_id"], outcome))
-            killer()
+    if fleet.kafka:
+        start_relay(fleet)  # a muster alone takes half a second to join Kafka
+    quick = PATIENCE if fleet.kafka else ("-X", "bus.lease.ms=3000", "--takeover", "3s")
+    killer = Killer(lambda slot: fleet.start_worker(
+        *quick, name=slot, docker=scripted.path, registry="registry.test/", ready=False,
+        env_log=f"worker-{slot}-{len(fleet.processes)}"))
+    servers = [fleet.create(wait=False, **image)[0] for _ in range(rounds(40))]
+    orders, last = mixed_orders(servers, 5 * len(servers), seed=5, actions=(
+        "start", "stop", "restart", "recreate", "rebuild"))
+    sent = []
+    for action, server_id, outcome in orders[len(servers):]:
+        sent.append((server_id, fleet.server(action, server_id, wait=False)["command_id"], outcome))
+        killer()
 
-        def all_answered():
-            killer()
-            answered = {e["cause"]["command_id"] for e in results_of(fleet)
-                        if e["body"]["outcome"] in TERMINAL}
-            return not {command_id for _, command_id, _ in sent} - answered
+    def all_answered():
+        killer()
+        answered = {e["cause"]["command_id"] for e in results()
+                    if e["body"]["outcome"] in TERMINAL}
+        return not {command_id for _, command_id, _ in sent} - answered
 
-        wait_for("all results", all_answered, 240, every=0.5)
-        assert killer.killed >= min(rounds(2), 2)
-        made = {e["server_id"]: e["cause"]["command_id"] for e in reversed(results_of(fleet))
-                if e["cause"]["action"] == "create"}
-        judge([(s, made[s], "done") for s in servers] + sent, results_of(fleet))
-        status = {row["id"]: row["status"] for row in fleet.json("server", "list")}
-        assert {server_id: status[server_id] for server_id in servers} == last
-        print(f"{len(orders)} commands, {killer.killed} kills, {killer.ended} other ends")
+    wait_for("all results", all_answered, 240, every=0.5)
+    assert killer.killed >= min(rounds(2), 2)
+    made = {e["server_id"]: e["cause"]["command_id"] for e in reversed(results())
+            if e["cause"]["action"] == "create"}
+    judge([(s, made[s], "done") for s in servers] + sent, results())
+    status = {row["id"]: row["status"] for row in fleet.json("server", "list")}
+    assert {server_id: status[server_id] for server_id in servers} == last
+    print(f"{len(orders)} commands, {killer.killed} kills, {killer.ended} other ends")
 
 
 # --- members come and go
