@@ -2,13 +2,13 @@
 """bench_worker - what the worker itself costs: on a scripted engine that does everything at once.
 
     tests/bench/bench_worker.py [--commands N] [--build DIR] [--kafka HOST:PORT]
-                                [--docker SOCKET --image NAME:TAG]
+                                [--docker SOCKET --image NAME:TAG] [--only-real]
 
 For each bus: commands a second from a full queue (looks only: stop of what is stopped; changes:
 restore and delete by turns), the worker's CPU time for each and its resident memory; and one
 command at a time, from written to result readable, with the engine's share beside it.  With
 --docker (a real engine that has the image): create and start a second, by a bare loop
-(build/tests/bench_engine) and through the worker, in turns.  Kafka is left out without --kafka.
+(build/tests/bench/bench_engine) and through the worker, in turns.  Kafka is left out without --kafka.
 The scripted engine is Python: its own time is told, and bounds the rates.
 """
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "engine")]
 SERVERS = 40
+IDLE_S = 7  # a worker that has been idle for five seconds gives memory back
 
 
 def options():
@@ -34,6 +35,7 @@ def options():
     parser.add_argument("--kafka", default=os.environ.get("MUSTER_KAFKA"))
     parser.add_argument("--docker", default=os.environ.get("MUSTER_DOCKER_SOCKET"))
     parser.add_argument("--image")
+    parser.add_argument("--only-real", action="store_true")
     return parser.parse_args()
 
 
@@ -130,20 +132,20 @@ def full_queue(bus, scripted, name, actions, worker):
     before = len(bus.results())
     worker.pause()
     bus.send(actions)
-    scripted.clear_log()
-    cpu = cpu_s(worker)
+    cpu, engine = cpu_s(worker), cpu_s(scripted.process)
     worker.resume()
     times = [at for _, at in wait_results(bus, before + len(actions))[before:]]
     rate = 1000 * len(actions) / max(1, max(times) - min(times))
     cpu_us = 1e6 * (cpu_s(worker) - cpu) / len(actions)
-    engine = engine_ms(scripted, len(actions))
-    print(f"  {name:8} {rate:7.0f}/s, worker {cpu_us:5.0f} µs CPU each; the engine takes "
-          f"{engine:.2f} ms each, one thread: {rate * engine / 1000:.2f} of its limit")
+    engine_us = 1e6 * (cpu_s(scripted.process) - engine) / len(actions)
+    print(f"  {name:8} {rate:7.0f}/s; CPU of the worker {cpu_us:.0f} µs each, of the scripted engine "
+          f"{engine_us:.0f} µs: it is busy for {100 * rate * engine_us / 1e6:.0f} % of the time")
 
 
 def bench_bus(bus, scripted, number):
     print(f"{bus.name}:")
     worker = bus.start_worker()
+    time.sleep(IDLE_S)
     idle = worker.resident_kib()
     bus.send([(server_id, "restore") for server_id in bus.servers] if bus.name == "kafka" else
              [(server_id, "stop") for server_id in bus.servers])
@@ -156,13 +158,14 @@ def bench_bus(bus, scripted, number):
     scripted.clear_log()
     times = [bus.one("stop", bus.servers[i % SERVERS]) for i in range(200)]
     print(f"  one at a time: {p50_p99(times)}; of it the engine {engine_ms(scripted, 200):.2f} ms")
-    print(f"  resident: {idle / 1024:.1f} MiB before, {worker.resident_kib() / 1024:.1f} MiB after")
+    time.sleep(IDLE_S)
+    print(f"  resident, idle: {idle / 1024:.1f} MiB before, {worker.resident_kib() / 1024:.1f} MiB after")
 
 
 def bare_rate(build, docker, image):
-    done = subprocess.run([f"{build}/tests/bench_engine", docker, image], text=True,
-                          capture_output=True, check=True)
-    return max(float(rate) for rate in re.findall(r"([\d.]+)\s*(?:items)?/s", done.stdout))
+    done = subprocess.run([f"{build}/tests/bench/bench_engine", docker, image], text=True,
+                          stdout=subprocess.PIPE, check=True)
+    return max(float(rate) for rate in re.findall(r"items_per_s=([\d.]+)", done.stdout))
 
 
 def worker_rate(directory, kafka, docker, image, number=24):
@@ -172,10 +175,8 @@ def worker_rate(directory, kafka, docker, image, number=24):
                    Engine(docker))
     try:
         post.worker("a", assigned=True)
-        ports = [[{"host_ip": "127.0.0.1", "host_port": port, "container_port": port,
-                   "protocol": "udp"} for port in (Ports.take(), Ports.take())]
-                 for _ in range(number)]
-        post.send_all([("create", post.server(ports=some), "done") for some in ports])
+        servers = [post.server(ports=(Ports.take(), Ports.take())) for _ in range(number)]
+        post.send_all([("create", server_id, "done") for server_id in servers])
         sent = 1000 * time.time()
         post.wait_answered(300)
         post.judge(settle=0)
@@ -186,7 +187,7 @@ def worker_rate(directory, kafka, docker, image, number=24):
 
 
 def bench_real(args, directory):
-    print("real engine, create and start:")
+    print("real engine, create and start:", flush=True)
     pairs = []
     for turn in range(3):
         (directory / f"real{turn}").mkdir()
@@ -202,7 +203,7 @@ def main():
     from scripted_engine import ScriptedEngine
     directory = Path(tempfile.mkdtemp(prefix="bench"))
     try:
-        for name in ["kafka"] * bool(args.kafka) + ["sqlite"]:
+        for name in [] if args.only_real else ["kafka"] * bool(args.kafka) + ["sqlite"]:
             (directory / name).mkdir()
             with ScriptedEngine(directory / name / "docker.sock",
                                 images=["registry.test/game:1"]) as scripted:
