@@ -100,6 +100,7 @@ struct listing {
     char *server_id;   /* or NULL: all */
     GHashTable *names; /* agent id → name */
     int32_t from, to;  /* partitions */
+    int64_t since_ms;  /* append time; 0: any */
 };
 
 static void print_event_json(const struct bus_record *record, const struct event *event)
@@ -115,6 +116,8 @@ static void print_record(const struct listing *listing, const struct bus_record 
 {
     struct event *decoded = NULL;
     gsize length = 0;
+    if (record->append_ms < listing->since_ms)
+        return; /* a bus may begin earlier than asked (bus_topic_offset_at()) */
     const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
     g_autoptr(GError) why = NULL;
     if (codec_decode_event(listing->call->session.codec, bytes, length, &decoded, &why) !=
@@ -141,15 +144,14 @@ static GPtrArray *listing_positions(const struct listing *listing, GPtrArray **r
                                     GError **error)
 {
     struct bus *bus = listing->call->session.bus;
-    int64_t since_ms = listing->call->flags->since_ms;
     g_autoptr(GPtrArray) positions = bus_positions_new();
     g_autoptr(GPtrArray) ends = bus_positions_new();
     for (int32_t partition = listing->from; partition < listing->to; partition++) {
         int64_t first, end;
         if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end,
                              error) ||
-            (since_ms &&
-             !bus_topic_offset_at(bus, TOPIC_EVENTS, partition, session_now() - since_ms,
+            (listing->since_ms &&
+             !bus_topic_offset_at(bus, TOPIC_EVENTS, partition, listing->since_ms,
                                   EVENTLOG_MS, &first, error)))
             return NULL;
         g_ptr_array_add(positions,
@@ -197,6 +199,8 @@ static bool listing_begin(struct listing *listing, struct call *call, GError **e
 {
     int32_t partitions;
     listing->call = call;
+    if (call->flags->since_ms)
+        listing->since_ms = session_now() - call->flags->since_ms;
     g_autoptr(GPtrArray) agents = ledger_agents(call->session.ledger, error);
     if (!agents ||
         !eventlog_check(call->session.ledger, call->session.bus, &partitions, error))

@@ -2,6 +2,8 @@
 
 Nothing is lost, nothing is done twice, and the log means the same: to replay, to --at, to workers.
 """
+import time
+
 import pytest
 from fleet import wait_for
 from yard import live, tamper
@@ -41,6 +43,7 @@ def test_to_kafka_and_on(yard, own_kafka):
     yard.worker.stop()
     waiting = unanswered(yard, server, "stop", "rebuild")
     before, events = yard.replay(), plain(fleet.events())
+    time.sleep(1.1)
     told = move(yard, own_kafka.url)
     assert (told["commands_waiting"], told["agents"], told["ledger"]) == (2, 1, str(fleet.ledger))
     assert told["commands_answered"] == 8
@@ -50,6 +53,7 @@ def test_to_kafka_and_on(yard, own_kafka):
         rows = yard.replay("--at", moment)
         assert (rows[server]["status"] if server in rows else None) == status, (moment, story)
     yard.verify()
+    assert fleet.events("--since", "1") == []
 
     changes = len(yard.engine.requests("POST"))
     yard.start_worker()
