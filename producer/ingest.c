@@ -74,7 +74,7 @@ static bool take_records(struct ingest *ingest, int timeout_ms, GPtrArray *recor
     return true;
 }
 
-static bool newer(const struct bus_record *record, GError **error)
+bool ingest_newer(const struct bus_record *record, GError **error)
 {
     g_set_error(error, INGEST_ERROR, INGEST_ERROR_NEWER,
                 TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT
@@ -101,7 +101,7 @@ static bool take_event(struct ingest *ingest, const struct bus_record *record,
     const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
     switch (codec_decode_event(ingest->codec, bytes, length, &event, &why)) {
     case DECODED_UNKNOWN_SCHEMA:
-        return newer(record, error);
+        return ingest_newer(record, error);
     case DECODED_MALFORMED:
         skip(record, why);
         break;

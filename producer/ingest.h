@@ -22,6 +22,9 @@ enum ingest_error {
     INGEST_ERROR_SLOW,  /* the end did not come nearer in time */
 };
 
+/* The error for an event whose schema this build does not know; false. */
+bool ingest_newer(const struct bus_record *record, GError **error);
+
 struct ingest;
 
 /* Of whoever holds INGEST_LOCK.  Checks that the log is the ledger's. */

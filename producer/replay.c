@@ -16,15 +16,6 @@ struct run {
     struct replay_progress progress;
 };
 
-static bool newer(const struct bus_record *record, GError **error)
-{
-    g_set_error(error, INGEST_ERROR, INGEST_ERROR_NEWER,
-                TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT
-                             " was written by a newer worker: upgrade muster first",
-                record->partition, record->offset);
-    return false;
-}
-
 static bool take_record(void *taker, const struct bus_record *record, GError **error)
 {
     struct run *run = taker;
@@ -36,7 +27,7 @@ static bool take_record(void *taker, const struct bus_record *record, GError **e
     const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
     if (codec_decode_event(replay->codec, bytes, length, &event, &why) ==
         DECODED_UNKNOWN_SCHEMA)
-        return newer(record, error);
+        return ingest_newer(record, error);
     run->progress.events++;
     run->progress.append_ms = record->append_ms;
     return replay->take(replay->taker, event, record, &place, why ? why->message : NULL,
