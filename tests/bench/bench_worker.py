@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "engine")]
+sys.path[:0] = [str(ROOT / "tests" / "lib"), str(ROOT / "tests" / "engine")]
 SERVERS = 40
 IDLE_S = 7  # a worker that has been idle for five seconds gives memory back
 

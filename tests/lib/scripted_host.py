@@ -1,6 +1,6 @@
 """scripted_host - a host whose engine does what a test tells it."""
-from conftest import ScriptedEngine
 from host import Host
+from scripted_engine import ScriptedEngine
 
 IMAGE = "registry.test/game:1"
 

@@ -1,4 +1,4 @@
-"""What the integration tests are given.
+"""What the tests of integration/ and chaos/ are given.
 
 `fleet`       an agent on the real engine, on each bus in turn (parameter bus_kind)
 `bare_fleet`  the same without an engine: for tests that bring a scripted one
@@ -11,19 +11,15 @@
 """
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from fleet import BUILD, Fleet
 from outpost import Outpost
-from services import ROOT, Engine, Kafka, Ports, Registry, run_script
-
-sys.path.insert(0, str(ROOT / "tests" / "engine"))
-
-from scripted_engine import ScriptedEngine  # noqa: E402  (found through the line above)
-from yard import Yard  # noqa: E402  (likewise)
+from scripted_engine import ScriptedEngine
+from services import Engine, Kafka, Ports, Registry, run_script
+from yard import Yard
 
 TIER = os.environ.get("MUSTER_TIER", "default")
 SHARED_NETWORKS = ("zomboid-servers", "zomboid-backend")
