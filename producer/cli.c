@@ -42,7 +42,8 @@ static const struct {
     {cli_agent_rows, &cli_n_agent_rows},     {cli_server_rows, &cli_n_server_rows},
     {cli_list_rows, &cli_n_list_rows},       {cli_fleet_rows, &cli_n_fleet_rows},
     {cli_profile_rows, &cli_n_profile_rows}, {cli_other_rows, &cli_n_other_rows},
-    {cli_audit_rows, &cli_n_audit_rows},     {cli_bus_rows, &cli_n_bus_rows},
+    {cli_token_rows, &cli_n_token_rows},     {cli_audit_rows, &cli_n_audit_rows},
+    {cli_bus_rows, &cli_n_bus_rows},
 };
 
 /* --- The rows --------------------------------------------------------------------------------------- */
@@ -247,12 +248,12 @@ static int say_error(const GError *error)
 
 static void flags_clear(struct flags *flags)
 {
-    char **const strings[] = {&flags->id,     &flags->registry,   &flags->data_path,
-                              &flags->image,  &flags->image_tag,  &flags->profile,
-                              &flags->agent,  &flags->status,     &flags->server,
-                              &flags->reason, &flags->command,    &flags->listen,
-                              &flags->pull,   &flags->on_missing, &flags->engine,
-                              &flags->after,  &flags->at,         &flags->from};
+    char **const strings[] = {
+        &flags->id,        &flags->registry,   &flags->data_path, &flags->image,
+        &flags->image_tag, &flags->profile,    &flags->agent,     &flags->status,
+        &flags->server,    &flags->reason,     &flags->command,   &flags->listen,
+        &flags->pull,      &flags->on_missing, &flags->engine,    &flags->after,
+        &flags->at,        &flags->from,       &flags->role,      &flags->name};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);

@@ -61,6 +61,8 @@ struct flags {
     char *engine;
     char *at;
     char *from;
+    char *role;
+    char *name;
 };
 
 struct cli_row;
@@ -93,11 +95,11 @@ struct cli_row {
 };
 
 extern const struct cli_row cli_agent_rows[], cli_server_rows[], cli_list_rows[],
-    cli_fleet_rows[], cli_profile_rows[], cli_audit_rows[], cli_bus_rows[],
-    cli_other_rows[];
+    cli_fleet_rows[], cli_profile_rows[], cli_token_rows[], cli_audit_rows[],
+    cli_bus_rows[], cli_other_rows[];
 extern const size_t cli_n_agent_rows, cli_n_server_rows, cli_n_list_rows,
-    cli_n_fleet_rows, cli_n_profile_rows, cli_n_audit_rows, cli_n_bus_rows,
-    cli_n_other_rows;
+    cli_n_fleet_rows, cli_n_profile_rows, cli_n_token_rows, cli_n_audit_rows,
+    cli_n_bus_rows, cli_n_other_rows;
 
 /* The whole program; returns its exit code. */
 int cli_main(int argc, char **argv);

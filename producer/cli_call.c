@@ -7,6 +7,7 @@
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "print.h"
+#include "view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -126,28 +127,12 @@ static void add_result(json_t *json, const struct command_row *command)
 
 /* --- Printing -------------------------------------------------------------------------------------- */
 
-static bool print_queued_json(struct call *call, const struct queued *queued,
-                              const GPtrArray *all, const struct command_row *command,
-                              GError **error)
+static bool print_queued_json(struct call *call, const GPtrArray *all,
+                              const struct command_row *command, GError **error)
 {
-    g_autoptr(ServerRow) server = NULL;
-    if (queued->server_id &&
-        !ledger_load_server(call->session.ledger, queued->server_id, &server, error))
+    json_t *json = view_queued_json(call->session.ledger, all, error);
+    if (!json)
         return false;
-    json_t *json = json_pack("{s:s?, s:s?, s:s}", "command_id", queued->command_id,
-                             "server_id", queued->server_id, "agent_id",
-                             queued->agent_id);
-    if (server)
-        json_object_set_new(json, "status",
-                            json_string(server_status_name(server->status)));
-    if (all->len > 1) {
-        json_t *ids = json_array();
-        for (guint i = 0; i < all->len; i++) {
-            const struct queued *one = all->pdata[i];
-            json_array_append_new(ids, json_string(one->command_id));
-        }
-        json_object_set_new(json, "command_ids", ids);
-    }
     if (command)
         add_result(json, command);
     print_json(json);
@@ -180,9 +165,8 @@ static void print_queued_text(const GPtrArray *all, const struct command_row *co
 static bool print_queued(struct call *call, const GPtrArray *all,
                          const struct command_row *command, GError **error)
 {
-    const struct queued *queued = all->pdata[0];
     if (call->common->json)
-        return print_queued_json(call, queued, all, command, error);
+        return print_queued_json(call, all, command, error);
     print_queued_text(all, command);
     return true;
 }

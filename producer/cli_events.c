@@ -8,8 +8,8 @@
 #include "log.h"
 #include "print.h"
 #include "serve.h"
-#include "shape.h"
 #include "topics.h"
+#include "view.h"
 
 #include <stdio.h>
 
@@ -103,15 +103,6 @@ struct listing {
     int64_t since_ms;  /* append time; 0: any */
 };
 
-static void print_event_json(const struct bus_record *record, const struct event *event)
-{
-    json_t *json = shape_to_json(&shape_event, event);
-    json_object_set_new(json, "partition", json_integer(record->partition));
-    json_object_set_new(json, "offset", json_integer(record->offset));
-    json_object_set_new(json, "append_at", json_integer(record->append_ms));
-    print_json(json);
-}
-
 static void print_record(const struct listing *listing, const struct bus_record *record)
 {
     struct event *decoded = NULL;
@@ -130,7 +121,7 @@ static void print_record(const struct listing *listing, const struct bus_record 
     if (listing->server_id && g_strcmp0(event->server_id, listing->server_id) != 0)
         return;
     if (listing->call->common->json) {
-        print_event_json(record, event);
+        print_json(view_event_json(record, event));
         return;
     }
     const char *name = g_hash_table_lookup(listing->names, event->agent_id);

@@ -127,7 +127,8 @@ static bool take_pages(struct ledger *ledger, const struct server_filter *filter
     g_autoptr(ServerRow) last = NULL;
     for (;;) {
         page_filter.limit = MIN(left, PAGE);
-        g_autoptr(GPtrArray) page = ledger_servers(ledger, &page_filter, false, error);
+        g_autoptr(GPtrArray)
+            page = ledger_servers(ledger, &page_filter, sink->table == NULL, error);
         if (!page)
             return false;
         for (guint i = 0; i < page->len; i++)
@@ -171,16 +172,6 @@ static void print_found_json(const GPtrArray *rows)
     print_json(list);
 }
 
-/* An adopted container is unmanaged to its worker alone. */
-static void drop_adopted(GPtrArray *rows)
-{
-    for (guint i = rows->len; i > 0; i--) {
-        const struct found_row *row = rows->pdata[i - 1];
-        if (g_str_equal(row->kind, found_kind_name(FOUND_UNMANAGED)) && row->server_id)
-            g_ptr_array_remove_index(rows, i - 1);
-    }
-}
-
 static int list_found(struct call *call, unsigned kinds, GError **error)
 {
     g_autoptr(AgentRow) agent = NULL;
@@ -191,7 +182,7 @@ static int list_found(struct call *call, unsigned kinds, GError **error)
         rows = ledger_found(call->session.ledger, agent ? agent->id : NULL, kinds, error);
     if (!rows || !view_begin(&view, call->session.ledger, session_now(), error))
         return CLI_UNREACHABLE;
-    drop_adopted(rows);
+    found_drop_adopted(rows);
     if (call->common->json)
         print_found_json(rows);
     else

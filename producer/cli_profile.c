@@ -6,51 +6,18 @@
  */
 #include "cli.h"
 
-#include "ledger_log.h"
 #include "print.h"
 #include "profile.h"
 
 #include <stdio.h>
 
-static json_t *profile_row(struct call *call, const char *name, bool own, GError **error)
-{
-    json_auto_t *profile = profile_find(call->session.ledger, name, error);
-    if (!profile)
-        return NULL;
-    const char *about = json_string_value(json_object_get(profile, "about"));
-    return json_pack("{s:s, s:s, s:s}", "name", name, "origin", own ? "own" : "muster",
-                     "about", about ? about : "");
-}
-
-/* One brought by people stands in for one of muster's of the same name. */
-static bool add_rows(struct call *call, json_t *list, GError **error)
-{
-    g_auto(GStrv) compiled = profile_compiled_in();
-    g_autoptr(GPtrArray) own = ledger_profile_names(call->session.ledger, error);
-    for (guint i = 0; own && i < own->len; i++) {
-        json_t *row = profile_row(call, own->pdata[i], true, error);
-        if (!row)
-            return false;
-        json_array_append_new(list, row);
-    }
-    for (char **name = compiled; own && *name; name++) {
-        json_t *row;
-        if (g_ptr_array_find_with_equal_func(own, *name, g_str_equal, NULL))
-            continue;
-        if (!(row = profile_row(call, *name, false, error)))
-            return false;
-        json_array_append_new(list, row);
-    }
-    return own != NULL;
-}
-
 static int profile_list(struct call *call, GError **error)
 {
     static const char *const headings[] = {"NAME", "ORIGIN", "ABOUT", NULL};
-    json_auto_t *list = json_array();
+    json_auto_t *list = profile_list_json(call->session.ledger, error);
     size_t i;
     json_t *row;
-    if (!add_rows(call, list, error))
+    if (!list)
         return CLI_UNREACHABLE;
     if (call->common->json) {
         print_json(json_incref(list));

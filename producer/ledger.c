@@ -564,7 +564,8 @@ struct ledger *ledger_make_scratch(GError **error)
     g_autoptr(Ledger) ledger = open_at("", true, error);
     if (!ledger || !run(ledger,
                         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-                        "PRAGMA cache_size = -65536",
+                        "PRAGMA cache_size = -65536;"
+                        "DROP TRIGGER servers_made; DROP TRIGGER servers_moved",
                         error))
         return NULL;
     return g_steal_pointer(&ledger);

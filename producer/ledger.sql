@@ -178,3 +178,45 @@ DROP INDEX servers_name; -- lists go by pages, in the order of these two
 DROP INDEX servers_status;
 CREATE INDEX servers_page ON servers (agent_id, name, id);
 CREATE INDEX servers_status_page ON servers (status, agent_id, name, id);
+
+-- version 4
+
+CREATE TABLE tokens ( -- who may use HTTP; what a token is, its owner alone knows
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE, -- SHA-256 of the token, hex
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER, -- NULL: never
+    revoked_at INTEGER
+) STRICT;
+
+CREATE TABLE answers ( -- what was asked under an Idempotency-Key, and what came of it
+    actor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL, -- of the request
+    queued TEXT NOT NULL, -- JSON
+    at INTEGER NOT NULL,
+    PRIMARY KEY (actor, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answers_at ON answers (at);
+
+CREATE TABLE moves ( -- which status each server had when, for a while
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    server_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX moves_at ON moves (at);
+CREATE INDEX moves_server ON moves (server_id, seq);
+
+CREATE TRIGGER servers_made AFTER INSERT ON servers BEGIN
+    INSERT INTO moves (server_id, agent_id, status, at) VALUES
+        (NEW.id, NEW.agent_id, NEW.status, coalesce(NEW.status_at, NEW.created_at));
+END;
+CREATE TRIGGER servers_moved AFTER UPDATE OF status ON servers
+WHEN OLD.status <> NEW.status BEGIN
+    INSERT INTO moves (server_id, agent_id, status, at) VALUES
+        (NEW.id, NEW.agent_id, NEW.status, coalesce(NEW.status_at, NEW.updated_at));
+END;

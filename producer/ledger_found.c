@@ -139,3 +139,12 @@ GPtrArray *ledger_found(struct ledger *ledger, const char *agent_id, unsigned ki
     query_end(syncs);
     return step == QUERY_END ? g_steal_pointer(&rows) : NULL;
 }
+
+void found_drop_adopted(GPtrArray *rows)
+{
+    for (guint i = rows->len; i > 0; i--) {
+        const struct found_row *row = rows->pdata[i - 1];
+        if (g_str_equal(row->kind, found_kind_name(FOUND_UNMANAGED)) && row->server_id)
+            g_ptr_array_remove_index(rows, i - 1);
+    }
+}

@@ -30,3 +30,5 @@ void found_row_free(struct found_row *row);
 /* struct found_row of one agent, or of all (NULL), by agent.  `kinds`: bits 1 << kind. */
 GPtrArray *ledger_found(struct ledger *ledger, const char *agent_id, unsigned kinds,
                         GError **error);
+/* Leaves out what is unmanaged to its worker alone, because a server has adopted it. */
+void found_drop_adopted(GPtrArray *rows);

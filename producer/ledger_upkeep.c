@@ -3,7 +3,10 @@
  */
 #include "ledger_upkeep.h"
 
-#define OVERDUE_MOST 100 /* at a time */
+#define OVERDUE_MOST    100 /* at a time */
+#define DAY_MS          (INT64_C(24) * 3600 * 1000)
+#define ANSWERS_KEPT_MS DAY_MS
+#define MOVES_KEPT_MS   (30 * DAY_MS)
 
 /* All rows of a query that is bound. */
 static GPtrArray *take_rows(struct query *query, const struct table *table,
@@ -120,4 +123,22 @@ bool ledger_is_closing(struct ledger *ledger, const char *command_id, bool *ret_
         *ret_closing = step == QUERY_ROW;
     query_end(look);
     return step != QUERY_FAILED;
+}
+
+/* --- What is kept for a while --------------------------------------------------------------- */
+
+static bool forget(struct ledger *ledger, const char *sql, int64_t before, GError **error)
+{
+    struct query *forget = query(ledger, sql, error);
+    if (!forget)
+        return false;
+    query_integer(forget, 1, before);
+    return query_run(forget, error);
+}
+
+bool ledger_prune(struct ledger *ledger, int64_t now, GError **error)
+{
+    return forget(ledger, "DELETE FROM answers WHERE at < ?1", now - ANSWERS_KEPT_MS,
+                  error) &&
+           forget(ledger, "DELETE FROM moves WHERE at < ?1", now - MOVES_KEPT_MS, error);
 }

@@ -26,3 +26,6 @@ GPtrArray *ledger_overdue(struct ledger *ledger, int64_t before, GError **error)
 /* Whether a Record that closes this command waits in the outbox. */
 bool ledger_is_closing(struct ledger *ledger, const char *command_id, bool *ret_closing,
                        GError **error);
+
+/* Forgets what is kept for a while only: answers for a day, moves for 30. */
+bool ledger_prune(struct ledger *ledger, int64_t now, GError **error);

@@ -86,3 +86,65 @@ char *profile_take(struct ledger *ledger, const char *name_or_file, GError **err
     json_auto_t *profile = profile_find(ledger, name_or_file, error);
     return profile ? g_strdup(name_or_file) : NULL;
 }
+
+/* --- All of them ---------------------------------------------------------------------------- */
+
+static json_t *ports_used(const json_t *profile)
+{
+    static const char *const ports[] = {"game_port", "udp_port", "rcon_port"};
+    g_autofree char *text = json_dumps(profile, JSON_COMPACT);
+    json_t *used = json_array();
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        g_autofree char *word = g_strdup_printf("{%s}", ports[i]);
+        if (strstr(text, word))
+            json_array_append_new(used, json_string(ports[i]));
+    }
+    return used;
+}
+
+static json_t *names_of(const json_t *object)
+{
+    json_t *names = json_array();
+    for (void *at = json_object_iter((json_t *)object); at;
+         at = json_object_iter_next((json_t *)object, at))
+        json_array_append_new(names, json_string(json_object_iter_key(at)));
+    return names;
+}
+
+static const char *text_of(const json_t *profile, const char *field)
+{
+    const char *text = json_string_value(json_object_get(profile, field));
+    return text ? text : "";
+}
+
+static bool add_profile(struct ledger *ledger, json_t *list, const char *name,
+                        const char *origin, GError **error)
+{
+    json_auto_t *profile = profile_find(ledger, name, error);
+    if (!profile)
+        return false;
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", name, "origin", origin,
+                        "about", text_of(profile, "about"), "image_tag",
+                        text_of(profile, "image_tag"), "ports", ports_used(profile),
+                        "config_names", names_of(json_object_get(profile, "env"))));
+    return true;
+}
+
+json_t *profile_list_json(struct ledger *ledger, GError **error)
+{
+    json_auto_t *list = json_array();
+    g_auto(GStrv) compiled = profile_compiled_in();
+    g_autoptr(GPtrArray) own = ledger_profile_names(ledger, error);
+    if (!own)
+        return NULL;
+    for (guint i = 0; i < own->len; i++)
+        if (!add_profile(ledger, list, own->pdata[i], "own", error))
+            return NULL;
+    /* One brought by people stands in for one of muster's of the same name. */
+    for (char **name = compiled; *name; name++)
+        if (!g_ptr_array_find_with_equal_func(own, *name, g_str_equal, NULL) &&
+            !add_profile(ledger, list, *name, "muster", error))
+            return NULL;
+    return json_incref(list);
+}

@@ -59,23 +59,36 @@ static bool has_target(enum action action, const struct server_row *server)
     return action != ACTION_CANCEL || server->open->len > 0;
 }
 
+bool rule_needs_fresh(const struct server_row *server)
+{
+    return server->data_exists == MAYBE_NO &&
+           (server->status == STATUS_MISSING || server->status == STATUS_DELETED);
+}
+
 static bool needs_fresh(enum action action, const struct server_row *server)
 {
-    return rule_of(action)->makes && action != ACTION_CREATE &&
-           server->data_exists == MAYBE_NO &&
-           (server->status == STATUS_MISSING || server->status == STATUS_DELETED);
+    return rule_of(action)->makes && action != ACTION_CREATE && rule_needs_fresh(server);
+}
+
+unsigned rule_actions(const struct server_row *server)
+{
+    unsigned actions = 0;
+    for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++)
+        if (rule_allows((enum action)i, server->status) &&
+            has_target((enum action)i, server))
+            actions |= 1U << i;
+    return actions;
 }
 
 char *rule_possible(const struct server_row *server)
 {
     GString *text = g_string_new("");
-    for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++) {
-        enum action action = (enum action)i;
-        if (rule_allows(action, server->status) && has_target(action, server))
+    unsigned actions = rule_actions(server);
+    for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++)
+        if (actions & 1U << i)
             g_string_append_printf(text, "%s%s%s", text->len ? ", " : "",
-                                   action_name(action),
-                                   needs_fresh(action, server) ? " --fresh" : "");
-    }
+                                   action_name((enum action)i),
+                                   needs_fresh((enum action)i, server) ? " --fresh" : "");
     if (text->len == 0)
         g_string_append(text, "nothing");
     return g_string_free(text, FALSE);

@@ -22,6 +22,10 @@ struct rule {
 const struct rule *rule_of(enum action action);
 
 bool rule_allows(enum action action, enum server_status status);
+/* Bits 1 << action: what may be asked of it now. */
+unsigned rule_actions(const struct server_row *server);
+/* Whether its data is known to be gone: what makes a container of it needs `fresh` then. */
+bool rule_needs_fresh(const struct server_row *server);
 /* "start, rebuild, delete": what may be asked of it now; g_free it. */
 char *rule_possible(const struct server_row *server);
 

@@ -11,10 +11,11 @@
 #include "reach.h"
 #include "rules.h"
 
-#define MINUTE_MS  (INT64_C(60) * 1000)
-#define LOST_EVERY MINUTE_MS
-#define LOST_GRACE (60 * MINUTE_MS)          /* for a worker to answer `expired` */
-#define LOST_AFTER (8 * 24 * 60 * MINUTE_MS) /* topics keep commands for 7 days */
+#define MINUTE_MS   (INT64_C(60) * 1000)
+#define LOST_EVERY  MINUTE_MS
+#define PRUNE_EVERY (60 * MINUTE_MS)
+#define LOST_GRACE  (60 * MINUTE_MS)          /* for a worker to answer `expired` */
+#define LOST_AFTER  (8 * 24 * 60 * MINUTE_MS) /* topics keep commands for 7 days */
 #define RELAY_SLACK \
  MINUTE_MS /* a command and its Record are one transaction of the relay */
 
@@ -23,6 +24,7 @@ struct upkeep {
     struct bus *bus;
     struct codec *codec;
     int64_t lost_due_at;
+    int64_t prune_due_at;
     GHashTable *told; /* ids of servers that were given up, and the log told so */
 };
 
@@ -215,9 +217,17 @@ static bool close_lost(struct upkeep *upkeep, int64_t now, bool *ret_queued,
     return overdue != NULL;
 }
 
+static bool prune(struct upkeep *upkeep, int64_t now, GError **error)
+{
+    if (now < upkeep->prune_due_at)
+        return true;
+    upkeep->prune_due_at = now + PRUNE_EVERY;
+    return ledger_prune(upkeep->ledger, now, error);
+}
+
 bool upkeep_step(struct upkeep *upkeep, int64_t now, bool *ret_queued, GError **error)
 {
     *ret_queued = false;
     return close_lost(upkeep, now, ret_queued, error) &&
-           heal_all(upkeep, now, ret_queued, error);
+           heal_all(upkeep, now, ret_queued, error) && prune(upkeep, now, error);
 }

@@ -5,6 +5,9 @@
 
 #include "ledger_upkeep.h"
 #include "reach.h"
+#include "request.h"
+#include "rules.h"
+#include "shape.h"
 #include "upkeep.h"
 
 static void add_worker(struct view *view, struct worker_row *worker)
@@ -79,6 +82,27 @@ static json_t *json_of(enum maybe maybe)
     return maybe == MAYBE_UNKNOWN ? json_null() : json_boolean(maybe == MAYBE_YES);
 }
 
+static json_t *actions_json(unsigned actions)
+{
+    json_t *list = json_array();
+    for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++)
+        if (actions & 1U << i)
+            json_array_append_new(list, json_string(action_name((enum action)i)));
+    return list;
+}
+
+static json_t *open_json(const GPtrArray *open)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < open->len; i++) {
+        const struct open_command *command = open->pdata[i];
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "command_id", command->command_id,
+                                        "action", action_name(command->action)));
+    }
+    return list;
+}
+
 json_t *view_server_json(const struct view *view, const struct server_row *server,
                          GError **error)
 {
@@ -90,6 +114,9 @@ json_t *view_server_json(const struct view *view, const struct server_row *serve
                         json_of(view_online(view, server->agent_id)));
     json_object_set_new(json, "shown_status", json_string(view_status(view, server)));
     json_object_set_new(json, "healing", json_string(healing));
+    json_object_set_new(json, "actions", actions_json(rule_actions(server)));
+    json_object_set_new(json, "needs_fresh", json_boolean(rule_needs_fresh(server)));
+    json_object_set_new(json, "open", open_json(server->open));
     return json;
 }
 
@@ -102,5 +129,45 @@ json_t *view_agent_json(const struct view *view, const struct agent_row *agent)
         there += reach_worker(workers->pdata[i], view->now);
     json_object_set_new(json, "online", json_of(view_online(view, agent->id)));
     json_object_set_new(json, "workers", json_integer(there));
+    return json;
+}
+
+json_t *view_worker_json(const struct view *view, const struct worker_row *worker)
+{
+    json_t *json = row_to_json(&table_workers, worker);
+    json_object_set_new(json, "there", json_boolean(reach_worker(worker, view->now)));
+    return json;
+}
+
+json_t *view_queued_json(struct ledger *ledger, const GPtrArray *all, GError **error)
+{
+    const struct queued *queued = all->pdata[0];
+    g_autoptr(ServerRow) server = NULL;
+    if (queued->server_id &&
+        !ledger_load_server(ledger, queued->server_id, &server, error))
+        return NULL;
+    json_t *json = json_pack("{s:s?, s:s?, s:s}", "command_id", queued->command_id,
+                             "server_id", queued->server_id, "agent_id",
+                             queued->agent_id);
+    if (server)
+        json_object_set_new(json, "status",
+                            json_string(server_status_name(server->status)));
+    if (all->len > 1) {
+        json_t *ids = json_array();
+        for (guint i = 0; i < all->len; i++) {
+            const struct queued *one = all->pdata[i];
+            json_array_append_new(ids, json_string(one->command_id));
+        }
+        json_object_set_new(json, "command_ids", ids);
+    }
+    return json;
+}
+
+json_t *view_event_json(const struct bus_record *record, const struct event *event)
+{
+    json_t *json = shape_to_json(&shape_event, event);
+    json_object_set_new(json, "partition", json_integer(record->partition));
+    json_object_set_new(json, "offset", json_integer(record->offset));
+    json_object_set_new(json, "append_at", json_integer(record->append_ms));
     return json;
 }

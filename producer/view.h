@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "bus.h"
 #include "ledger_rows.h"
 
 struct view {
@@ -25,11 +26,21 @@ const char *view_status(const struct view *view, const struct server_row *server
 const char *view_healing(const struct view *view, const struct server_row *server,
                          GError **error);
 
-/* The rows as JSON, with what this file adds: `agent_online`, `shown_status` and `healing`,
- * or `online` and `workers` (how many are there).  Owned by the caller. */
+/* The rows as JSON, the same for --json and over HTTP, with what this file adds.  Owned by the
+ * caller. */
+
+/* With `agent_online`, `shown_status`, `healing`, `actions`, `needs_fresh` and `open`; the row
+ * has to have its open commands. */
 json_t *view_server_json(const struct view *view, const struct server_row *server,
                          GError **error);
+/* With `online` and `workers` (how many are there). */
 json_t *view_agent_json(const struct view *view, const struct agent_row *agent);
+/* With `there`. */
+json_t *view_worker_json(const struct view *view, const struct worker_row *worker);
+/* What was queued (struct queued, one or several), with the status of the server by now. */
+json_t *view_queued_json(struct ledger *ledger, const GPtrArray *all, GError **error);
+/* An event of the log, with its place there. */
+json_t *view_event_json(const struct bus_record *record, const struct event *event);
 
 typedef struct view View;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(View, view_end)
