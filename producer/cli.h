@@ -96,10 +96,10 @@ struct cli_row {
 
 extern const struct cli_row cli_agent_rows[], cli_server_rows[], cli_list_rows[],
     cli_fleet_rows[], cli_profile_rows[], cli_token_rows[], cli_audit_rows[],
-    cli_bus_rows[], cli_other_rows[];
+    cli_bus_rows[], cli_shell_rows[], cli_other_rows[];
 extern const size_t cli_n_agent_rows, cli_n_server_rows, cli_n_list_rows,
     cli_n_fleet_rows, cli_n_profile_rows, cli_n_token_rows, cli_n_audit_rows,
-    cli_n_bus_rows, cli_n_other_rows;
+    cli_n_bus_rows, cli_n_shell_rows, cli_n_other_rows;
 
 /* The whole program; returns its exit code. */
 int cli_main(int argc, char **argv);

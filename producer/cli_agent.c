@@ -17,10 +17,10 @@
 /* clang-format off */
 #define FLAG(name, letter, kind, field, argument, help) \
     {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
-#define ON_MISSING FLAG("on-missing", 0, STRING, on_missing, "WHAT", "when a server turns missing: show it (default), or start it")
+#define ON_MISSING FLAG("on-missing", 0, STRING, on_missing, "show|start", "when a server turns missing: show it (default), or start it")
 static const struct option add_options[] = {
     FLAG("registry", 0, STRING, registry, "R", "image repository of its servers, such as registry:5000/steam-zomboid"),
-    FLAG("data-path", 0, STRING, data_path, "P", "directory on the host that holds the servers' data"),
+    FLAG("data-path", 0, STRING, data_path, "DIR", "directory on the host that holds the servers' data"),
     FLAG("id", 0, STRING, id, "ID", "its id in topic names and for its workers (default: a new UUID)"),
     {"partitions", 0, OPTION_NUMBER, offsetof(struct flags, partitions), "N",
      "of its topics, fixed from then on (default 4)", false, 1, 256},
@@ -28,7 +28,7 @@ static const struct option add_options[] = {
 };
 static const struct option set_options[] = {
     FLAG("registry", 0, STRING, registry, "R", "image repository of its servers"),
-    FLAG("data-path", 0, STRING, data_path, "P", "directory on the host that holds the servers' data"),
+    FLAG("data-path", 0, STRING, data_path, "DIR", "directory on the host that holds the servers' data"),
     ON_MISSING,
 };
 static const struct option release_options[] = {

@@ -21,7 +21,7 @@
 #define FLAG(name, kind, field, argument, help) \
     {name, 0, OPTION_##kind, offsetof(struct flags, field), argument, help}
 #define SPAN_OPTIONS \
-    FLAG("agent", STRING, agent, "A", "only this agent's"), \
+    FLAG("agent", STRING, agent, "AGENT", "only this agent's"), \
     FLAG("at", STRING, at, "TIME", "as of then, by the log's append time (default: now)"), \
     FLAG("from", STRING, from, "TIME|OFFSET", "begin there, not at the log's beginning; an offset wants --agent or --server")
 static const struct option replay_options[] = {

@@ -18,8 +18,8 @@
     {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
 static const struct option import_options[] = {
     FLAG("registry", 0, STRING, registry, "R", "image repository, for agents that have none there"),
-    FLAG("data-path", 0, STRING, data_path, "P", "directory on the host, for agents that have none there"),
-    FLAG("profile", 0, STRING, profile, "P", "which game all of them are (default zomboid)"),
+    FLAG("data-path", 0, STRING, data_path, "DIR", "directory on the host, for agents that have none there"),
+    FLAG("profile", 0, STRING, profile, "PROFILE|FILE", "which game all of them are (default zomboid)"),
     {"partitions", 0, OPTION_NUMBER, offsetof(struct flags, partitions), "N",
      "of the new agents' topics, fixed from then on (default 4)", false, 1, 256},
     FLAG("skip-invalid", 0, FLAG, skip_invalid, NULL, "leave out rows that are not right, instead of refusing all"),
@@ -29,7 +29,7 @@ static const struct option import_options[] = {
 static const struct option purge_options[] = {
     {"deleted-before", 0, OPTION_DURATION, offsetof(struct flags, deleted_before_ms), "TIME",
      "those that were deleted longer ago than this, such as 24h", true},
-    FLAG("agent", 0, STRING, agent, "A", "only this agent's"),
+    FLAG("agent", 0, STRING, agent, "AGENT", "only this agent's"),
     FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"),
     FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired (at most 6d)"),
 };

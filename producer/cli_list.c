@@ -16,8 +16,8 @@
 #define FLAG(name, letter, kind, field, argument, help) \
     {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
 static const struct option list_options[] = {
-    FLAG("agent", 0, STRING, agent, "A", "only this agent's"),
-    FLAG("status", 0, STRING, status, "S", "only these (purged ones are shown only so)"),
+    FLAG("agent", 0, STRING, agent, "AGENT", "only this agent's"),
+    FLAG("status", 0, STRING, status, "STATUS", "only these (purged ones are shown only so)"),
     {"limit", 0, OPTION_NUMBER, offsetof(struct flags, limit), "N", "at most so many", false, 1, INT32_MAX},
     FLAG("after", 0, STRING, after, "SERVER", "those behind this one: the last of the page before"),
     FLAG("unmanaged", 0, FLAG, unmanaged, NULL, "instead: containers without our labels; `server adopt` takes one"),

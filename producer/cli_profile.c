@@ -50,7 +50,7 @@ static int profile_show(struct call *call, GError **error)
 /* clang-format off */
 const struct cli_row cli_profile_rows[] = {
     {"profile", "list", "", 0, "the games that servers can be of; --profile FILE brings another", NULL, 0, profile_list},
-    {"profile", "show", "NAME", 1, "one as the JSON that it is", NULL, 0, profile_show},
+    {"profile", "show", "PROFILE", 1, "one as the JSON that it is", NULL, 0, profile_show},
 };
 /* clang-format on */
 const size_t cli_n_profile_rows = G_N_ELEMENTS(cli_profile_rows);

@@ -27,16 +27,16 @@
     PORT("game-port", game_port, "UDP port of the game, on the host and inside"), \
     PORT("udp-port", udp_port, "second UDP port, on the host and inside"), \
     PORT("rcon-port", rcon_port, "RCON port, inside only"), \
-    FLAG("data-path", 0, STRING, data_path, "P", "directory on the host (default: the agent's)"), \
-    FLAG("on-missing", 0, STRING, on_missing, "WHAT", "when it turns missing: show, start, or agent (as its agent has it, the default)"), \
+    FLAG("data-path", 0, STRING, data_path, "DIR", "directory on the host (default: the agent's)"), \
+    FLAG("on-missing", 0, STRING, on_missing, "show|start|agent", "when it turns missing; agent: as its agent has it, the default"), \
     FLAG("env", 'e', STRINGS, env, "KEY=VALUE", "a variable for the container; the value is kept secret"), \
-    FLAG("profile", 0, STRING, profile, "P", "which game: a name, or a JSON file (default zomboid)")
+    FLAG("profile", 0, STRING, profile, "PROFILE|FILE", "which game: a name, or a JSON file (default zomboid)")
 #define COMMAND_OPTIONS \
     FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"), \
     FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired (at most 6d)")
 #define FRESH FLAG("fresh", 0, FLAG, fresh, NULL, "begin with new data although the old is gone")
 #define SKIP_SAVE FLAG("skip-save", 0, FLAG, skip_save, NULL, "do not save before stopping")
-#define PULL FLAG("pull", 0, STRING, pull, "WHEN", "always, missing or never (default: as the action needs)")
+#define PULL FLAG("pull", 0, STRING, pull, "always|missing|never", "when to pull the image (default: as the action needs)")
 
 static const struct option create_options[] = {RECORD_OPTIONS, COMMAND_OPTIONS, PULL};
 static const struct option set_options[] = {

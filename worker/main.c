@@ -1,9 +1,10 @@
 /*
  * main.c - muster-worker: options, and the process around worker_run().
  */
+#include "completion.h"
 #include "footprint.h"
 #include "log.h"
-#include "options.h"
+#include "manual.h"
 #include "worker.h"
 
 #include <signal.h>
@@ -33,6 +34,8 @@ struct settings {
     bool json_log;
     bool debug;
     bool version;
+    bool manual;
+    char *completion;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -83,6 +86,9 @@ static const struct option options[] = {
     {"log-json", 0, OPTION_FLAG, AT(json_log), NULL, "log lines as JSON objects"},
     {"debug", 0, OPTION_FLAG, AT(debug), NULL, "log more"},
     {"version", 0, OPTION_FLAG, AT(version), NULL, "print the version"},
+    {"manual", 0, OPTION_FLAG, AT(manual), NULL, "print the manual page, for man(1)"},
+    {"completion", 0, OPTION_STRING, AT(completion), "bash|zsh|fish",
+     "print what makes a shell complete our options"},
 };
 
 static const struct option_table table = {
@@ -248,6 +254,7 @@ static void settings_clear(struct settings *settings)
     g_free(settings->docker_config);
     g_free(settings->docker);
     g_free(settings->metrics);
+    g_free(settings->completion);
     g_ptr_array_unref(settings->data_roots);
     g_ptr_array_unref(settings->registries);
     g_ptr_array_unref(settings->name_prefixes);
@@ -255,29 +262,62 @@ static void settings_clear(struct settings *settings)
     g_ptr_array_unref(settings->properties);
 }
 
+/* What stands in the tables and needs nothing else.  -1: none of that was asked for. */
+static int tell(const struct settings *settings, const struct option_table *const *tables)
+{
+    GError *error = NULL;
+    g_autofree char *text = NULL;
+    if (settings->version)
+        text = g_strdup("muster-worker " MUSTER_VERSION "\n");
+    else if (settings->manual)
+        text = manual_of_options("muster-worker", "carry out commands on a Docker host",
+                                 tables, 1);
+    else if (settings->completion)
+        text = completion_script("muster-worker", settings->completion, &error);
+    else
+        return -1;
+    if (!text)
+        return usage(error);
+    fputs(text, stdout);
+    return 0;
+}
+
+static int complete(const struct option_table *const *tables, char *const *words)
+{
+    g_autofree char *text = completion_of_options(tables, 1, words);
+    fputs(text, stdout);
+    return 0;
+}
+
+static int serve(struct settings *settings)
+{
+    if (settings->name_prefixes->len == 0)
+        g_ptr_array_add(settings->name_prefixes, g_strdup("steam-zomboid-"));
+    log_setup(settings->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, settings->json_log);
+    footprint_limit();
+    block_signals();
+    return run(settings);
+}
+
 int main(int argc, char **argv)
 {
     const struct option_table *tables[] = {&table};
     struct settings settings;
-    settings_init(&settings);
-    void *intos[] = {&settings};
     GError *error = NULL;
     bool helped = false;
-    int code = 0;
-    if (!options_parse(tables, intos, 1, &argc, &argv, &helped, &error)) {
+    int code = -1;
+    if (argc > 1 && g_str_equal(argv[1], COMPLETION_WORD))
+        return complete(tables, argv + 2);
+    settings_init(&settings);
+    void *intos[] = {&settings};
+    if (!options_parse(tables, intos, 1, &argc, &argv, &helped, &error))
         code = usage(error);
-    } else if (settings.version) {
-        printf("muster-worker %s\n", MUSTER_VERSION);
-    } else if (settings.check_policy && !helped) {
-        code = check_policy(&settings);
-    } else if (!helped) {
-        if (settings.name_prefixes->len == 0)
-            g_ptr_array_add(settings.name_prefixes, g_strdup("steam-zomboid-"));
-        log_setup(settings.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, settings.json_log);
-        footprint_limit();
-        block_signals();
-        code = run(&settings);
-    }
+    else if (helped)
+        code = 0;
+    else
+        code = tell(&settings, tables);
+    if (code < 0)
+        code = settings.check_policy ? check_policy(&settings) : serve(&settings);
     settings_clear(&settings);
     return code;
 }

@@ -1,5 +1,5 @@
 /*
- * options.h - the command line as one table: parsing, --help and the manual page come of it.
+ * options.h - the command line as one table: parsing and --help come of it.
  *
  * A thin layer over GOption: it adds durations, ranges, repeatable options, required ones,
  * and errors that say what would be right.
@@ -32,7 +32,8 @@ struct option {
     char letter; /* or 0 */
     enum option_kind kind;
     size_t offset;        /* of the field in the struct that is filled */
-    const char *argument; /* "DIR", for --help */
+    const char *argument; /* "DIR"; words in small letters are meant as they stand, as in
+                             "always|missing|never" */
     const char *help;
     bool required;
     int64_t minimum, maximum; /* NUMBER; both 0: any */
@@ -59,6 +60,12 @@ bool options_duration(const char *text, int64_t *ret_ms, GError **error);
 
 /* What --help prints; g_free it. */
 char *options_help(const struct option_table *const *tables, size_t count);
-/* The same as a manual page, section 1, in man(7) macros; g_free it. */
-char *options_manual(const char *name, const struct option_table *const *tables,
-                     size_t count);
+
+/* --- For what else is made of the tables: manual.h, completion.h ---------------------- */
+
+/* Every option of all tables (struct option), and --help at the end. */
+GArray *options_all(const struct option_table *const *tables, size_t count);
+/* "-w, --wait[=TIME]"; g_free it. */
+char *option_form(const struct option *option);
+/* The help of the table and what its other fields add to it; g_free it. */
+char *option_remarks(const struct option *option);

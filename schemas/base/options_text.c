@@ -1,8 +1,9 @@
 /*
- * options_text.c - a table of options as --help and as a manual page.
+ * options_text.c - a table of options as --help.
  *
- * Both come from the table and from nothing else, so that they cannot differ from what is
- * parsed.  No clock and no terminal: the same table gives the same text.
+ * It comes from the table and from nothing else, so that it cannot differ from what is
+ * parsed; manual.c and completion.c do the same.  No clock and no terminal: the same table
+ * gives the same text.
  */
 #include "options.h"
 
@@ -18,8 +19,7 @@ static const char *const arguments[] = {
     [OPTION_NUMBER] = "NUMBER", [OPTION_DURATION] = "TIME", [OPTION_WAIT] = "TIME",
 };
 
-/* Every option of all tables, and --help at the end. */
-static GArray *all_options(const struct option_table *const *tables, size_t count)
+GArray *options_all(const struct option_table *const *tables, size_t count)
 {
     static const struct option help = {
         .name = "help", .letter = 'h', .kind = OPTION_FLAG, .help = "show this"};
@@ -31,8 +31,7 @@ static GArray *all_options(const struct option_table *const *tables, size_t coun
     return all;
 }
 
-/* "-w, --wait[=TIME]"; g_free it. */
-static char *form_of(const struct option *option)
+char *option_form(const struct option *option)
 {
     const char *argument = option->argument ? option->argument : arguments[option->kind];
     GString *form = g_string_new(NULL);
@@ -47,8 +46,7 @@ static char *form_of(const struct option *option)
     return g_string_free(form, false);
 }
 
-/* What --help adds to the words of the table; g_free it. */
-static char *remarks_of(const struct option *option)
+char *option_remarks(const struct option *option)
 {
     GString *remarks = g_string_new(option->help);
     bool ranged = option->minimum != 0 || option->maximum != 0;
@@ -87,8 +85,8 @@ static void append_wrapped(GString *out, const char *text, size_t column)
 
 static void append_option(GString *out, const struct option *option)
 {
-    g_autofree char *form = form_of(option);
-    g_autofree char *remarks = remarks_of(option);
+    g_autofree char *form = option_form(option);
+    g_autofree char *remarks = option_remarks(option);
     const char *indent = option->letter ? "  " : "      ";
     size_t column = strlen(indent) + (size_t)g_utf8_strlen(form, -1);
 
@@ -103,7 +101,7 @@ static void append_option(GString *out, const struct option *option)
 
 char *options_help(const struct option_table *const *tables, size_t count)
 {
-    g_autoptr(GArray) all = all_options(tables, count);
+    g_autoptr(GArray) all = options_all(tables, count);
     GString *out = g_string_new(NULL);
 
     g_string_append_printf(out, "Usage: %s\n\n%s\n\n", tables[0]->usage,
@@ -112,59 +110,5 @@ char *options_help(const struct option_table *const *tables, size_t count)
         append_option(out, &g_array_index(all, struct option, i));
     if (tables[0]->footer)
         g_string_append_printf(out, "\n%s\n", tables[0]->footer);
-    return g_string_free(out, false);
-}
-
-/* Appends `text` so that roff prints it as it is: man(7), "Fonts" and "Escapes". */
-static void append_roff(GString *out, const char *text)
-{
-    bool line_begins = true;
-
-    for (const char *c = text; *c; c++) {
-        if (line_begins && (*c == '.' || *c == '\''))
-            g_string_append(out, "\\&");
-        if (*c == '\\')
-            g_string_append(out, "\\e");
-        else if (*c == '-')
-            g_string_append(out, "\\-");
-        else
-            g_string_append_c(out, *c);
-        line_begins = *c == '\n';
-    }
-    g_string_append_c(out, '\n');
-}
-
-static void append_section(GString *out, const char *title, const char *text)
-{
-    g_string_append_printf(out, ".SH %s\n", title);
-    append_roff(out, text);
-}
-
-char *options_manual(const char *name, const struct option_table *const *tables,
-                     size_t count)
-{
-    g_autoptr(GArray) all = all_options(tables, count);
-    GString *out = g_string_new(NULL);
-
-    g_string_append_printf(out, ".TH %s 1 \"\" \"muster %s\" \"Muster\"\n.SH NAME\n",
-                           name, MUSTER_VERSION);
-    append_roff(out, name);
-    append_section(out, "SYNOPSIS", tables[0]->usage);
-    append_section(out, "DESCRIPTION", tables[0]->summary);
-    g_string_append(out, ".SH OPTIONS\n");
-    for (guint i = 0; i < all->len; i++) {
-        const struct option *option = &g_array_index(all, struct option, i);
-        g_autofree char *form = form_of(option);
-        g_autofree char *remarks = remarks_of(option);
-
-        g_string_append(out, ".TP\n.B ");
-        append_roff(out, form);
-        append_roff(out, remarks);
-    }
-    if (tables[0]->footer) {
-        g_string_append(out, ".SH NOTES\n.nf\n");
-        append_roff(out, tables[0]->footer);
-        g_string_append(out, ".fi\n");
-    }
     return g_string_free(out, false);
 }

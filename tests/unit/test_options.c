@@ -255,17 +255,6 @@ static void test_help_text(void)
             g_error("\"%s\" is not in:\n%s", parts[i], help);
 }
 
-static void test_manual(void)
-{
-    const struct option_table *tables[] = {&worker_table, &wait_table};
-    g_autofree char *manual = options_manual("muster-worker", tables, 2);
-
-    g_assert_true(g_str_has_prefix(manual, ".TH muster-worker 1 "));
-    g_assert_nonnull(
-        strstr(manual, ".TP\n.B \\-a, \\-\\-agent=ID\nthe host's id (required)\n"));
-    g_assert_nonnull(strstr(manual, ".SH NOTES\n.nf\nExit codes:\n"));
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -278,6 +267,5 @@ int main(int argc, char **argv)
     g_test_add_func("/options/durations", test_durations);
     g_test_add_func("/options/help_is_enough", test_help_is_enough);
     g_test_add_func("/options/help_text", test_help_text);
-    g_test_add_func("/options/manual", test_manual);
     return g_test_run();
 }
