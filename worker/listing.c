@@ -238,8 +238,36 @@ static bool told_but_not_listed(const struct listing *listing,
     return false;
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char *listing_extra(const struct listing *listing, const struct listing_scope *scope)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (seen->managed && is_in(seen, scope->partition, scope->partitions) &&
+            !container_is_canonical(seen))
+            g_ptr_array_add(lines, g_strconcat(seen->id, " ", seen->name, NULL));
+    }
+    g_ptr_array_sort(lines, compare_lines);
+    g_ptr_array_add(lines, NULL);
+    return g_strjoinv("\n", (char **)lines->pdata);
+}
+
+/* While one is extra, the log cannot tell that its server is missing; so that it is gone, or
+ * bears another name, is news although nothing was told of it before. */
+static bool extra_differs(const struct listing *listing,
+                          const struct listing_scope *scope, const char *told_extra)
+{
+    g_autofree char *extra = listing_extra(listing, scope);
+    return !g_str_equal(extra, told_extra ? told_extra : "");
+}
+
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
-                     GHashTable *told)
+                     GHashTable *told, const char *told_extra)
 {
     if (listing->failure)
         return false;
@@ -251,5 +279,6 @@ bool listing_differs(const struct listing *listing, const struct listing_scope *
             !g_hash_table_contains(listing->gone, seen->server_id))
             return true;
     }
-    return told_but_not_listed(listing, scope, told);
+    return told_but_not_listed(listing, scope, told) ||
+           extra_differs(listing, scope, told_extra);
 }

@@ -42,6 +42,10 @@ struct listing_scope {
 /* The Sync of a partition, in chunks (struct sync). */
 GPtrArray *listing_syncs(const struct listing *listing, const struct listing_scope *scope,
                          GHashTable *told, int64_t now_ms);
-/* Whether it differs from what was told of that partition's servers. */
+/* Which containers of that partition's servers are extra, as text to compare; g_free it.  The
+ * list must have come. */
+char *listing_extra(const struct listing *listing, const struct listing_scope *scope);
+/* Whether it differs from what was told of that partition's servers; `told_extra`: what was
+ * extra in its last Sync, NULL for nothing. */
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
-                     GHashTable *told);
+                     GHashTable *told, const char *told_extra);

@@ -93,6 +93,22 @@ def scripted(bare_fleet, short_dir):
         bare_fleet.close()
 
 
+# Renamed by hand
+
+
+def test_s23_one_that_was_renamed_turns_missing_when_it_is_removed(yard):
+    """While it is there under another name nothing is proved; then nobody else would tell."""
+    fleet = yard.fleet
+    fleet.start_serve()
+    fleet.start_worker("--sync-interval", "1s", docker=yard.engine.path, registry="registry.test/")
+    server, container = yard.create()
+    yard.engine.ask("POST", f"/containers/{container}/rename?name=aside")
+    wait_for("it to be extra", lambda: fleet.json("server", "list", "--extra"))
+    assert fleet.status(server) == "running"
+    yard.remove("aside")
+    fleet.wait_status(server, "missing")
+
+
 # The three gaps of the old way
 
 

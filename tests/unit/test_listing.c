@@ -128,7 +128,7 @@ static char *to_look_at(struct setup *setup)
 
 static bool differs(struct setup *setup)
 {
-    return listing_differs(setup->listing, &setup->scope, setup->told);
+    return listing_differs(setup->listing, &setup->scope, setup->told, NULL);
 }
 
 /* --- Cases ----------------------------------------------------------------------------------------- */
@@ -240,6 +240,21 @@ static void s23_copies_and_renamed_ones_are_extra(struct setup *setup, gconstpoi
     g_assert_true(differs(setup)); /* the log believes in the second one */
 }
 
+/* Its server is missing only once the log says that it is extra no more. */
+static void s23_an_extra_one_that_goes_is_news(struct setup *setup, gconstpointer none)
+{
+    const struct listing_scope *scope = &setup->scope;
+    list(setup, "one", "running name steam-zomboid-aside");
+    tell(setup, "one", "absent");
+
+    g_autofree char *extra = listing_extra(setup->listing, scope);
+    g_assert_true(listing_differs(setup->listing, scope, setup->told, NULL));
+    g_assert_false(listing_differs(setup->listing, scope, setup->told, extra));
+    g_ptr_array_set_size(setup->listing->containers, 0);
+    g_assert_true(listing_differs(setup->listing, scope, setup->told, extra));
+    g_assert_false(listing_differs(setup->listing, scope, setup->told, ""));
+}
+
 static void unmanaged_ones_by_their_prefix_in_every_partition(struct setup *setup,
                                                               gconstpointer none)
 {
@@ -343,6 +358,7 @@ int main(int argc, char **argv)
         TEST(s04_of_one_that_was_touched_nothing_is_said),
         TEST(s09_one_that_did_not_answer_is_unknown),
         TEST(s23_copies_and_renamed_ones_are_extra),
+        TEST(s23_an_extra_one_that_goes_is_news),
         TEST(unmanaged_ones_by_their_prefix_in_every_partition),
         TEST(data_is_in_the_first_partition_alone),
         TEST(each_server_is_in_its_own_partition),
