@@ -21,8 +21,8 @@ def run_script(name, *arguments):
 class Engine:
     """A Docker Engine; what tests do behind Muster's back goes through `client`."""
 
-    def __init__(self, socket, directory=None):
-        self.socket, self.directory = socket, directory
+    def __init__(self, socket, directory=None, options=()):
+        self.socket, self.directory, self.options = socket, directory, options
         self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
 
     def find(self, name):
@@ -50,7 +50,7 @@ class Engine:
         run_script("engine", "kill", "--dir", self.directory)
 
     def start(self):
-        run_script("engine", "start", "--dir", self.directory)
+        run_script("engine", "start", "--dir", self.directory, *self.options)
 
 
 class Registry:

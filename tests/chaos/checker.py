@@ -1,0 +1,322 @@
+"""checker - which promise is broken, if any: the log, the engine and the ledger must tell one story.
+
+Pure: facts go in, sentences come out.  facts.py collects them with clients that are not ours
+once nothing happens any more; test_checker.py shows that each check can fail.
+
+A breach that is `open` may mend itself with time (a result is still to come); the others never.
+"""
+import base64
+import dataclasses
+
+from commander import partition_of
+
+TERMINAL = {"done", "failed", "rejected", "expired", "cancelled"}
+NETWORKS = {"zomboid-servers", "zomboid-backend"}
+RUNNING = {"running", "restarting", "paused"}
+STOPPED = {"created", "exited", "dead"}
+# What a done action leaves; None: there is no container.
+LEAVES = {"create": RUNNING, "start": RUNNING, "restart": RUNNING, "rebuild": RUNNING,
+          "recreate": RUNNING | STOPPED | {"removing"}, "restore": RUNNING | STOPPED,
+          "stop": STOPPED | {None}, "delete": {None}, "purge": {None}}
+# What the ledger may say of a server that has a container of that status.
+SHOWN = {**dict.fromkeys(RUNNING, "running"), **dict.fromkeys(STOPPED, "stopped")}
+WITHOUT = {"missing", "deleted", "purged", "failed"}
+
+
+@dataclasses.dataclass
+class Breach:
+    promise: str
+    what: str
+    open: bool = False
+
+    def __str__(self):
+        return f"{self.promise}: {self.what}"
+
+
+@dataclasses.dataclass
+class Facts:
+    """All that is known of one agent.
+
+    commands    {"kind": "commands" | "control", "partition", "offset", "value"}, in order
+    events      as decoded, in order; "offset" added
+    committed   (kind, partition) → (offset, metadata)
+    asked       command id → server id: what muster said that it has taken
+    containers  {"id", "name", "status", "labels"} of the engine
+    networks    their names
+    servers     id → the ledger's row;  ledger: command id → the ledger's row
+    files       names right below the data root
+    kept        server id → whether what was in its data is still there
+    by_hand     server ids whose containers somebody else has touched
+    aside       container ids that somebody has renamed
+    audit       what `audit replay --verify` and `audit check` found
+    """
+    commands: list = dataclasses.field(default_factory=list)
+    events: list = dataclasses.field(default_factory=list)
+    committed: dict = dataclasses.field(default_factory=dict)
+    asked: dict = dataclasses.field(default_factory=dict)
+    containers: list = dataclasses.field(default_factory=list)
+    networks: list = dataclasses.field(default_factory=list)
+    servers: dict = dataclasses.field(default_factory=dict)
+    ledger: dict = dataclasses.field(default_factory=dict)
+    files: set = dataclasses.field(default_factory=set)
+    kept: dict = dataclasses.field(default_factory=dict)
+    by_hand: set = dataclasses.field(default_factory=set)
+    aside: set = dataclasses.field(default_factory=set)
+    audit: list = dataclasses.field(default_factory=list)
+
+    def results(self):
+        """command id → its results, in the order of the log."""
+        found = {}
+        for event in self.events:
+            if "outcome" in event["body"] and event["cause"]:
+                found.setdefault(event["cause"]["command_id"], []).append(event["body"])
+        return found
+
+    def canonical(self):
+        """server id → its container: the one that bears the name on its label."""
+        return {c["labels"]["muster.server.id"]: c for c in self.containers
+                if "muster.server.id" in c["labels"] and c["labels"].get("muster.container") == c["name"]}
+
+
+# --- the log
+
+
+def one_result(facts):
+    """Every command that was accepted has exactly one terminal result."""
+    sent, results = {}, facts.results()
+    for command in facts.commands:
+        value = command["value"]
+        if value["command_id"] in sent:
+            yield Breach("one_result", f"{tell(value)} was sent twice")
+        sent[value["command_id"]] = value
+    for command_id in facts.asked.keys() - sent.keys():
+        yield Breach("one_result", f"command {command_id} was accepted and is not sent", open=True)
+    for command_id, value in sent.items():
+        yield from judge_results(value, [body["outcome"] for body in results.get(command_id, [])])
+    for command_id in results.keys() - sent.keys():
+        yield Breach("one_result", f"command {command_id} has a result and was never sent")
+
+
+def judge_results(value, outcomes):
+    ends = [outcome for outcome in outcomes if outcome in TERMINAL]
+    if not ends:
+        yield Breach("one_result", f"{tell(value)} has no result: {outcomes}", open=True)
+    elif len(ends) > 1 or outcomes[-1] not in TERMINAL:
+        yield Breach("one_result", f"{tell(value)} has {outcomes}")
+    if outcomes.count("accepted") > 1 or "accepted" in outcomes[1:]:
+        yield Breach("one_result", f"{tell(value)} was accepted late or twice: {outcomes}")
+
+
+def in_order(facts):
+    """The commands of a server begin and end in the order of its queue; one that is cancelled
+    may end before those in front of it."""
+    place, reached = {}, {}
+    for command in facts.commands:
+        if command["kind"] == "commands":
+            place[command["value"]["command_id"]] = command["offset"]
+    for event in facts.events:
+        body, cause = event["body"], event["cause"]
+        if "outcome" not in body or not cause or body["outcome"] == "cancelled":
+            continue
+        offset, server = place.get(cause["command_id"]), event["server_id"]
+        if offset is None:
+            continue
+        if offset < reached.get(server, -1):
+            yield Breach("in_order", f"{cause['action']} {cause['command_id']} of {server} is {body['outcome']} "
+                                     f"behind a later command")
+        reached[server] = max(offset, reached.get(server, -1))
+
+
+def true_results(facts):
+    """What is done has left what its action means, unless somebody else was at it."""
+    for event in facts.events:
+        body = event["body"]
+        if body.get("outcome") != "done" or not body["state"] or event["server_id"] in facts.by_hand:
+            continue
+        status = None if body["state"]["status"] == "absent" else body["state"]["status"]
+        action = event["cause"]["action"]
+        if action in LEAVES and status not in LEAVES[action]:
+            yield Breach("true_results", f"{action} of {event['server_id']} is done, and it is {status}")
+
+
+def last_words(events):
+    """server id → (status, container id) as the log tells it last; None: it is not there."""
+    told, chunks = {}, {}
+    for event in events:
+        body = event["body"]
+        if "sync_id" in body:
+            chunks.setdefault(body["sync_id"], []).append(body)
+            if body["complete"] and len(chunks[body["sync_id"]]) == body["chunks"]:
+                take_sync(told, chunks.pop(body["sync_id"]))
+        elif "outcome" in body and body["state"]:
+            told[event["server_id"]] = word_of(body["state"])
+        elif "oom_killed" in body:
+            take_state(told, event["server_id"], body)
+    return told
+
+
+def word_of(state):
+    if state["status"] in ("absent", "unknown"):
+        return None if state["status"] == "absent" else "unknown"
+    return state["status"], state["container_id"]
+
+
+def take_state(told, server, state):
+    """That a container is gone says nothing of another one."""
+    now = told.get(server)
+    if state["status"] == "absent" and state["container_id"] and now and now[1] != state["container_id"]:
+        return
+    told[server] = word_of(state)
+
+
+def take_sync(told, chunks):
+    listed = {each["server_id"]: word_of(each["state"]) for chunk in chunks for each in chunk["servers"]}
+    silent = {server for chunk in chunks for server in chunk["pending"] + chunk["unknown"]}
+    first = chunks[0]
+    for server in told.keys() - silent - listed.keys():
+        if partition_of(server, first["partitions"]) == first["partition"]:
+            told[server] = None
+    told.update({server: word for server, word in listed.items() if server not in silent})
+
+
+def told_is_there(facts):
+    """The log's last word about each server is what the engine has."""
+    there = facts.canonical()
+    for server, word in last_words(facts.events).items():
+        found = there.get(server)
+        now = (found["status"], found["id"]) if found else None
+        if word != now:
+            yield Breach("told_is_there", f"the log's last word of {server} is {word}, the engine has {now}", open=True)
+
+
+# --- offsets
+
+
+def varint(data, at):
+    """(number, where it ends)"""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def begun_in(offset, metadata):
+    """The offsets that have begun, of what stands beside a committed one (worker/offsets.c)."""
+    data, begun, following = base64.b64decode(metadata or ""), set(), offset
+    _, at = varint(data, 1) if data else (0, 0)  # how far what was received reaches
+    while at < len(data):
+        head, at = varint(data, at)
+        following += (head >> 1) + 1
+        if head & 1:
+            begun.add(following - 1)
+            length, at = varint(data, at)
+            at += length
+    return begun
+
+
+def offsets_behind_events(facts):
+    """Whatever the committed offsets call done has its result in the log, what they call begun
+    is accepted: true at any moment, if the offsets were read before the events."""
+    results = facts.results()
+    for command in facts.commands:
+        offset, metadata = facts.committed.get((command["kind"], command["partition"]), (0, ""))
+        begun = begun_in(offset, metadata)
+        outcomes = {body["outcome"] for body in results.get(command["value"]["command_id"], [])}
+        place = f"{tell(command['value'])} at {command['kind']}/{command['partition']}@{command['offset']}"
+        if command["offset"] < offset and not outcomes & TERMINAL:
+            yield Breach("offsets_behind_events", f"{place} is below the committed {offset} and has no result")
+        if command["offset"] in begun and not outcomes:
+            yield Breach("offsets_behind_events", f"{place} has begun by its offset's note, and no event says so")
+
+
+def offsets_arrive(facts):
+    """When all is done, the offsets say so."""
+    last = {}
+    for command in facts.commands:
+        last[command["kind"], command["partition"]] = command["offset"]
+    for place, offset in last.items():
+        committed, metadata = facts.committed.get(place, (0, ""))
+        if committed <= offset or metadata:
+            yield Breach("offsets_arrive", f"{place}: committed {committed} {metadata!r}, the last command is {offset}",
+                         open=True)
+
+
+# --- the engine
+
+
+def shown_is_there(facts):
+    """No server is missing that is not, none is present that is gone, none is stuck between."""
+    there = facts.canonical()
+    for server, row in facts.servers.items():
+        found = there.get(server)
+        status = found["status"] if found else None
+        right = row["status"] == SHOWN.get(status) if found else row["status"] in WITHOUT
+        if not right:
+            yield Breach("shown_is_there", f"the ledger has {server} as {row['status']}, the engine as {status}",
+                         open=True)
+        elif found and row["container_id"] != found["id"]:
+            yield Breach("shown_is_there", f"the ledger has another container of {server}", open=True)
+
+
+def nothing_left(facts):
+    """No container, network or directory is left of what has ended."""
+    seen = {}
+    for container in facts.containers:
+        server = container["labels"].get("muster.server.id")
+        if server is None or container["id"] in facts.aside:
+            continue
+        row = facts.servers.get(server)
+        if row is None or row["status"] in ("deleted", "purged"):
+            yield Breach("nothing_left", f"container {container['name']} of a server that is gone", open=True)
+        seen.setdefault(server, []).append(container["name"])
+    for server, names in seen.items():
+        if len(names) > 1:
+            yield Breach("nothing_left", f"{server} has {sorted(names)}", open=True)
+    for name in sorted(set(facts.networks)):
+        if facts.networks.count(name) > 1:
+            yield Breach("nothing_left", f"{facts.networks.count(name)} networks are called {name}")
+    for name in facts.files:
+        if name.startswith(".purge-"):
+            yield Breach("nothing_left", f"directory {name}", open=True)
+    for server, row in facts.servers.items():
+        if row["status"] == "purged" and row["data_dir"].rsplit("/", 1)[1] in facts.files:
+            yield Breach("nothing_left", f"the data of {server}, which is purged", open=True)
+
+
+def data_is_kept(facts):
+    """A server's data goes by a purge, and by nothing else."""
+    purged = {event["server_id"] for event in facts.events
+              if event["cause"] and event["cause"]["action"] == "purge" and "outcome" in event["body"]}
+    for server, kept in facts.kept.items():
+        if not kept and server not in purged:
+            yield Breach("data_is_kept", f"the data of {server} is gone, and nobody purged it")
+
+
+# --- the ledger
+
+
+def ledger_is_replay(facts):
+    """The ledger is what the log says, and the log keeps its own rules."""
+    for line in facts.audit:
+        yield Breach("ledger_is_replay", line)
+    results = facts.results()
+    for command_id, row in facts.ledger.items():
+        ends = [body["outcome"] for body in results.get(command_id, []) if body["outcome"] in TERMINAL]
+        if [row["outcome"]] != ends[:1]:
+            yield Breach("ledger_is_replay", f"command {command_id} is {row['outcome'] or 'open'} in the ledger, "
+                                             f"{ends} in the log", open=True)
+
+
+CHECKS = (one_result, in_order, true_results, told_is_there, offsets_behind_events, offsets_arrive,
+          shown_is_there, nothing_left, data_is_kept, ledger_is_replay)
+AT_ANY_MOMENT = (in_order, true_results, offsets_behind_events, data_is_kept)
+
+
+def check(facts, checks=CHECKS):
+    return [breach for one in checks for breach in one(facts)]
+
+
+def tell(command):
+    return f"{command['action']} {command['command_id']} of {command['server_id']}"

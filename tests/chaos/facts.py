@@ -1,0 +1,107 @@
+"""facts - collects what checker.py judges, by clients that are not ours.
+
+Kafka is read by confluent_kafka, the embedded bus by sqlite3, the records by python3-avro; the
+engine answers python3-docker, the ledger sqlite3 again.
+"""
+import contextlib
+import json
+import sqlite3
+
+import group_offsets
+from checker import Facts
+from log_reader import Codec, LogReader
+
+PLACE = 1 << 40  # records.place is partition id × this + offset
+
+
+class SqliteLog:
+    """The embedded bus, read as a file; what has been read is not read again."""
+
+    def __init__(self, world):
+        self.path = world.bus_url.removeprefix("sqlite://")
+        self.codecs = {"events": Codec("event"), "commands": Codec("command"), "control": Codec("command")}
+        self.records = {}  # partition id → records
+
+    def query(self, sql, *values):
+        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=60)) as db:
+            return db.execute(sql, values).fetchall()
+
+    def read(self, topic, kind):
+        """[(partition, offset, value)] in the order of each partition."""
+        found = []
+        for number, partition in self.query("SELECT partitions.id, partition FROM partitions JOIN topics"
+                                            " ON topics.id = topic WHERE name = ? ORDER BY 2", topic):
+            have = self.records.setdefault(number, [])
+            begin = number * PLACE + (have[-1][1] + 1 if have else 0)
+            for place, value in self.query("SELECT place, value FROM records WHERE place >= ? AND place < ?"
+                                           " ORDER BY place", begin, (number + 1) * PLACE):
+                have.append((partition, place - number * PLACE, self.codecs[kind].decode(value)))
+            found += have
+        return found
+
+    def committed(self, agent):
+        rows = self.query(
+            "SELECT topics.name, partitions.partition, positions.offset, positions.metadata FROM positions"
+            " JOIN groups ON groups.id = group_id JOIN partitions ON partitions.id = partition_id"
+            " JOIN topics ON topics.id = partitions.topic WHERE groups.name = ?", f"muster.worker.{agent}")
+        return {(topic.split(".")[1], partition): (offset, metadata) for topic, partition, offset, metadata in rows}
+
+
+class KafkaLog:
+    def __init__(self, world):
+        self.address = world.kafka.address
+        self.partitions = {site.id: site.partitions for site in world.sites}
+        self.codecs = {"events": Codec("event"), "commands": Codec("command"), "control": Codec("command")}
+
+    def read(self, topic, kind):
+        return [(m.partition, m.offset, m.value)
+                for m in LogReader(self.address).read(topic, self.codecs[kind], timeout=60)]
+
+    def committed(self, agent):
+        topics = {f"muster.{kind}.{agent}": self.partitions[agent] for kind in ("commands", "control")}
+        found = group_offsets.committed(self.address, f"muster.worker.{agent}", topics)
+        return {(topic.split(".")[1], partition): place for (topic, partition), place in found.items()}
+
+
+def open_log(world):
+    return (KafkaLog if world.kafka else SqliteLog)(world)
+
+
+def of_log(world, site, log):
+    """What the bus alone says: true at any moment, since the offsets are read first."""
+    committed = log.committed(site.id)
+    commands = [{"kind": kind, "partition": partition, "offset": offset, "value": value}
+                for kind in ("commands", "control")
+                for partition, offset, value in log.read(f"muster.{kind}.{site.id}", kind)]
+    events = [{**value, "offset": offset} for partition, offset, value in log.read("muster.events", "events")
+              if value["agent_id"] == site.id]
+    return Facts(committed=committed, commands=commands, events=events)
+
+
+def of_all(world, site, log, player):
+    """Once all is quiet."""
+    facts = of_log(world, site, log)
+    facts.asked = {command: server for command, server in player.asked.items() if player.site_of[command] is site}
+    facts.containers, facts.aside = site.containers(), set(site.aside)
+    facts.networks = site.networks()
+    facts.servers = {row["id"]: row for row in world.rows("SELECT * FROM servers WHERE agent_id = ?", site.id)}
+    facts.ledger = {row["command_id"]: row
+                    for row in world.rows("SELECT * FROM commands WHERE agent_id = ?", site.id)}
+    facts.files = {path.name for path in site.data_root.iterdir()}
+    facts.kept = player.kept_data(site)
+    facts.by_hand = player.by_hand
+    return facts
+
+
+def of_audit(world, site, allowed=()):
+    """What our own audit finds; `allowed`: breaches that a fault makes (a clock that jumps)."""
+    found = []
+    for words in (("audit", "replay", "--verify"), ("audit", "check")):
+        done = world.run(*words, "--agent", site.id, "--json", expect=None)
+        assert done.returncode in (0, 1), f"{words}: {done.returncode} {done.stderr}"
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        found += [f"{' '.join(words)}: {line}" for line in lines
+                  if line.get("equal") is not True and line.get("breach") not in allowed and "differences" not in line]
+        if done.returncode and not lines:
+            found.append(f"{' '.join(words)}: {done.stderr}")
+    return found

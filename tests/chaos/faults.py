@@ -1,0 +1,357 @@
+"""faults - what goes wrong: each is a function that does it, waits as long as it is to last, and undoes it.
+
+    fault(world, which, seconds)    which: a number that chooses among what there is
+
+`needs` says where one makes sense: the kinds of bus and engine, and what must be there.
+"""
+import contextlib
+import functools
+import os
+import random
+import re
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import docker
+import requests
+from world import CRASH_BUILD
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+CLOCKS = ("+300s", "-300s", "+1800s", "-7200s")
+KINDS = {}
+
+
+def fault(*needs):
+    def note(function):
+        KINDS[function.__name__] = (function, set(needs))
+        return function
+    return note
+
+
+def possible(ground, only=()):
+    """The names of those that make sense on that ground."""
+    there = {ground.bus_kind, ground.engine_kind}
+    there |= {"crash"} if (CRASH_BUILD / "muster-worker").exists() else set()
+    there |= {"faketime"} if FAKETIME.exists() else set()
+    there |= {"root"} if os.geteuid() == 0 else set()
+    there |= {"brokers"} if ground.brokers > 1 else set()
+    return sorted(name for name, (_, needs) in KINDS.items() if needs <= there and (not only or name in only))
+
+
+def one_of(things, which):
+    return things[which % len(things)]
+
+
+# --- workers
+
+
+@fault()
+def worker_killed(world, which, seconds):
+    one_of(world.workers(), which).signal(signal.SIGKILL, down=seconds)
+
+
+@fault()
+def worker_paused(world, which, seconds):
+    """Beyond its lease, if it is a long one: a zombie that wakes up."""
+    kept = one_of(world.workers(), which)
+    process = kept.process
+    if process:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+
+
+@fault()
+def worker_leaves(world, which, seconds):
+    """In order; its partitions go to others, and come back."""
+    one_of(world.workers(), which).signal(signal.SIGTERM, down=seconds)
+
+
+@fault()
+def worker_joins(world, which, seconds):
+    kept = one_of(world.sites, which).add_worker(f"x{which % 3}-{time.monotonic_ns() % 1000000}")
+    time.sleep(seconds + 0.5)
+    kept.wanted = False
+    kept.signal(signal.SIGTERM)
+
+
+@fault()
+def all_workers_rolled(world, which, seconds):
+    for kept in world.workers():
+        kept.signal(signal.SIGTERM)
+        time.sleep(seconds / 4)
+
+
+@fault()
+def all_workers_killed(world, which, seconds):
+    for kept in world.workers():
+        kept.signal(signal.SIGKILL, down=seconds)
+
+
+@functools.cache
+def worker_points():
+    """The names of the places at which a worker can be told to die."""
+    names = set()
+    for path in [*ROOT.glob("worker/*.c"), *ROOT.glob("schemas/bus/*.c")]:
+        names |= set(re.findall(r'crash_point\("([a-z.]+)"\)', path.read_text()))
+    steps = ("pull", "create", "start", "stop", "rename", "remove", "save", "update", "connect", "network_create")
+    return sorted(names | {f"{place}.{step}" for step in steps
+                           for place in ("step.before", "step.after", "engine.send", "engine.sent", "engine.reply")})
+
+
+@fault("crash")
+def worker_dies_at_a_point(world, which, seconds):
+    chance = random.Random(which)
+    at = f"{chance.choice(worker_points())}:{chance.choice((1, 1, 1, 2, 3))}"
+    one_of(world.workers(), which).signal(signal.SIGKILL, at=at)
+
+
+@fault("faketime")
+def worker_clock_jumps(world, which, seconds):
+    """Its next life has another time of day."""
+    one_of(world.workers(), which).signal(signal.SIGKILL, clock=one_of(CLOCKS, which))
+
+
+# --- control plane
+
+
+@fault()
+def serve_killed(world, which, seconds):
+    world.serve.signal(signal.SIGKILL, down=seconds)
+
+
+@fault()
+def serve_paused(world, which, seconds):
+    process = world.serve.process
+    if process:
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(min(seconds, 2))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+
+
+SERVE_POINTS = ("relay.before", "relay.sent", "relay.marked", "ingest.before", "ingest.applied", "ingest.after",
+                "bus.begun", "bus.messages", "bus.positions", "bus.committed")
+
+
+@fault("crash")
+def serve_dies_at_a_point(world, which, seconds):
+    world.serve.signal(signal.SIGKILL, at=f"{one_of(SERVE_POINTS, which)}:{1 + which % 3}")
+
+
+# --- the engine
+
+
+@fault("scripted")
+def engine_restarts(world, which, seconds):
+    one_of(world.sites, which).scripted.restart(down_ms=int(seconds * 1000), killed=which % 2 == 0)
+
+
+REQUESTS = (("POST", "/containers/create"), ("POST", "/start"), ("POST", "/stop"), ("POST", "/rename"),
+            ("DELETE", "/containers/"), ("GET", "/containers/json"), ("GET", "/containers/[^/]*/json"),
+            ("POST", "/images/create"), ("GET", "/images/"), ("POST", "/update"), ("GET", "/networks"), ("GET", "/events"))
+DOINGS = ({"do": "hang"}, {"do": "hang", "apply": True}, {"do": "close"}, {"do": "close", "apply": True},
+          {"do": "error", "status": 500, "text": "something went wrong"}, {"do": "break"}, {"do": "delay", "ms": 400},
+          {"do": "error", "status": 503, "text": "try again later"})
+
+
+@fault("scripted")
+def engine_answers_wrongly(world, which, seconds):
+    chance, scripted = random.Random(which), one_of(world.sites, which).scripted
+    method, path = chance.choice(REQUESTS)
+    scripted.script({"method": method, "path": path, "nth": chance.choice((1, 1, 2)), "times": chance.choice((1, 1, 2, 4)),
+                     **chance.choice(DOINGS)})
+    time.sleep(seconds)
+    scripted.clear_script()
+    scripted.release()
+
+
+@fault("scripted")
+def engine_is_slow(world, which, seconds):
+    scripted = one_of(world.sites, which).scripted
+    names = ("create", "start", "stop", "rename", "update", "remove", "inspect", "list")
+    scripted.set(latency_ms=dict.fromkeys(names, 250))
+    time.sleep(seconds)
+    scripted.set(latency_ms=dict.fromkeys(names, 0))
+
+
+@fault("scripted")
+def engine_clock_jumps(world, which, seconds):
+    one_of(world.sites, which).scripted.set(clock_shift_ms=one_of((-300_000, 300_000, 0), which))
+
+
+@fault("scripted")
+def image_cannot_be_pulled(world, which, seconds):
+    scripted = one_of(world.sites, which).scripted
+    scripted.script({"path": "/images/create", "times": 0, **one_of((
+        {"do": "lines", "lines": [{"error": "toomanyrequests: slow down"}]}, {"do": "hang"},
+        {"do": "error", "status": 500, "text": "connection refused"}), which)})
+    time.sleep(seconds)
+    scripted.clear_script()
+    scripted.release()
+
+
+@fault("real")
+def engine_killed(world, which, seconds):
+    world.ground.engine.kill()
+    time.sleep(seconds)
+    world.ground.engine.start()
+
+
+@fault("real")
+def engine_restarted(world, which, seconds):
+    world.ground.engine.stop()
+    time.sleep(seconds)
+    world.ground.engine.start()
+
+
+@fault("real")
+def registry_away(world, which, seconds):
+    world.ground.registry.stop()
+    time.sleep(seconds)
+    world.ground.registry.start()
+
+
+def hold(proxy, mode, seconds):
+    proxy.be(mode)
+    time.sleep(seconds)
+    proxy.be("pass")
+
+
+@fault()
+def engine_connections_cut(world, which, seconds):
+    for _ in range(1 + which % 3):
+        one_of(world.sites, which).proxy.cut()
+        time.sleep(seconds / 8)
+
+
+@fault()
+def engine_refuses_connections(world, which, seconds):
+    proxy = one_of(world.sites, which).proxy
+    proxy.be("refuse")
+    proxy.cut()
+    hold(proxy, "refuse", seconds)
+
+
+@fault()
+def engine_connections_held(world, which, seconds):
+    hold(one_of(world.sites, which).proxy, "hold", seconds)
+
+
+@fault()
+def engine_connections_slow(world, which, seconds):
+    hold(one_of(world.sites, which).proxy, "slow", seconds)
+
+
+# --- the bus
+
+
+@fault("sqlite")
+def bus_locked(world, which, seconds):
+    """Somebody else writes to the file, and takes long."""
+    with contextlib.closing(sqlite3.connect(world.bus_url.removeprefix("sqlite://"), timeout=10,
+                                            isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        time.sleep(min(seconds, 3))
+        db.execute("ROLLBACK")
+
+
+@fault("kafka")
+def broker_killed(world, which, seconds):
+    broker = one_of(world.ground.broker_list, which)
+    broker.kill()
+    time.sleep(seconds)
+    broker.start()
+
+
+@fault("kafka")
+def broker_restarted(world, which, seconds):
+    broker = one_of(world.ground.broker_list, which)
+    broker.stop()
+    time.sleep(seconds)
+    broker.start()
+
+
+@fault("kafka")
+def broker_connections_reset(world, which, seconds):
+    for _ in range(1 + which % 3):
+        for proxy in world.ground.broker_proxies:
+            proxy.cut(reset=which % 2 == 0)
+        time.sleep(seconds / 8)
+
+
+@fault("kafka")
+def broker_connections_held(world, which, seconds):
+    hold(one_of(world.ground.broker_proxies, which), "hold", seconds)
+
+
+@fault("kafka")
+def broker_connections_slow(world, which, seconds):
+    hold(one_of(world.ground.broker_proxies, which), "slow", seconds)
+
+
+@fault("kafka")
+def broker_refuses_connections(world, which, seconds):
+    proxy = one_of(world.ground.broker_proxies, which)
+    proxy.be("refuse")
+    proxy.cut()
+    hold(proxy, "refuse", seconds)
+
+
+# --- people and hosts
+
+
+def a_container(world, which):
+    """(site, container) of a server of ours."""
+    site = one_of(world.sites, which)
+    found = [c for c in site.containers() if c["labels"].get("muster.container") == c["name"]]
+    return site, one_of(found, which // 7) if found else None
+
+
+def by_hand(world, which, act):
+    with contextlib.suppress(docker.errors.APIError, requests.RequestException):
+        site, container = a_container(world, which)
+        if container:
+            world.by_hand.add(container["labels"]["muster.server.id"])
+            act(site, container)
+
+
+@fault()
+def container_removed(world, which, seconds):
+    by_hand(world, which, lambda site, c: site.api.remove_container(c["id"], force=True))
+
+
+@fault()
+def container_stopped(world, which, seconds):
+    by_hand(world, which, lambda site, c: site.api.stop(c["id"], timeout=1))
+
+
+@fault()
+def container_started(world, which, seconds):
+    by_hand(world, which, lambda site, c: site.api.start(c["id"]))
+
+
+@fault()
+def container_renamed(world, which, seconds):
+    def rename(site, container):
+        site.aside.add(container["id"])
+        site.api.rename(container["id"], f"renamed-{world.id}-{container['id'][:8]}")
+        time.sleep(seconds)
+        site.put_back()
+    by_hand(world, which, rename)
+
+
+@fault("root")
+def disk_full(world, which, seconds):
+    site = one_of(world.sites, which)
+    filler = site.data_root / ".filler"
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(b"\0" * 65536)
+    time.sleep(seconds)
+    filler.unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""ground - what several episodes stand on: the broker, the engine, the registry, or none of them."""
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from faulty_proxy import FaultyProxy
+from services import Engine, Kafka, Ports, Registry, run_script
+
+
+class Broker:
+    """One of the brokers of a directory."""
+
+    def __init__(self, directory, node):
+        self.words = ("--dir", directory, "--node", node)
+
+    def stop(self):
+        run_script("kafka", "stop", *self.words)
+
+    def kill(self):
+        run_script("kafka", "kill", *self.words)
+
+    def start(self):
+        run_script("kafka", "start", *self.words)
+
+
+class Ground:
+    """bus: "kafka" or "sqlite"; engine: "real" or "scripted".  Nothing runs before start()."""
+
+    def __init__(self, bus="sqlite", engine="scripted", brokers=1, live_restore=False):
+        self.bus_kind, self.engine_kind, self.brokers, self.live_restore = bus, engine, brokers, live_restore
+        self.kafka = self.engine = self.registry = self.image = self.bus_url = None
+        self.broker_list, self.broker_proxies = [], []
+        self.directory = Path(tempfile.mkdtemp(prefix="ground"))
+
+    def __enter__(self):
+        try:
+            if self.bus_kind == "kafka":
+                self.start_brokers()
+            if self.engine_kind == "real":
+                self.start_engine()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start_brokers(self):
+        """Behind proxies, one each: by these the brokers tell clients to come."""
+        directory = self.directory / "kafka"
+        behind, front = ports_in_a_row(self.brokers), ports_in_a_row(self.brokers)
+        self.broker_proxies = [FaultyProxy(*ends).start() for ends in zip(behind, front)]
+        address = run_script("kafka", "start", "--port", behind[0], "--advertise", front[0],
+                             "--brokers", self.brokers, "--dir", directory)
+        self.kafka = Kafka(address, directory)
+        self.broker_list = [Broker(directory, node) for node in range(1, self.brokers + 1)]
+        self.bus_url = self.kafka.url
+
+    def start_engine(self):
+        options = ("--live-restore",) if self.live_restore else ()
+        self.engine = Engine(run_script("engine", "start", "--dir", self.directory / "engine", *options),
+                             self.directory / "engine", options)
+        self.registry = Registry(run_script("registry", "start", "--dir", self.directory / "registry"),
+                                 self.directory / "registry")
+        self.image = self.registry.push_demo(self.engine, "steam-zomboid:latest")
+
+    def stop(self):
+        for script, verb in (("kafka", "kill"), ("registry", "stop"), ("engine", "remove")):
+            if (self.directory / script).exists():
+                with contextlib.suppress(AssertionError):
+                    run_script(script, verb, "--dir", self.directory / script)
+        for proxy in self.broker_proxies:
+            proxy.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def ports_in_a_row(number):
+    while True:
+        ports = [Ports.take() for _ in range(number)]
+        if ports[-1] - ports[0] == number - 1:
+            return ports

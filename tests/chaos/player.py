@@ -1,0 +1,207 @@
+"""player - plays an episode: its rounds, one after another, and after each the question what broke.
+
+A round: commands by `muster`, faults on threads of their own; then everything is mended, and as
+long as something is still to come, waited for.  What is right away wrong, or is so after the
+patience, is a breach.
+"""
+import collections
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import checker
+import facts
+import faults
+from world import World
+
+PATIENCE_S = 90
+LOOK_EVERY_S = 0.4
+SLOTS = 2
+CLOCKS = {"worker_clock_jumps", "engine_clock_jumps"}
+
+
+class Broken(Exception):
+    """`breaches`: sentences; `tail`: what the programs have logged."""
+
+    def __init__(self, breaches, tail=""):
+        super().__init__(breaches, tail)
+        self.breaches, self.tail = breaches, tail
+
+    def __str__(self):
+        return "\n".join(map(str, self.breaches))
+
+
+class Player:
+    def __init__(self, world, servers=8):
+        self.world, self.servers = world, servers
+        self.slots = {}  # number of a server in the script → (site, id, name)
+        self.asked, self.site_of = {}, {}
+        self.names = 0
+        self.done = collections.Counter()
+        self.injected, self.clocks_jumped = collections.Counter(), False
+        self.marked = {}  # server id → the file that must stay
+        self.problems = []
+        self.log = facts.open_log(world)
+
+    @property
+    def by_hand(self):
+        return self.world.by_hand
+
+    # --- steps
+
+    def play_round(self, steps):
+        threads = []
+        for step in steps:
+            time.sleep(step["after"])
+            if step["do"] == "command":
+                self.command(step)
+            else:
+                threads.append(threading.Thread(target=self.fault, args=[step]))
+                threads[-1].start()
+        for thread in threads:
+            thread.join()
+        self.mark_data()
+        self.settle()
+
+    def fault(self, step):
+        function, _ = faults.KINDS[step["kind"]]
+        self.injected[step["kind"]] += 1
+        self.clocks_jumped |= step["kind"] in CLOCKS
+        try:
+            function(self.world, step["which"], step["for"])
+        except Exception as problem:  # told with the round's end; the other steps are to be made
+            self.problems.append(f"the fault {step['kind']} could not be made: {problem!r}")
+
+    def command(self, step):
+        number, action = step["server"] % self.servers, step["action"]
+        site = self.world.sites[number % len(self.world.sites)]
+        try:
+            if action == "sync":
+                code, answer = self.world.muster("sync", site.id)
+            elif number not in self.slots:
+                code, answer = self.create(site, number)
+            elif action == "create":
+                code, answer = self.world.new_server(site, self.slots[number][2])
+            else:
+                words = {"purge": ["--yes"], "start": ["--fresh"], "restore": ["--start"]}.get(action, [])
+                code, answer = self.world.muster("server", action, self.slots[number][1], *words)
+        except subprocess.TimeoutExpired:
+            self.problems.append(f"muster {action} hangs")
+            return
+        self.done[f"{action} {'asked' if code == 0 else 'refused' if code == 2 else code}"] += 1
+        if code == 0:
+            self.note(site, answer)
+            if action == "purge":
+                del self.slots[number]
+
+    def create(self, site, number):
+        self.names += 1
+        name = f"{self.world.id}-{self.names}"
+        code, answer = self.world.new_server(site, name)
+        if code == 0:
+            self.slots[number] = (site, answer["server_id"], name)
+        return code, answer
+
+    def note(self, site, answer):
+        for command in answer.get("command_ids") or [answer["command_id"]]:
+            self.asked[command], self.site_of[command] = answer.get("server_id"), site
+
+    # --- data
+
+    def mark_data(self):
+        """Puts a file into the data of each server that has none yet."""
+        for site, server, name in self.slots.values():
+            place = site.data_root / name / "data"
+            if server not in self.marked and place.is_dir():
+                with contextlib.suppress(OSError):
+                    (place / "world.save").write_text(server)
+                    self.marked[server] = place / "world.save"
+
+    def kept_data(self, site):
+        return {server: path.exists() for server, path in self.marked.items() if site.data_root in path.parents}
+
+    # --- the end of a round
+
+    def settle(self):
+        """Until all promises hold, or one cannot any more."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            self.complain(self.problems + self.world.crashes())
+            breaches = self.look()
+            if not breaches:
+                break
+            if time.monotonic() > end or not all(breach.open for breach in breaches):
+                self.complain(breaches)
+            time.sleep(LOOK_EVERY_S)
+        allowed = ("time_backwards", "sync_contradicts") if self.clocks_jumped else ()
+        for site in self.world.sites:
+            self.complain([checker.Breach("ledger_is_replay", line)
+                           for line in facts.of_audit(self.world, site, allowed)])
+
+    def look(self):
+        """What is wrong now; the dear checks only when the cheap ones find nothing."""
+        unfinished = self.world.rows("SELECT command_id, action, server_id FROM commands WHERE finished_at IS NULL")
+        breaches = [checker.Breach("one_result", f"{row} is open in the ledger", open=True) for row in unfinished]
+        for site in self.world.sites:
+            if unfinished:
+                breaches += checker.check(facts.of_log(self.world, site, self.log), checker.AT_ANY_MOMENT[2:3])
+            else:
+                breaches += checker.check(facts.of_all(self.world, site, self.log, self))
+        return breaches
+
+    def complain(self, breaches):
+        if breaches:
+            raise Broken(breaches, self.tail())
+
+    def tail(self):
+        texts = []
+        for kept in self.world.kept():
+            for process in [end[0] for end in kept.ends[-2:]] + ([kept.process] if kept.process else []):
+                texts.append(f"--- {process.name}\n{process.output()[-3000:]}")
+        return "\n".join(texts)
+
+
+class Played:
+    """What came of an episode."""
+
+    def __init__(self):
+        self.rounds, self.injected, self.done = 0, collections.Counter(), collections.Counter()
+        self.outcomes = collections.Counter()
+        self.broken = None
+        self.directory = None
+
+    def add(self, other):
+        self.rounds += other.rounds
+        self.injected += other.injected
+        self.done += other.done
+        self.outcomes += other.outcomes
+
+
+def play(rounds, ground, agents=2, keep=None):
+    """Plays it in a world of its own.  `keep`: a directory to which a failure's files go."""
+    played = Played()
+    directory = Path(tempfile.mkdtemp(prefix="chaos"))
+    world = World(directory, ground, agents, SLOTS)
+    player = Player(world)
+    try:
+        for steps in rounds:
+            player.play_round(steps)
+            played.rounds += 1
+    except Broken as broken:
+        played.broken = broken
+    except Exception as problem:  # of the harness itself: it is to be told, not to end the run
+        played.broken = Broken([f"the harness: {problem!r}"], player.tail())
+    finally:
+        played.injected, played.done = player.injected, player.done
+        with contextlib.suppress(Exception):
+            played.outcomes = collections.Counter(
+                f"{row['outcome']} {row['code']}".strip() for row in world.rows("SELECT outcome, code FROM commands"))
+        world.close()
+        if played.broken and keep:
+            shutil.copytree(directory, keep, ignore=shutil.ignore_patterns("*.sock", "data"), dirs_exist_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
+    return played

@@ -1,0 +1,77 @@
+"""script - what happens in an episode, as data: made from a seed, kept as JSON, shrunk.
+
+A script is a list of rounds, a round a list of steps, a step a dict:
+
+    {"do": "command", "after": s, "server": n, "action": a}
+    {"do": "fault", "after": s, "kind": k, "which": n, "for": s}
+
+`after` is the time since the step before.  `server` and `which` are numbers that the player
+takes modulo what there is, so that a step keeps its meaning when others are left out.
+
+Pure.
+"""
+import random
+
+# How often each is asked for.  What is not possible at the moment is refused by muster.
+ACTIONS = {"create": 10, "start": 16, "stop": 14, "restart": 12, "rebuild": 14, "recreate": 6, "restore": 8,
+           "delete": 8, "purge": 5, "cancel": 8, "sync": 4}
+SHORT, LONG = (0.05, 0.8), (2.5, 5.0)
+LONG_IN = 5  # one of so many faults is long: longer than a lease
+
+
+def make(seed, rounds, kinds, commands=12, faults=6, servers=8):
+    """`kinds`: the names of faults to choose from."""
+    return [make_round(random.Random(f"{seed} {number}"), kinds, commands, faults, servers)
+            for number in range(rounds)]
+
+
+def make_round(chance, kinds, commands, faults, servers):
+    steps = [command(chance, servers) for _ in range(chance.randint(max(1, commands // 2), commands))]
+    for _ in range(chance.randint(1, faults) if kinds else 0):
+        steps.insert(chance.randrange(len(steps) + 1), fault(chance, kinds))
+    return steps
+
+
+def command(chance, servers):
+    (action,) = chance.choices(list(ACTIONS), ACTIONS.values())
+    return {"do": "command", "after": round(chance.random() ** 3 * 0.4, 3),
+            "server": chance.randrange(servers), "action": action}
+
+
+def fault(chance, kinds):
+    span = LONG if chance.randrange(LONG_IN) == 0 else SHORT
+    return {"do": "fault", "after": round(chance.random() * 0.2, 3), "kind": chance.choice(kinds),
+            "which": chance.randrange(1000), "for": round(chance.uniform(*span), 2)}
+
+
+# --- shrinking
+
+
+def shrink(rounds, fails, tries=40):
+    """The shortest script found, in at most so many tries, for which fails(script) is true still.
+
+    Leaves out halves, then quarters, … of all steps; what failed once may not fail always, so
+    the first that does is gone on with.
+    """
+    steps = [(number, step) for number, one in enumerate(rounds) for step in one]
+    parts = 2
+    while len(steps) > 1 and tries > 0:
+        size = max(1, len(steps) // parts)
+        for begin in range(0, len(steps), size):
+            rest = steps[:begin] + steps[begin + size:]
+            tries -= 1
+            if rest and fails(rounds_of(rest)):
+                steps, parts = rest, max(2, parts - 1)
+                break
+            if tries <= 0:
+                break
+        else:
+            if size == 1:
+                break
+            parts = min(len(steps), parts * 2)
+    return rounds_of(steps)
+
+
+def rounds_of(steps):
+    numbers = sorted({number for number, _ in steps})
+    return [[step for at, step in steps if at == number] for number in numbers]

@@ -1,0 +1,209 @@
+"""Each check of the checker, seen to fail: a story that is right, and one thing of it made wrong."""
+import base64
+import copy
+
+import pytest
+from checker import CHECKS, Facts, begun_in, check
+
+SERVER = "s1"
+NAME = "steam-zomboid-alpha"
+
+
+def state(status, container):
+    return {"status": status, "container_id": container, "oom_killed": False}
+
+
+def result(command, outcome, action="create", status=None, container="c1", server=SERVER):
+    return {"server_id": server, "cause": {"command_id": command, "action": action},
+            "body": {"outcome": outcome, "state": status and state(status, container)}}
+
+
+def command(command_id, action, offset):
+    return {"kind": "commands", "partition": 0, "offset": offset,
+            "value": {"command_id": command_id, "action": action, "server_id": SERVER}}
+
+
+def a_container(name=NAME, container="c1", status="running", **labels):
+    return {"id": container, "name": name, "status": status,
+            "labels": {"muster.server.id": SERVER, "muster.container": NAME, **labels}}
+
+
+def right():
+    """A server is created and stopped."""
+    return Facts(
+        commands=[command("k1", "create", 0), command("k2", "stop", 2)],
+        events=[result("k1", "accepted"), result("k1", "done", "create", "running"),
+                result("k2", "accepted", "stop"), result("k2", "done", "stop", "exited")],
+        committed={("commands", 0): (3, "")}, asked={"k1": SERVER, "k2": SERVER},
+        containers=[a_container(status="exited")], networks=["zomboid-servers"],
+        servers={SERVER: {"status": "stopped", "container_id": "c1", "data_dir": "/data/alpha"}},
+        ledger={"k1": {"outcome": "done"}, "k2": {"outcome": "done"}},
+        files={"alpha"}, kept={SERVER: True})
+
+
+def test_the_right_story_breaks_nothing():
+    assert check(right()) == []
+
+
+def second_result(facts):
+    facts.events.append(result("k1", "failed"))
+
+
+def no_result(facts):
+    del facts.events[-1]
+
+
+def never_sent(facts):
+    facts.asked["k3"] = SERVER
+
+
+def sent_twice(facts):
+    facts.commands.append(command("k2", "stop", 4))
+
+
+def result_of_nothing(facts):
+    facts.events.append(result("k9", "rejected"))
+
+
+def accepted_twice(facts):
+    facts.events.insert(1, result("k1", "accepted"))
+
+
+def accepted_after_the_end(facts):
+    facts.events.append(result("k2", "accepted"))
+
+
+def out_of_order(facts):
+    facts.events = facts.events[2:] + facts.events[:2]
+
+
+def untrue(facts):
+    facts.events[-1]["body"]["state"]["status"] = "running"
+    facts.containers[0]["status"] = "running"
+
+
+def started_by_nobody(facts):
+    facts.containers[0]["status"] = "running"
+
+
+def replaced_by_nobody(facts):
+    facts.containers[0]["id"] = "c2"
+
+
+def offset_ahead(facts):
+    facts.events = facts.events[:2]
+
+
+def begun_and_not_said(facts):
+    facts.committed["commands", 0] = (2, base64.b64encode(bytes([1, 1, 1, 0])).decode())
+    facts.events = facts.events[:2]
+
+
+def offset_behind(facts):
+    facts.committed["commands", 0] = (2, "")
+
+
+def missing_that_is_there(facts):
+    facts.servers[SERVER]["status"] = "missing"
+
+
+def present_that_is_gone(facts):
+    facts.containers.clear()
+
+
+def stuck(facts):
+    facts.servers[SERVER]["status"] = "rebuilding"
+
+
+def orphan_container(facts):
+    facts.servers[SERVER]["status"] = "deleted"
+
+
+def two_containers(facts):
+    facts.containers.append(a_container(f"{NAME}.old-k1-r", "c0", "exited"))
+
+
+def two_networks(facts):
+    facts.networks.append("zomboid-servers")
+
+
+def half_a_purge(facts):
+    facts.files.add(".purge-k2")
+
+
+def purged_with_data(facts):
+    facts.servers[SERVER]["status"] = "purged"
+
+
+def data_lost(facts):
+    facts.kept[SERVER] = False
+
+
+def verify_differs(facts):
+    facts.audit.append("audit replay --verify: …")
+
+
+def ledger_differs(facts):
+    facts.ledger["k2"]["outcome"] = "failed"
+
+
+BROKEN = [(second_result, "one_result"), (no_result, "one_result"), (never_sent, "one_result"),
+          (sent_twice, "one_result"), (result_of_nothing, "one_result"), (accepted_twice, "one_result"),
+          (accepted_after_the_end, "one_result"), (out_of_order, "in_order"), (untrue, "true_results"),
+          (started_by_nobody, "told_is_there"), (replaced_by_nobody, "told_is_there"),
+          (offset_ahead, "offsets_behind_events"), (begun_and_not_said, "offsets_behind_events"),
+          (offset_behind, "offsets_arrive"), (missing_that_is_there, "shown_is_there"),
+          (present_that_is_gone, "shown_is_there"), (stuck, "shown_is_there"), (orphan_container, "nothing_left"),
+          (two_containers, "nothing_left"), (two_networks, "nothing_left"), (half_a_purge, "nothing_left"),
+          (purged_with_data, "nothing_left"), (data_lost, "data_is_kept"), (verify_differs, "ledger_is_replay"),
+          (ledger_differs, "ledger_is_replay")]
+
+
+@pytest.mark.parametrize("spoil, promise", BROKEN, ids=[spoil.__name__ for spoil, _ in BROKEN])
+def test_what_is_wrong_is_found(spoil, promise):
+    facts = copy.deepcopy(right())
+    spoil(facts)
+    assert promise in {breach.promise for breach in check(facts)}
+
+
+def test_every_check_is_seen_to_fail():
+    assert {promise for _, promise in BROKEN} == {one.__name__ for one in CHECKS}
+
+
+def test_what_others_do_is_no_breach():
+    facts = right()
+    facts.by_hand.add(SERVER)
+    untrue(facts)
+    assert not check(facts) or {breach.promise for breach in check(facts)} == {"shown_is_there"}
+
+
+def test_a_cancelled_one_may_end_before_those_in_front():
+    facts = right()
+    facts.commands.append(command("k3", "start", 3))
+    facts.events.insert(1, result("k3", "cancelled", "start"))
+    facts.ledger["k3"] = {"outcome": "cancelled"}
+    facts.committed["commands", 0] = (4, "")
+    assert check(facts) == []
+
+
+def sync(**changes):
+    return {"server_id": None, "cause": None, "body": {
+        "sync_id": "y", "complete": True, "chunk": 0, "chunks": 1, "partition": 0, "partitions": 1,
+        "servers": [], "pending": [], "unknown": [], **changes}}
+
+
+def test_a_sync_without_a_server_says_that_it_is_gone():
+    facts = right()
+    facts.events.append(sync())
+    assert {breach.promise for breach in check(facts)} == {"told_is_there"}
+    facts.events[-1] = sync(pending=[SERVER])
+    assert check(facts) == []
+    facts.events[-1] = sync(complete=False)
+    assert check(facts) == []
+
+
+def test_the_notes_beside_an_offset_are_read():
+    # received up to 12; open are 10 (begun, with a note of two characters) and 12
+    metadata = base64.b64encode(bytes([1, 3, 1, 2, ord("r"), ord("7"), 2])).decode()
+    assert begun_in(10, metadata) == {10}
+    assert begun_in(10, "") == set()

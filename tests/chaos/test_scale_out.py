@@ -1,0 +1,151 @@
+"""Workers of one agent come, go, stand still and are exchanged, while commands keep coming.
+
+On Kafka and a scripted engine; what came of it is read by clients that are not ours.
+"""
+import itertools
+import time
+
+import pytest
+from fleet import BUILD, Process, wait_for
+from outpost import PATIENCE, mixed_orders
+from world import CRASH_BUILD
+
+ACTIONS = ("start", "stop", "restart", "recreate", "rebuild")
+
+
+class Load:
+    """Commands in small parts, sent in between of whatever else a test does."""
+
+    def __init__(self, outpost, number, seed, servers=24):
+        self.outpost = outpost
+        ids = [outpost.server(labels={"test.term-ms": "60"}) for _ in range(servers)]
+        orders, self.last = mixed_orders(ids, number, seed, ACTIONS)
+        self.parts = iter(list(part) for part in itertools.zip_longest(*[iter(orders)] * 10))
+
+    def more(self, parts=1):
+        for part in itertools.islice(self.parts, parts):
+            self.outpost.send_all([order for order in part if order])
+
+    def until(self, what, condition, timeout=60):
+        """Waits for it under load."""
+        def ask():
+            self.more()
+            return condition()
+        return wait_for(what, ask, timeout, every=0.3)
+
+    def finish(self):
+        self.more(10_000)
+        self.outpost.wait_answered(timeout=180)
+        self.outpost.judge()
+        containers = self.outpost.scripted.containers()
+        for server, status in self.last.items():
+            found = containers.get(self.outpost.container(server))
+            assert ("running" if found and found["State"]["Running"] else "stopped" if found else "absent") == status
+        self.changes_do_not_overlap()
+
+    def changes_do_not_overlap(self):
+        """No container had two changes at once: nobody works on what is another's."""
+        for server in self.outpost.servers:
+            changes = self.outpost.changes_of(server)
+            for before, after in zip(changes, changes[1:]):
+                assert before["ended"] <= after["at"] + 0.005, (server, before, after)
+
+
+def shares(outpost, *workers):
+    return [outpost.partitions_of(worker) or 0 for worker in workers]
+
+
+def test_one_worker_then_four_then_two_under_load(outpost, rounds):
+    load = Load(outpost, rounds(250), seed=11)
+    first = outpost.worker("a", assigned=True)
+    load.more(5)
+    others = [outpost.worker(slot) for slot in "bcd"]
+    load.until("four to share", lambda: shares(outpost, first, *others) == [1, 1, 1, 1])
+    load.more(10)
+    first.stop()
+    others[0].stop()
+    load.until("two to share", lambda: sum(shares(outpost, *others[1:])) == 4)
+    load.finish()
+    assert {event["worker"] for event in outpost.tail.terminals()} >= {"c", "d"}
+
+
+def test_all_workers_are_rolled_under_load(outpost, rounds):
+    load = Load(outpost, rounds(200), seed=12)
+    workers = {slot: outpost.worker(slot) for slot in "abc"}
+    load.until("three to share", lambda: all(shares(outpost, *workers.values())))
+    for slot, worker in list(workers.items()):
+        load.more(4)
+        worker.stop()
+        assert worker.process.returncode == 0
+        workers[slot] = outpost.worker(slot)
+        load.until("three to share again", lambda: sum(shares(outpost, *workers.values())) == 4)
+    load.finish()
+
+
+def test_l2_a_zombie_that_wakes_up_under_load(outpost, rounds, short_dir):
+    """Its locks are elsewhere, so that nobody can kill it: only the bus can tell it that it is dead."""
+    load = Load(outpost, rounds(150), seed=13)
+    elsewhere = short_dir / "elsewhere"
+    elsewhere.mkdir()
+    zombie = outpost.start_worker(*PATIENCE, name="z", docker=outpost.docker, registry=outpost.registry_prefix,
+                                  root_first=elsewhere, env_log="zombie")
+    other = outpost.worker("a")
+    load.until("two to share", lambda: all(shares(outpost, zombie, other)))
+    outpost.wait_answered()
+    zombie.pause()
+    load.until("one to have all", lambda: shares(outpost, other) == [4])
+    load.more(3)
+    zombie.resume()
+    load.until("it to know", lambda: zombie.process.poll() is not None or all(shares(outpost, zombie, other)))
+    zombie.killed = zombie.process.poll() is not None  # either way is right: it begins anew, or joins again
+    load.finish()
+
+
+def test_l5_a_second_host_with_the_same_agent_id_changes_nothing(new_outpost, kafka, short_dir):
+    """Two hosts run workers of one agent, by mistake: each command has one answer, and nothing is
+    made on the wrong engine."""
+    host, other = new_outpost(kafka, 2), new_outpost(kafka, 1)
+    engine_id = host.scripted.state()["id"]
+    right = host.worker("a", assigned=True)
+    servers = [host.server() for _ in range(12)]
+    for server in servers:
+        host.send("create", server, "done", engine_id=engine_id)
+    host.wait_answered()
+    wrong = host.start_worker(*PATIENCE, name="b", docker=other.docker, registry=host.registry_prefix,
+                              root_first=short_dir / "0" / "data", env_log="wrong")
+    wait_for("one partition each", lambda: shares(host, right, wrong) == [1, 1])
+    for server in servers:
+        host.send("stop", server, engine_id=engine_id)
+    host.wait_answered()
+    host.judge()
+    ends = {(e["body"]["outcome"], e["body"]["code"], e["worker"]) for e in host.tail.terminals()
+            if e["cause"]["action"] == "stop"}
+    assert ends == {("done", "", "a"), ("rejected", "wrong_engine", "b")}
+    assert other.scripted.containers() == {}
+
+
+def start_of(outpost, build, slot):
+    process = Process(f"worker-{slot}-{len(outpost.processes)}", [
+        build / "muster-worker", "--agent", outpost.agent, "--bus", outpost.bus_url, "--data-root", outpost.data_root,
+        "--docker", outpost.docker, "--registry", outpost.registry_prefix, "--worker", slot, *PATIENCE],
+        outpost.directory)
+    outpost.processes.append(process)
+    return process.wait_ready()
+
+
+@pytest.mark.usefixtures("crash_build")
+def test_two_builds_side_by_side_go_on_with_each_others_work(outpost, rounds):
+    """Another build takes over what one has begun, and the other way round.  (Old and new schemas
+    beside each other: tests/cases/evolution.)"""
+    load = Load(outpost, rounds(150), seed=14)
+    ours, theirs = start_of(outpost, BUILD, "a"), start_of(outpost, CRASH_BUILD, "b")
+    load.until("both to share", lambda: all(shares(outpost, ours, theirs)))
+    ours.kill()
+    load.more(5)
+    load.until("the other to have all", lambda: shares(outpost, theirs) == [4])
+    ours = start_of(outpost, BUILD, "a")
+    load.until("both to share again", lambda: all(shares(outpost, ours, theirs)))
+    theirs.kill()
+    time.sleep(0.5)
+    load.finish()
+    assert {event["worker"] for event in outpost.tail.terminals()} == {"a", "b"}

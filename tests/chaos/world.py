@@ -1,0 +1,250 @@
+"""world - what an episode plays in: a bus, agents with their engines and workers, a control plane.
+
+Every program is kept: whatever ends it, it is started again, as systemd would do.  Between the
+programs and what they talk to stand proxies that can go wrong.
+"""
+import contextlib
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import docker
+import requests
+from faulty_proxy import FaultyProxy
+from fleet import BUILD, Fleet, Process
+from outpost import PATIENCE
+from scripted_engine import ScriptedEngine
+from services import Ports
+
+CRASH_BUILD = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
+IMAGE = "registry.test/game:1"
+CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGTRAP}
+BACK_AFTER_S = 0.1
+CLI_MOST_S = 90
+
+
+def patiently(ask, seconds=20):
+    """What it answers; an engine that is away is to come back."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except (OSError, requests.ConnectionError, http.client.HTTPException):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+class PatientEngine(ScriptedEngine):
+    """Another fault may just have taken it away."""
+
+    def ask(self, *words):
+        return patiently(lambda: super(PatientEngine, self).ask(*words))
+
+
+class Kept:
+    """A program that is started again when it ends.  `start(**how)` makes a Process; `how` is
+    for the next life alone."""
+
+    def __init__(self, name, start):
+        self.name, self.start = name, start
+        self.process, self.next_life = None, {}
+        self.wanted, self.down_until = True, 0.0
+        self.ends, self.lives = [], 0
+        self.lock = threading.Lock()
+
+    def tend(self):
+        with self.lock:
+            if self.process and self.process.process.poll() is not None:
+                self.ends.append((self.process, self.process.process.returncode))
+                self.process.killed = True
+                self.process.close()
+                self.process = None
+                self.down_until = max(self.down_until, time.monotonic() + BACK_AFTER_S)
+            if self.wanted and not self.process and time.monotonic() >= self.down_until:
+                how, self.next_life = self.next_life, {}
+                self.lives += 1
+                self.process = self.start(f"{self.name}-{self.lives}", **how)
+
+    def signal(self, number, down=0.0, **next_life):
+        """Sends it; if that ends it, it stays away for `down` seconds."""
+        with self.lock:
+            self.down_until = time.monotonic() + down
+            self.next_life = next_life
+            if self.process and self.process.process.poll() is None:
+                os.kill(self.process.pid, number)
+
+    def end(self):
+        self.wanted = False
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        with self.lock:
+            if self.process:
+                try:
+                    self.process.process.wait(30)
+                except subprocess.TimeoutExpired:
+                    self.process.kill()
+                    self.ends.append((self.process, "did not end within 30 s of SIGTERM"))
+                self.process.killed = True
+                self.process.close()
+        if self.process:
+            self.ends.append((self.process, self.process.process.returncode))
+
+    def crashes(self):
+        return [f"{process.name} ended by {code}: {process.output()[-1500:]}" for process, code in self.ends
+                if code in CRASHES or isinstance(code, str)]
+
+
+class Site:
+    """One agent and its host.  `engine`: a real one, or None for a scripted one of its own."""
+
+    def __init__(self, world, number, engine):
+        self.world, self.number, self.engine = world, number, engine
+        self.directory = world.directory / f"host-{number}"
+        self.data_root = self.directory / "data"
+        self.data_root.mkdir(parents=True)
+        mount_small(self.data_root)
+        self.scripted = None
+        if not engine:
+            self.scripted = PatientEngine(self.directory / "engine.sock", images=[IMAGE]).start()
+        self.socket = engine.socket if engine else self.scripted.path
+        self.proxy = FaultyProxy(self.socket, self.directory / "proxy.sock").start()
+        self.api = docker.APIClient(base_url=f"unix://{self.socket}", version="1.41", timeout=60)
+        self.name = f"{world.id}-{number}"
+        self.partitions = 2 + number
+        image, self.tag = world.image.rsplit(":", 1)
+        self.id = str(world.json("agent", "add", self.name, "--data-path", self.data_root, "--registry", image,
+                                 "--partitions", self.partitions)["id"])
+        self.workers = []
+        self.aside = set()
+
+    def add_worker(self, slot):
+        def start(name, at=None, clock=None, build=BUILD):
+            settings = [f"MUSTER_CRASH_AT={at}"] if at else []
+            settings += ["LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", f"FAKETIME={clock}",
+                         "FAKETIME_DONT_FAKE_MONOTONIC=1"] if clock else []
+            return self.world.launch(f"host-{self.number}-{name}", [
+                "env", *settings, (CRASH_BUILD if at else build) / "muster-worker", "--agent", self.id,
+                "--data-root", self.data_root, "--worker", slot, "--docker", self.proxy.front,
+                "--registry", self.world.registry_prefix, "--sync-interval", "2s", "--heartbeat", "2s",
+                *self.world.patience])
+        kept = Kept(f"worker-{slot}", start)
+        self.workers.append(kept)
+        return kept
+
+    def containers(self):
+        """Those of this world, as the engine has them."""
+        return [{"id": c["Id"], "name": c["Names"][0].lstrip("/"), "status": c["State"], "labels": c["Labels"] or {}}
+                for c in patiently(lambda: self.api.containers(all=True)) if c["Names"] and self.world.id in c["Names"][0]]
+
+    def networks(self):
+        return [network["Name"] for network in patiently(self.api.networks)]
+
+    def put_back(self):
+        """Takes away what somebody renamed: for good it would hold its server's ports."""
+        for container in list(self.aside):
+            with contextlib.suppress(docker.errors.APIError, OSError):
+                self.api.remove_container(container, force=True)
+
+    def close(self):
+        for kept in self.workers:
+            kept.end()
+        for container in self.containers() if self.engine else ():
+            with contextlib.suppress(docker.errors.APIError, OSError):
+                self.api.remove_container(container["id"], force=True)
+        self.api.close()
+        self.proxy.stop()
+        if self.scripted:
+            self.scripted.stop()
+        unmount(self.data_root)
+
+
+class World(Fleet):
+    """`ground` has what outlives it: broker, engine, registry, image (ground.py)."""
+
+    def __init__(self, directory, ground, agents=2, slots=2):
+        kafka = ground.kafka
+        super().__init__(directory, ground.bus_url or f"sqlite://{directory}/bus.db", kafka=kafka,
+                         registry=ground.registry, image=ground.image or IMAGE)
+        self.ground = ground
+        self.patience = PATIENCE if kafka else ("-X", "bus.lease.ms=2000", "--takeover", "2s")
+        self.registry_prefix = f"{ground.registry.address}/" if ground.registry else "registry.test/"
+        self.by_hand = set()  # servers that somebody has touched behind our back
+        self.init()
+        self.sites = [Site(self, number, ground.engine) for number in range(agents)]
+        self.serve = Kept("serve", self._start_serve)
+        for site in self.sites:
+            for slot in range(slots):
+                site.add_worker(f"s{slot}")
+        self._over = threading.Event()
+        self._tending = threading.Thread(target=self._tend, daemon=True)
+        self._tending.start()
+
+    def kept(self):
+        return [self.serve, *self.workers()]
+
+    def workers(self):
+        return [kept for site in self.sites for kept in site.workers]
+
+    def launch(self, name, command):
+        """The programs of this world; none of them is waited for."""
+        return Process(name, [*command, "--bus", self.bus_url], self.directory)
+
+    def _start_serve(self, name, at=None):
+        return self.launch(name, ["env", *([f"MUSTER_CRASH_AT={at}"] if at else []),
+                                  (CRASH_BUILD if at else BUILD) / "muster", "serve", "--ledger", self.ledger])
+
+    def _tend(self):
+        while not self._over.wait(0.05):
+            for kept in self.kept():
+                kept.tend()
+
+    # --- what people do
+
+    def muster(self, *words, timeout=CLI_MOST_S):
+        """The decoded answer, or None if it was refused or could not be had."""
+        done = self.run(*words, "--json", expect=None, timeout=timeout)
+        assert done.returncode in (0, 1, 2, 3, 4), f"muster {words} ended with {done.returncode}: {done.stderr}"
+        return done.returncode, decoded(done.stdout) if done.returncode == 0 else done.stderr
+
+    def new_server(self, site, name):
+        ports = [word for kind in ("game", "udp", "rcon") for word in (f"--{kind}-port", Ports.take())]
+        return self.muster("server", "create", site.id, name, "--image-tag", site.tag, *ports)
+
+    # --- the ledger, read beside whoever writes it
+
+    def rows(self, sql, *values):
+        with contextlib.closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=30)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(sql, values)]
+
+    def crashes(self):
+        return [crash for kept in self.kept() for crash in kept.crashes()]
+
+    def close(self):
+        self._over.set()
+        self._tending.join()
+        self.serve.end()
+        for site in self.sites:
+            site.close()
+
+
+def decoded(text):
+    return json.loads(text) if text.strip() else None
+
+
+def mount_small(directory):
+    """A file system of its own, so that it can be filled."""
+    if os.geteuid() == 0:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(directory)], check=True)
+
+
+def unmount(directory):
+    if os.path.ismount(directory):
+        subprocess.run(["umount", "-l", str(directory)], check=True)
