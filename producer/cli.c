@@ -124,11 +124,13 @@ static void flags_clear(struct flags *flags)
         &flags->image_tag, &flags->profile,    &flags->agent,     &flags->status,
         &flags->server,    &flags->reason,     &flags->command,   &flags->listen,
         &flags->pull,      &flags->on_missing, &flags->engine,    &flags->after,
-        &flags->at,        &flags->from,       &flags->role,      &flags->name};
+        &flags->at,        &flags->from,       &flags->role,      &flags->name,
+        &flags->tls_cert,  &flags->tls_key};
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);
     g_clear_pointer(&flags->unset_env, g_ptr_array_unref);
+    g_clear_pointer(&flags->cors_origin, g_ptr_array_unref);
 }
 typedef struct flags Flags;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Flags, flags_clear)

@@ -62,6 +62,9 @@ struct flags {
     char *at;
     char *from;
     char *role;
+    char *tls_cert;
+    char *tls_key;
+    GPtrArray *cors_origin;
     char *name;
 };
 

@@ -5,7 +5,6 @@
 
 #include "eventlog.h"
 #include "ledger_rows.h"
-#include "log.h"
 #include "print.h"
 #include "serve.h"
 #include "topics.h"
@@ -32,7 +31,10 @@ static const struct option events_options[] = {
     FLAG("since", 0, DURATION, since_ms, "TIME", "only as old as this, such as 1h"),
 };
 static const struct option serve_options[] = {
-    FLAG("listen", 0, STRING, listen, "ADDRESS", "for HTTP, which this version does not serve yet"),
+    FLAG("listen", 0, STRING, listen, "ADDRESS", "where to serve HTTP (default " API_LISTEN "), or none"),
+    FLAG("tls-cert", 0, STRING, tls_cert, "FILE", "serve HTTPS: the certificate and its chain, PEM"),
+    FLAG("tls-key", 0, STRING, tls_key, "FILE", "its key, PEM"),
+    FLAG("cors-origin", 0, STRINGS, cors_origin, "ORIGIN", "let pages of this origin use the API, such as https://panel.example"),
 };
 /* clang-format on */
 
@@ -225,12 +227,29 @@ static int events(struct call *call, GError **error)
 
 /* --- serve ------------------------------------------------------------------------------------------ */
 
+/* TLS takes both files, and only with HTTP. */
+static bool take_serve(const struct flags *flags, struct serve_options *options,
+                       GError **error)
+{
+    bool none = g_strcmp0(flags->listen, "none") == 0;
+    *options = (struct serve_options){
+        .http = !none,
+        .http_asked = flags->listen || flags->tls_cert || flags->cors_origin,
+        .api = {none ? NULL : flags->listen, flags->tls_cert, flags->tls_key,
+                flags->cors_origin},
+    };
+    if ((flags->tls_cert == NULL) == (flags->tls_key == NULL))
+        return true;
+    cli_usage(error, "--tls-cert and --tls-key go together");
+    return false;
+}
+
 static int serve(struct call *call, GError **error)
 {
-    if (call->flags->listen)
-        log_warning("serve.listen", "address", call->flags->listen, "why",
-                    "this version does not serve HTTP yet");
-    return serve_run(&call->session, error) ? CLI_DONE : CLI_UNREACHABLE;
+    struct serve_options options;
+    if (!take_serve(call->flags, &options, error))
+        return CLI_USAGE;
+    return serve_run(&call->session, &options, error) ? CLI_DONE : CLI_UNREACHABLE;
 }
 
 /* clang-format off */
@@ -239,7 +258,7 @@ const struct cli_row cli_other_rows[] = {
     {NULL, "init", "", 0, "make the shared topics and the ledger", OPTIONS(init_options), init, .makes = true},
     {NULL, "sync", "AGENT", 1, "have an agent's workers list what is there", OPTIONS(sync_options), sync_agent, ACTION_SYNC},
     {NULL, "events", "", 0, "what the log holds, one event a line", OPTIONS(events_options), events},
-    {NULL, "serve", "", 0, "relay and ingest all the time", OPTIONS(serve_options), serve},
+    {NULL, "serve", "", 0, "relay and ingest all the time, and serve HTTP", OPTIONS(serve_options), serve},
 };
 /* clang-format on */
 const size_t cli_n_other_rows = G_N_ELEMENTS(cli_other_rows);

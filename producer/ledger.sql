@@ -220,3 +220,4 @@ WHEN OLD.status <> NEW.status BEGIN
     INSERT INTO moves (server_id, agent_id, status, at) VALUES
         (NEW.id, NEW.agent_id, NEW.status, coalesce(NEW.status_at, NEW.updated_at));
 END;
+CREATE INDEX commands_issued ON commands (issued_at, command_id);

@@ -140,5 +140,9 @@ bool ledger_prune(struct ledger *ledger, int64_t now, GError **error)
 {
     return forget(ledger, "DELETE FROM answers WHERE at < ?1", now - ANSWERS_KEPT_MS,
                   error) &&
-           forget(ledger, "DELETE FROM moves WHERE at < ?1", now - MOVES_KEPT_MS, error);
+           forget(
+               ledger,
+               "DELETE FROM moves WHERE at < ?1 AND EXISTS (SELECT 1 FROM moves AS later "
+               "WHERE later.server_id = moves.server_id AND later.seq > moves.seq)",
+               now - MOVES_KEPT_MS, error);
 }

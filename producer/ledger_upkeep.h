@@ -27,5 +27,6 @@ GPtrArray *ledger_overdue(struct ledger *ledger, int64_t before, GError **error)
 bool ledger_is_closing(struct ledger *ledger, const char *command_id, bool *ret_closing,
                        GError **error);
 
-/* Forgets what is kept for a while only: answers for a day, moves for 30. */
+/* Forgets what is kept for a while only: answers for a day, moves for 30 but for
+ * each server's last. */
 bool ledger_prune(struct ledger *ledger, int64_t now, GError **error);

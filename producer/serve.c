@@ -2,7 +2,8 @@
  * serve.c - muster serve: one thread, one loop, one place where it blocks.
  *
  * Each turn sends what waits and takes what came.  It keeps nothing of its own: killed at
- * any moment, the next one goes on from the ledger.
+ * any moment, the next one goes on from the ledger.  HTTP runs beside it on threads of its
+ * own (api.h) that share nothing with it but the file of the ledger, and the bell.
  */
 #include "serve.h"
 
@@ -27,6 +28,7 @@ struct serve {
     struct lock *relay_lock;
     struct relay *relay;
     struct upkeep *upkeep;
+    struct api *api; /* or NULL */
     int signals;
     int bell;
     int64_t backoff_ms; /* 0: all is well */
@@ -82,6 +84,8 @@ static bool turn_ingest(struct serve *serve, GError **error)
     if (!ingest_step(ingest, 0, &taken, error))
         return false;
     serve->ingest_idle = taken == 0;
+    if (taken > 0 && serve->api)
+        api_poke(serve->api);
     if (serve->rang && !ingest_aim(ingest, error))
         return false;
     serve->rang = false;
@@ -197,14 +201,41 @@ static bool serve_begin(struct serve *serve, GError **error)
            ledger_hold(serve->session->ledger, NULL, NULL, error);
 }
 
-bool serve_run(struct session *session, GError **error)
+/* Its threads inherit that signals are the loop's. */
+static bool start_http(struct serve *serve, const struct serve_options *options,
+                       GError **error)
+{
+    const struct common *common = serve->session->common;
+    const char *listen = options->api.listen ? options->api.listen : API_LISTEN;
+    g_autoptr(GError) why = NULL;
+    if (!options->http)
+        return true;
+    serve->api = api_start(common->ledger, serve->session->bus, &options->api, &why);
+    if (serve->api) {
+        log_info("serve.http", "address", listen, "tls",
+                 options->api.tls_certificate ? "yes" : "no");
+        return true;
+    }
+    if (options->http_asked) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return false;
+    }
+    log_warning("serve.no_http", "why", why->message);
+    return true;
+}
+
+bool serve_run(struct session *session, const struct serve_options *options,
+               GError **error)
 {
     struct serve serve = {
         .session = session, .signals = -1, .bell = -1, .rang = true, .arrived = true};
     log_info("serve.started", "bus", session->common->bus, "ledger",
              session->common->ledger);
     serve.upkeep = upkeep_new(session->ledger, session->bus, session->codec);
-    bool good = serve_begin(&serve, error) && loop(&serve, error);
+    bool good = serve_begin(&serve, error) && start_http(&serve, options, error) &&
+                loop(&serve, error);
+    sd_notify(0, "STOPPING=1");
+    api_stop(serve.api);
     upkeep_free(serve.upkeep);
     relay_free(serve.relay);
     lock_release(serve.relay_lock);
@@ -212,7 +243,6 @@ bool serve_run(struct session *session, GError **error)
         close(serve.signals);
     if (serve.bell >= 0)
         close(serve.bell);
-    sd_notify(0, "STOPPING=1");
     log_info("serve.stopped");
     return good;
 }

@@ -1,0 +1,31 @@
+/*
+ * api.h - the HTTP API of `muster serve`, beside its loop.
+ *
+ * HTTP's thread (http.c) takes requests and hands each to one of a few threads here, which
+ * have the ledger to themselves meanwhile; the feed (feed.c) tells what happens.  What is
+ * asked for goes into the ledger by the same functions that the command line uses, and the
+ * bell wakes the loop, which sends it.
+ *
+ * web/openapi.json is the contract, api_routes.c its table.
+ */
+#pragma once
+
+#include "bus.h"
+
+#define API_LISTEN "127.0.0.1:8080"
+
+struct api;
+
+struct api_options {
+    const char *listen;            /* NULL: API_LISTEN */
+    const char *tls_certificate;   /* a PEM file; NULL: no TLS */
+    const char *tls_key;           /* likewise */
+    const GPtrArray *cors_origins; /* char *; NULL: none */
+};
+
+struct api *api_start(const char *ledger_path, struct bus *bus,
+                      const struct api_options *options, GError **error);
+/* Answers what has come, ends streams and waits, and closes. */
+void api_stop(struct api *api); /* NULL is fine */
+/* The ledger may have taken something. */
+void api_poke(struct api *api);

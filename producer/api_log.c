@@ -1,0 +1,294 @@
+/*
+ * api_log.c - what was asked and what happened: commands, spans, a server's events, and the
+ * stream of news.
+ */
+#include "api_parts.h"
+
+#include "ask.h"
+#include "history.h"
+#include "ledger_commands.h"
+#include "ledger_moves.h"
+#include "ledger_rows.h"
+
+#define DAY_MS      (INT64_C(24) * 3600 * 1000)
+#define WAIT_MAX    60 /* seconds */
+#define PAGE        200
+#define READERS_MAX 2 /* of the log at a time */
+
+#define LIMIT(in)                                                         \
+ {                                                                        \
+  "limit", ASK_NUMBER, offsetof(in, limit), .minimum = 1, .maximum = 1000 \
+ }
+#define TIME(name, in)                                                             \
+ {                                                                                 \
+#  name, ASK_NUMBER, offsetof(in, name), .minimum = 0, .maximum = INT64_C(1) << 53 \
+ }
+
+struct asked {
+    char *agent;
+    char *server;
+    char *before;
+    int64_t since;
+    int64_t until;
+    int64_t limit;
+    int64_t wait;
+    bool open;
+};
+
+static void asked_clear(struct asked *asked)
+{
+    g_free(asked->agent);
+    g_free(asked->server);
+    g_free(asked->before);
+}
+typedef struct asked Asked;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Asked, asked_clear)
+
+#define TABLE(fields)          \
+ {                             \
+  fields, G_N_ELEMENTS(fields) \
+ }
+
+/* The agent that `agent` names, if it is given; false: answered, or an error. */
+static bool find_agent(struct visit *visit, const struct asked *asked,
+                       struct agent_row **ret_agent, GError **error)
+{
+    if (!asked->agent)
+        return true;
+    if (!ledger_find_agent(visit->desk->ledger, asked->agent, ret_agent, error))
+        return false;
+    if (!*ret_agent)
+        g_set_error(error, ASK_ERROR, ASK_ERROR_INVALID, "agent: there is no '%.100s'",
+                    asked->agent);
+    return *ret_agent != NULL;
+}
+
+/* --- Commands --------------------------------------------------------------------------------- */
+
+static bool answer_commands(struct visit *visit, const GPtrArray *commands, int64_t limit)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < MIN(commands->len, limit); i++)
+        json_array_append_new(list, row_to_json(&table_commands, commands->pdata[i]));
+    if (commands->len > limit) {
+        const struct command_row *last = commands->pdata[limit - 1];
+        answer_next(visit, "before", last->command_id);
+    }
+    return answer_json(visit, 200, list);
+}
+
+bool api_commands(struct visit *visit, GError **error)
+{
+    static const struct ask_field fields[] = {
+        {"agent", ASK_TEXT, offsetof(struct asked, agent)},
+        {"server", ASK_TEXT, offsetof(struct asked, server)},
+        {"before", ASK_TEXT, offsetof(struct asked, before)},
+        {"open", ASK_BOOL, offsetof(struct asked, open)},
+        TIME(since, struct asked),
+        LIMIT(struct asked),
+    };
+    const struct ask_table table = TABLE(fields);
+    g_auto(Asked) asked = {.limit = PAGE};
+    g_autoptr(AgentRow) agent = NULL;
+    g_autoptr(CommandRow) before = NULL;
+    if (!ask_query(&table, visit->query, &asked, error) ||
+        !find_agent(visit, &asked, &agent, error) ||
+        (asked.before &&
+         !ledger_load_command(visit->desk->ledger, asked.before, &before, error)))
+        return false;
+    if (asked.before && !before)
+        return answer_problem(visit, 400, "invalid", "before",
+                              "before: no such command; it is taken from Link rel=next");
+    const struct command_filter filter = {
+        .agent_id = agent ? agent->id : NULL,
+        .server_id = asked.server,
+        .since = asked.since,
+        .open = asked.open,
+        .before = before,
+        .limit = asked.limit + 1,
+    };
+    g_autoptr(GPtrArray) commands = ledger_commands(visit->desk->ledger, &filter, error);
+    return commands && answer_commands(visit, commands, asked.limit);
+}
+
+/* Waits for the command to end; false: look again. */
+static bool wait_for(struct visit *visit, int64_t count, const char *command_id)
+{
+    *visit->waits = true;
+    if (hub_wait(visit->api->hub, count, command_id, visit->deadline_us, visit_resume,
+                 visit))
+        return true;
+    *visit->waits = false;
+    return false;
+}
+
+bool api_command(struct visit *visit, GError **error)
+{
+    static const struct ask_field fields[] = {{"wait", ASK_NUMBER,
+                                               offsetof(struct asked, wait), .minimum = 0,
+                                               .maximum = WAIT_MAX}};
+    const struct ask_table table = TABLE(fields);
+    g_auto(Asked) asked = {0};
+    if (!ask_query(&table, visit->query, &asked, error))
+        return false;
+    if (visit->deadline_us == 0)
+        visit->deadline_us = g_get_monotonic_time() + asked.wait * G_USEC_PER_SEC;
+    for (;;) {
+        g_autoptr(CommandRow) command = NULL;
+        int64_t count = hub_count(visit->api->hub);
+        if (!ledger_load_command(visit->desk->ledger, visit->values[0], &command, error))
+            return false;
+        if (!command)
+            return answer_not_found(visit, "command", visit->values[0]);
+        if (command->finished_at != CONTRACT_NONE ||
+            g_get_monotonic_time() >= visit->deadline_us ||
+            g_atomic_int_get(&visit->api->stopping))
+            return answer_json(visit, 200, row_to_json(&table_commands, command));
+        if (wait_for(visit, count, command->command_id))
+            return true;
+    }
+}
+
+/* --- Spans ---------------------------------------------------------------------------------------- */
+
+bool api_timeline(struct visit *visit, GError **error)
+{
+    static const struct ask_field fields[] = {
+        {"agent", ASK_TEXT, offsetof(struct asked, agent)},
+        TIME(since, struct asked),
+        TIME(until, struct asked),
+    };
+    const struct ask_table table = TABLE(fields);
+    int64_t now = api_now();
+    g_auto(Asked) asked = {.since = now - DAY_MS, .until = now};
+    g_autoptr(AgentRow) agent = NULL;
+    if (!ask_query(&table, visit->query, &asked, error) ||
+        !find_agent(visit, &asked, &agent, error))
+        return false;
+    json_t *list = ledger_spans(visit->desk->ledger, agent ? agent->id : NULL,
+                                asked.since, asked.until, error);
+    return list && answer_json(visit, 200, list);
+}
+
+/* --- A server's events ----------------------------------------------------------------------------- */
+
+static bool read_history(struct visit *visit, const struct server_row *server,
+                         const struct asked *asked, int64_t before, GError **error)
+{
+    const struct history_options options = {server->agent_id, server->id, before,
+                                            asked->limit};
+    int64_t next = CONTRACT_NONE;
+    json_t *list = history_read(visit->api->bus, visit->desk->codec,
+                                hub_partitions(visit->api->hub), &options, &next, error);
+    if (!list)
+        return false;
+    if (next != CONTRACT_NONE) {
+        g_autofree char *place = g_strdup_printf("%" G_GINT64_FORMAT, next);
+        answer_next(visit, "before", place);
+    }
+    return answer_json(visit, 200, list);
+}
+
+bool api_history(struct visit *visit, GError **error)
+{
+    static const struct ask_field fields[] = {
+        {"before", ASK_TEXT, offsetof(struct asked, before)},
+        LIMIT(struct asked),
+    };
+    const struct ask_table table = TABLE(fields);
+    g_auto(Asked) asked = {.limit = PAGE};
+    gint64 before = CONTRACT_NONE;
+    g_autoptr(ServerRow) server = visit_server(visit, NULL, error);
+    if (!server || !ask_query(&table, visit->query, &asked, error))
+        return false;
+    if (asked.before &&
+        !g_ascii_string_to_signed(asked.before, 10, 0, G_MAXINT64, &before, NULL))
+        return answer_problem(visit, 400, "invalid", "before",
+                              "before: it is taken from Link rel=next");
+    if (g_atomic_int_add(&visit->api->readers, 1) >= READERS_MAX) {
+        g_atomic_int_add(&visit->api->readers, -1);
+        http_reply_header(&visit->reply, "Retry-After", "1");
+        return answer_problem(visit, 503, "not_available", NULL,
+                              "others read the log just now; come again");
+    }
+    bool good = read_history(visit, server, &asked, before, error);
+    g_atomic_int_add(&visit->api->readers, -1);
+    return good;
+}
+
+/* --- News ------------------------------------------------------------------------------------------- */
+
+static void sleep_of(void *exchange)
+{
+    http_sleep(exchange);
+}
+
+static void wake_of(void *exchange)
+{
+    http_wake(exchange);
+}
+
+static ssize_t read_of(void *stream, char *to, size_t room)
+{
+    return hub_stream_read(stream, to, room);
+}
+
+static void close_of(void *stream)
+{
+    hub_stream_close(stream);
+}
+
+static bool answer_stream(struct visit *visit, const char *agent_id,
+                          const char *server_id)
+{
+    static const struct http_stream_ops ops = {read_of, close_of};
+    const struct hub_stream_options options = {
+        .agent_id = agent_id,
+        .server_id = server_id,
+        .sleep = sleep_of,
+        .wake = wake_of,
+        .behind = backlog_fill,
+        .reader = visit->exchange,
+        .context = visit->api->backlog,
+    };
+    bool malformed = false;
+    struct hub_stream *stream = hub_stream_new(
+        visit->api->hub, http_header(visit->exchange, "Last-Event-ID"), &options,
+        &malformed);
+    if (malformed)
+        return answer_problem(visit, 400, "invalid", "Last-Event-ID",
+                              "Last-Event-ID: this is no id of an event here");
+    if (!stream) {
+        http_reply_header(&visit->reply, "Retry-After", "5");
+        return answer_problem(visit, 503, "not_available", NULL,
+                              "too many read the events already");
+    }
+    visit->reply.status = 200;
+    visit->reply.ops = &ops;
+    visit->reply.stream = stream;
+    http_reply_header(&visit->reply, "Content-Type", "text/event-stream");
+    http_reply_header(&visit->reply, "X-Accel-Buffering", "no"); /* nginx */
+    return true;
+}
+
+bool api_events(struct visit *visit, GError **error)
+{
+    static const struct ask_field fields[] = {
+        {"agent", ASK_TEXT, offsetof(struct asked, agent)},
+        {"server", ASK_TEXT, offsetof(struct asked, server)},
+    };
+    const struct ask_table table = TABLE(fields);
+    g_auto(Asked) asked = {0};
+    g_autoptr(AgentRow) agent = NULL;
+    g_autoptr(ServerRow) server = NULL;
+    if (!ask_query(&table, visit->query, &asked, error) ||
+        !find_agent(visit, &asked, &agent, error) ||
+        (asked.server &&
+         !ledger_load_server(visit->desk->ledger, asked.server, &server, error)))
+        return false;
+    if (asked.server && !server)
+        return answer_problem(visit, 400, "invalid", "server",
+                              "server: there is none of that id");
+    const char *agent_id = agent ? agent->id : server ? server->agent_id : NULL;
+    return answer_stream(visit, agent_id, server ? server->id : NULL);
+}

@@ -1,0 +1,33 @@
+/*
+ * api_routes.c - who may ask what, and who answers it: the table of web/openapi.json.
+ *
+ * A test holds the two together.
+ */
+#include "api_parts.h"
+
+/* clang-format off */
+#define AGENT  "/agents/{agent_id}"
+#define SERVER AGENT "/servers/{server_id}"
+
+const struct route api_routes[] = {
+    {"GET",    "/healthz",           "health",           ROLE_NONE,     api_health},
+    {"GET",    "/openapi.json",      "openapi",          ROLE_NONE,     api_file},
+    {"GET",    "/metrics",           "metrics",          ROLE_VIEWER,   api_metrics},
+    {"GET",    "/me",                "me",               ROLE_VIEWER,   api_me},
+    {"GET",    "/profiles",          "listProfiles",     ROLE_VIEWER,   api_profiles},
+    {"GET",    "/agents",            "listAgents",       ROLE_VIEWER,   api_agents},
+    {"GET",    AGENT,                "getAgent",         ROLE_VIEWER,   api_agent},
+    {"GET",    AGENT "/workers",     "listWorkers",      ROLE_VIEWER,   api_workers},
+    {"GET",    AGENT "/found",       "listAgentFound",   ROLE_VIEWER,   api_agent_found},
+    {"GET",    AGENT "/servers",     "listAgentServers", ROLE_VIEWER,   api_agent_servers},
+    {"GET",    SERVER,               "getServer",        ROLE_VIEWER,   api_server},
+    {"GET",    SERVER "/history",    "serverHistory",    ROLE_VIEWER,   api_history},
+    {"GET",    "/servers",           "listServers",      ROLE_VIEWER,   api_servers},
+    {"GET",    "/found",             "listFound",        ROLE_VIEWER,   api_found},
+    {"GET",    "/commands",          "listCommands",     ROLE_VIEWER,   api_commands},
+    {"GET",    "/commands/{command_id}", "getCommand",   ROLE_VIEWER,   api_command},
+    {"GET",    "/timeline",          "timeline",         ROLE_VIEWER,   api_timeline},
+    {"GET",    "/events",            "events",           ROLE_VIEWER,   api_events},
+};
+/* clang-format on */
+const size_t api_n_routes = G_N_ELEMENTS(api_routes);

@@ -1,0 +1,145 @@
+/*
+ * api_self.c - about muster itself and whoever asks: health, figures, roles.
+ */
+#include "api_parts.h"
+
+#include "ledger_figures.h"
+#include "ledger_log.h"
+#include "ledger_rows.h"
+#include "metrics.h"
+#include "view.h"
+
+/* --- Health ----------------------------------------------------------------------------------- */
+
+static bool reaches_ledger(struct visit *visit)
+{
+    int64_t seq;
+    return ledger_get_number(visit->desk->ledger, META_EVENTS_PARTITIONS, &seq, NULL);
+}
+
+bool api_health(struct visit *visit, GError **error)
+{
+    bool ledger = reaches_ledger(visit);
+    bool bus = feed_is_well(visit->api->feed);
+    return answer_json(visit, ledger && bus ? 200 : 503,
+                       json_pack("{s:s, s:b, s:b, s:s}", "status",
+                                 ledger && bus ? "ok" : "degraded", "ledger", ledger,
+                                 "bus", bus, "version", MUSTER_VERSION));
+}
+
+/* --- Who asks ---------------------------------------------------------------------------------- */
+
+bool api_me(struct visit *visit, GError **error)
+{
+    const struct token_row *token = visit->token;
+    json_t *may = json_array();
+    for (size_t i = 0; i < api_n_routes; i++)
+        if (api_routes[i].role <= visit->role)
+            json_array_append_new(may, json_string(api_routes[i].operation));
+    return answer_json(visit, 200,
+                       json_pack("{s:s, s:s, s:s, s:o, s:o}", "actor", visit->actor,
+                                 "name", token->name, "role", token->role, "expires_at",
+                                 token->expires_at == CONTRACT_NONE
+                                     ? json_null()
+                                     : json_integer(token->expires_at),
+                                 "may", may));
+}
+
+/* --- Figures ------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *what;
+    const char *name;
+    const char *label;
+    const char *help;
+} families[] = {
+    {"servers", "muster_servers", "status", "Servers by their stored status."},
+    {"commands", "muster_commands_open", "state", "Commands without a result."},
+    {"outbox", "muster_outbox", NULL, "Events that wait to be sent."},
+    {"agents", "muster_agents", "held", "Agents, and whether the relay holds them."},
+};
+
+struct figures {
+    GString *text;
+    const char *family; /* whose lines are being written */
+};
+
+/* Rows come family by family. */
+static void add_count(void *taker, const char *what, const char *by, int64_t count)
+{
+    struct figures *figures = taker;
+    for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
+        if (!g_str_equal(families[i].what, what))
+            continue;
+        if (figures->family != families[i].name)
+            metrics_family(figures->text, families[i].name, METRIC_GAUGE,
+                           families[i].help);
+        figures->family = families[i].name;
+        metrics_sample(figures->text, families[i].name, families[i].label, by,
+                       (double)count);
+    }
+}
+
+static bool add_agents_online(struct visit *visit, GString *text, GError **error)
+{
+    g_auto(View) view = {0};
+    GHashTableIter iter;
+    void *id;
+    int online = 0;
+    if (!view_begin(&view, visit->desk->ledger, api_now(), error))
+        return false;
+    g_hash_table_iter_init(&iter, view.agents);
+    while (g_hash_table_iter_next(&iter, &id, NULL))
+        online += view_online(&view, id) == MAYBE_YES;
+    metrics_one(text, "muster_agents_online", METRIC_GAUGE,
+                "Agents whose workers are heard of.", online);
+    return true;
+}
+
+static void add_answers(struct api *api, GString *text)
+{
+    GHashTableIter iter;
+    void *status, *count;
+    metrics_family(text, "muster_http_requests_total", METRIC_COUNTER,
+                   "Requests by the status of their answer.");
+    g_mutex_lock(&api->mutex);
+    g_hash_table_iter_init(&iter, api->figures.answers);
+    while (g_hash_table_iter_next(&iter, &status, &count))
+        metrics_sample(text, "muster_http_requests_total", "code", status,
+                       (double)GPOINTER_TO_SIZE(count));
+    int64_t refused = api->figures.refused, limited = api->figures.limited;
+    g_mutex_unlock(&api->mutex);
+    metrics_one(text, "muster_http_refused_total", METRIC_COUNTER,
+                "Requests without a valid token.", (double)refused);
+    metrics_one(text, "muster_http_limited_total", METRIC_COUNTER,
+                "Requests answered 429.", (double)limited);
+}
+
+static void add_hub(struct api *api, GString *text)
+{
+    struct hub_figures figures;
+    hub_figures(api->hub, &figures);
+    metrics_one(text, "muster_http_connections", METRIC_GAUGE, "Open connections.",
+                http_connections(api->http));
+    metrics_one(text, "muster_http_streams", METRIC_GAUGE, "Open event streams.",
+                (double)figures.streams);
+    metrics_one(text, "muster_http_waits", METRIC_GAUGE,
+                "Requests that wait for a result.", (double)figures.waits);
+    metrics_one(text, "muster_http_streams_dropped_total", METRIC_COUNTER,
+                "Event streams that were read too slowly.", (double)figures.dropped);
+    metrics_one(text, "muster_bus_up", METRIC_GAUGE, "Whether the bus answers.",
+                feed_is_well(api->feed));
+}
+
+bool api_metrics(struct visit *visit, GError **error)
+{
+    g_autoptr(GString) text = g_string_new("");
+    struct figures figures = {text, NULL};
+    if (!ledger_figures(visit->desk->ledger, add_count, &figures, error) ||
+        !add_agents_online(visit, text, error))
+        return false;
+    add_answers(visit->api, text);
+    add_hub(visit->api, text);
+    return answer_text(visit, 200, "text/plain; version=0.0.4; charset=utf-8",
+                       g_string_free(g_steal_pointer(&text), FALSE));
+}

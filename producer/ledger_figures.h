@@ -1,0 +1,14 @@
+/*
+ * ledger_figures.h - how many of what the ledger has, for whoever watches over it.
+ */
+#pragma once
+
+#include "ledger.h"
+
+/* Calls `take` for each row of a count: what is counted, by what, how many. */
+typedef void figures_take(void *taker, const char *what, const char *by, int64_t count);
+
+/* "servers" by status, "commands" by outcome of those that are open, "outbox" by nothing (""),
+ * "agents" by whether they are held. */
+bool ledger_figures(struct ledger *ledger, figures_take *take, void *taker,
+                    GError **error);
