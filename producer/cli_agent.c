@@ -8,9 +8,12 @@
 #include "heal.h"
 #include "ledger_upkeep.h"
 #include "print.h"
+#include "print_table.h"
 #include "reach.h"
 #include "topics.h"
 #include "view.h"
+
+#include <stdio.h>
 
 #define PARTITIONS 4
 
@@ -238,10 +241,11 @@ static char *remarks(const struct agent_row *agent)
 
 static void print_agents(const struct view *view, const GPtrArray *agents)
 {
-    static const char *const headings[] = {"NAME",       "ID",      "REGISTRY",
-                                           "DATA PATH",  "ENGINE",  "ONLINE",
-                                           "LAST HEARD", "REMARKS", NULL};
-    struct print_table *table = print_table_new(headings);
+    static const struct print_column columns[] = {
+        {"NAME", PRINT_NAME},       {"ID", PRINT_DROP},     {"REGISTRY", PRINT_DROP},
+        {"DATA PATH", PRINT_DROP},  {"ENGINE", PRINT_DROP}, {"ONLINE", PRINT_STATUS},
+        {"LAST HEARD", PRINT_KEEP}, {"REMARKS", PRINT_CUT}};
+    struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     for (guint i = 0; i < agents->len; i++) {
         const struct agent_row *agent = agents->pdata[i];
         g_autofree char *heard = print_time(agent->last_event_at);
@@ -277,9 +281,11 @@ static int agent_list(struct call *call, GError **error)
 
 static void print_workers(const struct view *view, const struct agent_row *agent)
 {
-    static const char *const headings[] = {"WORKER", "THERE",      "LAST HEARD", "HOST",
-                                           "ENGINE", "PARTITIONS", "QUEUED",     NULL};
-    struct print_table *table = print_table_new(headings);
+    static const struct print_column columns[] = {
+        {"WORKER", PRINT_NAME}, {"THERE", PRINT_STATUS}, {"LAST HEARD", PRINT_KEEP},
+        {"HOST", PRINT_CUT},    {"ENGINE", PRINT_DROP},  {"PARTITIONS", PRINT_CUT},
+        {"QUEUED", PRINT_KEEP}};
+    struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     for (guint i = 0; i < view->workers->len; i++) {
         const struct worker_row *worker = view->workers->pdata[i];
         g_autofree char *heard = print_time(worker->heard_at);
@@ -308,7 +314,8 @@ static int agent_show(struct call *call, GError **error)
         print_json(view_agent_json(&view, agent));
     } else {
         print_details(&table_agents, agent);
-        printf("%-24s %s\n\n", "online", maybe_name(view_online(&view, agent->id)));
+        print_field("online", maybe_name(view_online(&view, agent->id)));
+        fputc('\n', stdout);
         print_workers(&view, agent);
     }
     return stale ? CLI_UNREACHABLE : CLI_DONE;

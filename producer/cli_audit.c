@@ -10,12 +10,13 @@
 #include "log.h"
 #include "moment.h"
 #include "print.h"
+#include "print_table.h"
 #include "replay.h"
 #include "rulebook.h"
+#include "terminal.h"
 #include "verify.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* clang-format off */
 #define FLAG(name, kind, field, argument, help) \
@@ -138,24 +139,22 @@ static bool audit_begin(struct audit *audit, GError **error)
            begin_from(audit, error);
 }
 
-/* On a terminal, one line that is written over. */
 static void show_progress(const struct replay_progress *progress)
 {
     g_autofree char *time = print_time(progress->append_ms);
-    fprintf(stderr, "\r\033[K%3.0f %%, %" G_GINT64_FORMAT " events, up to %s",
-            progress->share * 100, progress->events, time);
-    fflush(stderr);
+    g_autofree char *line = g_strdup_printf(
+        "%3.0f %%, %" G_GINT64_FORMAT " events, up to %s", progress->share * 100,
+        progress->events, time);
+    terminal_live(line);
 }
 
 static bool run(struct audit *audit, replay_take *take, void *taker, GError **error)
 {
     const struct session *session = &audit->call->session;
-    bool shows = isatty(STDERR_FILENO);
     const struct replay replay = {session->bus, session->codec, take, taker,
-                                  shows ? show_progress : NULL};
+                                  show_progress};
     bool good = replay_run(&replay, &audit->span, &audit->events, error);
-    if (shows)
-        fputs("\r\033[K", stderr);
+    terminal_live(NULL);
     return good;
 }
 
@@ -212,9 +211,12 @@ static GPtrArray *folded_servers(const struct audit *audit, struct folding *fold
 static bool print_fleet(const struct audit *audit, struct folding *folding,
                         const GPtrArray *servers, GError **error)
 {
-    static const char *const headings[] = {"NAME",      "STATUS", "SINCE",
-                                           "CONTAINER", "ID",     NULL};
-    struct print_table *table = print_table_new(headings);
+    static const struct print_column columns[] = {{"NAME", PRINT_NAME},
+                                                  {"STATUS", PRINT_STATUS},
+                                                  {"SINCE", PRINT_KEEP},
+                                                  {"CONTAINER", PRINT_DROP},
+                                                  {"ID", PRINT_DROP}};
+    struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     bool good = true;
     for (guint i = 0; good && i < servers->len; i++) {
         const struct server_row *server = servers->pdata[i];

@@ -10,10 +10,10 @@
 #include "move.h"
 #include "print.h"
 #include "replay.h"
+#include "terminal.h"
 #include "verify.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static const char copy_details[] =
     "Carries the log, the commands without a result, heartbeats and dead letters over to a "
@@ -146,8 +146,8 @@ static bool check_ledger(struct copying *copying, GError **error)
 
 static void show_progress(const char *what, double share)
 {
-    fprintf(stderr, "\r\033[K%s: %3.0f %%", what, share * 100);
-    fflush(stderr);
+    g_autofree char *line = g_strdup_printf("%s: %3.0f %%", what, share * 100);
+    terminal_live(line);
 }
 
 static void print_copied(const struct copying *copying, const struct cargo *cargo,
@@ -176,7 +176,6 @@ static void print_copied(const struct copying *copying, const struct cargo *carg
 static int bus_copy(struct call *call, GError **error)
 {
     g_auto(Copying) copying = {.common = call->common};
-    bool shows = isatty(STDERR_FILENO);
     struct moved moved;
     log_setup(LOG_LEVEL_NONE, false); /* what the fold logs, ingest has logged */
     if (!copying_begin(&copying, call->words, error) ||
@@ -186,11 +185,10 @@ static int bus_copy(struct call *call, GError **error)
     g_autoptr(Cargo) cargo = cargo_look(copying.from, copying.codec, error);
     if (!cargo || (!call->common->yes && !cargo_check(cargo, session_now(), error)))
         return CLI_UNREACHABLE;
-    const struct move move = {cargo, copying.to, shows ? show_progress : NULL};
+    const struct move move = {cargo, copying.to, show_progress};
     bool good = move_carry(&move, &moved, error) &&
                 (!copying.ledger || eventlog_move(copying.ledger, copying.to, error));
-    if (shows)
-        fputs("\r\033[K", stderr);
+    terminal_live(NULL);
     if (!good)
         return CLI_UNREACHABLE;
     print_copied(&copying, cargo, &moved);

@@ -7,11 +7,14 @@
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "print.h"
+#include "terminal.h"
 #include "view.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define STEP_SHOWN_S 0.1
 
 struct request cli_request(const struct call *call, enum action action)
 {
@@ -97,17 +100,34 @@ bool cli_catch_up(struct call *call, bool *ret_stale, GError **error)
 
 /* --- Waiting --------------------------------------------------------------------------------------- */
 
-/* On a terminal, one line that is written over. */
-static void show_progress(const struct command_row *command)
+/* What a person who waits is shown. */
+struct waiting {
+    int64_t since; /* monotonic */
+    guint done, all;
+};
+
+/* "waits for its worker", "begun", "pull: 40 %". */
+static const char *how_it_goes(const struct command_row *command)
 {
-    if (!isatty(STDERR_FILENO))
-        return;
-    const char *word = *command->outcome ? command->outcome : "sent";
-    fprintf(stderr, "\r\033[K%s: %s%s%s", command->action, word,
-            *command->message ? ": " : "", command->message);
-    if (command->finished_at != CONTRACT_NONE)
-        fputs("\r\033[K", stderr);
-    fflush(stderr);
+    if (!command || command->recorded_at == CONTRACT_NONE)
+        return "on its way";
+    if (!*command->outcome)
+        return "waits for its worker";
+    return *command->message ? command->message : command->outcome;
+}
+
+static void show_progress(void *listener, const struct command_row *command)
+{
+    const struct waiting *waiting = listener;
+    int seconds = (int)((g_get_monotonic_time() - waiting->since) / G_USEC_PER_SEC);
+    g_autofree char *count = waiting->all > 1
+                                 ? g_strdup_printf("%u of %u, ", waiting->done + 1,
+                                                   waiting->all)
+                                 : g_strdup("");
+    g_autofree char *line = g_strdup_printf("%s%s: %s, %d s", count,
+                                            command ? command->action : "command",
+                                            how_it_goes(command), seconds);
+    terminal_live(line);
 }
 
 static int exit_of(const struct command_row *command)
@@ -139,15 +159,37 @@ static bool print_queued_json(struct call *call, const GPtrArray *all,
     return true;
 }
 
+/* "pull 3.2 s, create 0.1 s", of those that took a while; g_free it. */
+static char *steps_text(const struct command_row *command)
+{
+    json_auto_t *result = command->result ? json_loads(command->result, 0, NULL) : NULL;
+    GString *text = g_string_new("");
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(result, "steps"), i, step)
+    {
+        const char *name = json_string_value(json_object_get(step, "name"));
+        double seconds = json_number_value(json_object_get(step, "ms")) / 1000;
+        if (name && seconds >= STEP_SHOWN_S)
+            g_string_append_printf(text, "%s%s %.1f s", text->len ? ", " : "", name,
+                                   seconds);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static void print_result(const struct command_row *command, guint count)
 {
-    printf("%s %s%s%s", command->action, command->outcome,
-           command->recovered ? " (recovered)" : "",
+    g_autofree char *steps = steps_text(command);
+    printf("%s ", command->action);
+    terminal_word(stdout, command->outcome);
+    printf("%s%s", command->recovered ? " (recovered)" : "",
            command->already ? " (already)" : "");
     if (count > 1)
         printf(", %u partitions", count);
     if (*command->message && (count == 1 || exit_of(command) != CLI_DONE))
         printf(": %s", command->message);
+    if (count == 1 && *steps)
+        printf(" (%s)", steps);
     fputc('\n', stdout);
 }
 
@@ -175,13 +217,17 @@ static bool print_queued(struct call *call, const GPtrArray *all,
 int cli_wait(struct call *call, const GPtrArray *all, struct command_row **ret_command,
              GError **error)
 {
-    int64_t deadline = g_get_monotonic_time() + call->common->wait_ms * 1000;
+    struct waiting waiting = {.since = g_get_monotonic_time(), .all = all->len};
+    int64_t deadline = waiting.since + call->common->wait_ms * 1000;
     int code = CLI_DONE;
     for (guint i = 0; i < all->len; i++) {
         const struct queued *queued = all->pdata[i];
         g_autoptr(CommandRow) command = NULL;
-        switch (session_wait(&call->session, queued->command_id, deadline, show_progress,
-                             &command, error)) {
+        enum waited waited = session_wait(&call->session, queued->command_id, deadline,
+                                          show_progress, &waiting, &command, error);
+        terminal_live(NULL);
+        waiting.done++;
+        switch (waited) {
         case WAITED_TIMEOUT:
             fprintf(stderr,
                     "muster: no result within %" G_GINT64_FORMAT

@@ -7,6 +7,7 @@
 #include "ledger_rows.h"
 #include "print.h"
 #include "serve.h"
+#include "terminal.h"
 #include "topics.h"
 #include "view.h"
 
@@ -129,7 +130,8 @@ static void print_record(const struct listing *listing, const struct bus_record 
     const char *name = g_hash_table_lookup(listing->names, event->agent_id);
     g_autofree char *line = print_event(event, record->append_ms,
                                         name ? name : event->agent_id);
-    puts(line);
+    g_autofree char *shown = text_cut(line, terminal_width(stdout));
+    puts(shown);
 }
 
 /* Where to begin, and in `*ret_ends` where the log ends now. */

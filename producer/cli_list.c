@@ -6,6 +6,7 @@
 #include "ledger_found.h"
 #include "ledger_rows.h"
 #include "print.h"
+#include "print_table.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -147,9 +148,10 @@ static bool take_pages(struct ledger *ledger, const struct server_filter *filter
 
 static void print_found(const struct view *view, const GPtrArray *rows)
 {
-    static const char *const headings[] = {"KIND", "CONTAINER", "STATUS", "IMAGE",
-                                           "ID",   "REMARKS",   NULL};
-    struct print_table *table = print_table_new(headings);
+    static const struct print_column columns[] = {
+        {"KIND", PRINT_KEEP}, {"CONTAINER", PRINT_NAME}, {"STATUS", PRINT_KEEP},
+        {"IMAGE", PRINT_CUT}, {"ID", PRINT_DROP},        {"REMARKS", PRINT_CUT}};
+    struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     for (guint i = 0; i < rows->len; i++) {
         const struct found_row *row = rows->pdata[i];
         const struct agent_row *agent = view_agent(view, row->agent_id);
@@ -194,8 +196,9 @@ static int list_found(struct call *call, unsigned kinds, GError **error)
 
 static int list_servers(struct call *call, GError **error)
 {
-    static const char *const headings[] = {"NAME", "STATUS",  "SINCE", "PORTS",
-                                           "ID",   "REMARKS", NULL};
+    static const struct print_column columns[] = {
+        {"NAME", PRINT_NAME},  {"STATUS", PRINT_STATUS}, {"SINCE", PRINT_KEEP},
+        {"PORTS", PRINT_DROP}, {"ID", PRINT_DROP},       {"REMARKS", PRINT_CUT}};
     g_autoptr(AgentRow) agent = NULL;
     g_autoptr(ServerRow) after = NULL;
     g_auto(View) view = {0};
@@ -204,7 +207,9 @@ static int list_servers(struct call *call, GError **error)
         return CLI_USAGE;
     if (!view_begin(&view, call->session.ledger, session_now(), error))
         return CLI_UNREACHABLE;
-    struct sink sink = {&view, call->common->json ? NULL : print_table_new(headings)};
+    struct sink sink = {&view, call->common->json
+                                   ? NULL
+                                   : print_table_new(columns, G_N_ELEMENTS(columns))};
     bool good = take_pages(call->session.ledger, &filter, &sink, error);
     sink_end(&sink);
     return good ? CLI_DONE : CLI_UNREACHABLE;

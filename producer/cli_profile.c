@@ -7,13 +7,15 @@
 #include "cli.h"
 
 #include "print.h"
+#include "print_table.h"
 #include "profile.h"
 
 #include <stdio.h>
 
 static int profile_list(struct call *call, GError **error)
 {
-    static const char *const headings[] = {"NAME", "ORIGIN", "ABOUT", NULL};
+    static const struct print_column columns[] = {
+        {"NAME", PRINT_NAME}, {"ORIGIN", PRINT_KEEP}, {"ABOUT", PRINT_CUT}};
     json_auto_t *list = profile_list_json(call->session.ledger, error);
     size_t i;
     json_t *row;
@@ -23,7 +25,7 @@ static int profile_list(struct call *call, GError **error)
         print_json(json_incref(list));
         return CLI_DONE;
     }
-    struct print_table *table = print_table_new(headings);
+    struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     json_array_foreach(list, i, row)
         print_table_add(table, json_string_value(json_object_get(row, "name")),
                         json_string_value(json_object_get(row, "origin")),

@@ -231,10 +231,12 @@ static int server_action(struct call *call, GError **error)
 
 static void print_online(const struct view *view, const struct server_row *server)
 {
+    g_autofree char *text = g_strconcat(view_status(view, server),
+                                        ": no worker of its agent is heard of, `muster "
+                                        "agent show` tells since when",
+                                        NULL);
     if (view_online(view, server->agent_id) == MAYBE_NO)
-        printf("%-24s %s: no worker of its agent is heard of, `muster agent show` tells "
-               "since when\n",
-               "shown_status", view_status(view, server));
+        print_field("shown as", text);
 }
 
 static bool print_server(struct call *call, const struct view *view,
@@ -253,8 +255,8 @@ static bool print_server(struct call *call, const struct view *view,
     print_details(&table_servers, server);
     print_online(view, server);
     if (*healing)
-        printf("%-24s %s\n", "healing", healing);
-    printf("%-24s %s\n", "possible now", possible);
+        print_field("healing", healing);
+    print_field("possible now", possible);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "ledger_tokens.h"
 #include "print.h"
+#include "print_table.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -16,7 +17,7 @@
 #define FLAG(name, letter, kind, field, argument, help) \
     {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
 static const struct option add_options[] = {
-    {"role", 0, OPTION_STRING, offsetof(struct flags, role), "ROLE",
+    {"role", 0, OPTION_STRING, offsetof(struct flags, role), "viewer|operator|admin",
      "viewer (reads), operator (runs servers) or admin (also deletes, purges, restores, and manages agents)", true},
     FLAG("name", 0, STRING, name, "NAME", "whose it is, for the log (default: its id)"),
     FLAG("expires", 0, DURATION, expires_ms, "TIME", "ends after that, such as 30d (default: never)"),
@@ -95,13 +96,16 @@ static const char *state_of(const struct token_row *token, int64_t now)
 
 static int token_list(struct call *call, GError **error)
 {
-    static const char *const headings[] = {"NAME",    "ROLE", "STATE", "MADE",
-                                           "EXPIRES", "ID",   NULL};
+    static const struct print_column columns[] = {
+        {"NAME", PRINT_NAME}, {"ROLE", PRINT_KEEP},    {"STATE", PRINT_STATUS},
+        {"MADE", PRINT_DROP}, {"EXPIRES", PRINT_KEEP}, {"ID", PRINT_DROP}};
     g_autoptr(GPtrArray) tokens = ledger_tokens(call->session.ledger, error);
     if (!tokens)
         return CLI_UNREACHABLE;
     json_auto_t *list = json_array();
-    struct print_table *table = call->common->json ? NULL : print_table_new(headings);
+    struct print_table *table = call->common->json
+                                    ? NULL
+                                    : print_table_new(columns, G_N_ELEMENTS(columns));
     for (guint i = 0; i < tokens->len; i++) {
         const struct token_row *token = tokens->pdata[i];
         g_autofree char *made = print_time(token->created_at);

@@ -6,85 +6,15 @@
  */
 #include "print.h"
 
-#include <stdarg.h>
+#include "terminal.h"
+
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 void print_json(json_t *json)
 {
     json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
     fputc('\n', stdout);
     json_decref(json);
-}
-
-/* --- Tables ------------------------------------------------------------------------------------- */
-
-struct print_table {
-    GPtrArray *rows; /* GStrv */
-    guint columns;
-};
-
-struct print_table *print_table_new(const char *const *headings)
-{
-    struct print_table *table = g_new0(struct print_table, 1);
-    table->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
-    table->columns = g_strv_length((char **)headings);
-    g_ptr_array_add(table->rows, g_strdupv((char **)headings));
-    return table;
-}
-
-void print_table_add(struct print_table *table, ...)
-{
-    va_list cells;
-    char **row = g_new0(char *, table->columns + 1);
-    va_start(cells, table);
-    for (guint i = 0; i < table->columns; i++)
-        row[i] = g_strdup(va_arg(cells, const char *));
-    va_end(cells);
-    g_ptr_array_add(table->rows, row);
-}
-
-static glong width_of(const struct print_table *table, guint column)
-{
-    glong width = 0;
-    for (guint i = 0; i < table->rows->len; i++)
-        width = MAX(width, g_utf8_strlen(((char **)table->rows->pdata[i])[column], -1));
-    return width;
-}
-
-/* Columns of the terminal; a lot where there is none. */
-static glong screen_width(void)
-{
-    struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-        size.ws_col)
-        return size.ws_col;
-    return 10000;
-}
-
-static void print_row(char **row, const glong *widths, guint columns, glong room)
-{
-    for (guint i = 0; i < columns && room > 0; i++) {
-        glong length = g_utf8_strlen(row[i], -1);
-        g_autofree char *cell = g_utf8_substring(row[i], 0, MIN(length, room));
-        glong pad = i + 1 < columns ? MAX(widths[i] - length + 2, 0) : 0;
-        printf("%s%*s", cell, (int)pad, "");
-        room -= MIN(length, room) + pad;
-    }
-    fputc('\n', stdout);
-}
-
-void print_table_end(struct print_table *table)
-{
-    g_autofree glong *widths = g_new0(glong, table->columns);
-    glong screen = screen_width();
-    for (guint i = 0; i < table->columns; i++)
-        widths[i] = width_of(table, i);
-    for (guint i = 0; i < table->rows->len; i++)
-        print_row(table->rows->pdata[i], widths, table->columns, screen);
-    g_ptr_array_unref(table->rows);
-    g_free(table);
 }
 
 /* --- Details ------------------------------------------------------------------------------------ */
@@ -116,6 +46,26 @@ static char *value_text(const struct column *column, const json_t *value)
     return g_strdup("");
 }
 
+#define FIELD_WIDTH 24 /* of a name */
+#define VALUE_LEAST 10 /* columns; with less, the terminal may wrap as it likes */
+
+void print_field(const char *name, const char *value)
+{
+    int screen = terminal_width(stdout);
+    int width = screen ? screen - FIELD_WIDTH - 1 : 0;
+    g_autofree char *clean = text_cut(value, 0);
+    printf("%-*s ", FIELD_WIDTH, name);
+    if (width < VALUE_LEAST || g_str_has_suffix(name, "status")) {
+        terminal_word(stdout, clean);
+        fputc('\n', stdout);
+        return;
+    }
+    for (const char *at = clean, *end; *at; at = end) {
+        end = text_line_end(at, width);
+        printf("%*s%.*s\n", at > clean ? FIELD_WIDTH + 1 : 0, "", (int)(end - at), at);
+    }
+}
+
 void print_details(const struct table *table, const void *row)
 {
     json_auto_t *json = row_to_json(table, row);
@@ -123,7 +73,7 @@ void print_details(const struct table *table, const void *row)
         const struct column *column = &table->columns[i];
         g_autofree char *text = value_text(column, json_object_get(json, column->name));
         if (*text)
-            printf("%-24s %s\n", column->name, text);
+            print_field(column->name, text);
     }
 }
 

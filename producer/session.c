@@ -261,8 +261,7 @@ static bool wait_turn(struct session *session, int64_t left_us, GError **error)
 }
 
 enum waited session_wait(struct session *session, const char *command_id,
-                         int64_t deadline_us,
-                         void (*told)(const struct command_row *command),
+                         int64_t deadline_us, session_told *told, void *listener,
                          struct command_row **ret_command, GError **error)
 {
     enum waited waited = WAITED_TIMEOUT;
@@ -271,8 +270,7 @@ enum waited session_wait(struct session *session, const char *command_id,
         waited = WAITED_FAILED;
         if (!ledger_load_command(session->ledger, command_id, &command, error))
             break;
-        if (told && command)
-            told(command);
+        told(listener, command);
         if (command && command->finished_at != CONTRACT_NONE) {
             *ret_command = g_steal_pointer(&command);
             waited = WAITED_ENDED;

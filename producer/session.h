@@ -56,12 +56,13 @@ bool session_take_log(struct session *session, GError **error);
 /* Until the Record of this id, and all that was queued before it, has been sent. */
 bool session_deliver(struct session *session, const char *event_id, GError **error);
 
+typedef void session_told(void *listener, const struct command_row *command);
 enum waited { WAITED_ENDED, WAITED_TIMEOUT, WAITED_FAILED };
-/* Until the ledger has the terminal result of a command.  `told` (may be NULL) is called
- * when there is something to show. */
+/* Until the ledger has the terminal result of a command.  `told` is called several times a
+ * second, with how the command is then; NULL: the ledger has no row of it yet. */
 enum waited session_wait(struct session *session, const char *command_id,
                          int64_t deadline_us, /* monotonic */
-                         void (*told)(const struct command_row *command),
+                         session_told *told, void *listener,
                          struct command_row **ret_command, GError **error);
 
 int64_t session_now(void); /* wall clock, ms */

@@ -23,7 +23,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [str(word) for word in command], stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=dict(os.environ, TERM="xterm", LC_ALL="C.UTF-8", **(env or {})))
+            env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **(env or {})})
         os.close(inner)
 
     def type(self, text):
