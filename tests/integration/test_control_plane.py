@@ -455,20 +455,55 @@ def test_l1_a_stale_backlog(bare_fleet, short_dir):
             assert told == [command_id for command_id in asked if command_id in ids]
 
 
-def test_a_command_that_nobody_answers_is_closed_as_lost(bare_fleet):
-    """Nine days later: the topic does not hold it any more."""
+@pytest.fixture
+def in_between(bare_fleet, short_dir):
+    """(fleet, server by status, a function that starts the worker): a server in each status that
+    waits for an answer, and the worker is gone."""
     fleet = bare_fleet
-    server_id, _ = fleet.create(wait=False, **GAME)
+    with ScriptedEngine(short_dir / "docker.sock", images=["registry.test/game:1"]) as engine:
+        def start():
+            return fleet.start_worker(name="a", docker=engine.path, registry="registry.test/")
+        worker = start()
+        rebuilt, deleted, stopped = (fleet.create(**GAME)[0] for _ in range(3))
+        worker.stop()
+        created, _ = fleet.create(None, "--expires", "1s", wait=False, **GAME)
+        for action, server_id in (("rebuild", rebuilt), ("delete", deleted), ("stop", stopped)):
+            fleet.server(action, server_id, "--expires", "1s", wait=False)
+        servers = {"creating": created, "rebuilding": rebuilt, "deleting": deleted, "running": stopped}
+        assert {fleet.status(server_id) for server_id in servers.values()} == set(servers)
+        yield fleet, servers, start
+        fleet.close()
+
+
+def statuses(fleet, servers):
+    return [fleet.status(servers[status]) for status in ("creating", "rebuilding", "deleting", "running")]
+
+
+def test_nothing_stays_in_between_when_a_worker_comes_too_late(in_between):
+    """The commands have expired: it answers, and does nothing."""
+    fleet, servers, start = in_between
+    time.sleep(1.5)
+    start()
+    wait_for("all answers", lambda: fleet.json("server", "list") and all_answered(fleet))
+    assert statuses(fleet, servers) == ["failed", "running", "running", "running"]
+    assert own(fleet, "commands", "DISTINCT outcome", "expires_at < issued_at + 2000") == [("expired",)]
+    assert fleet.server("start", servers["creating"])["outcome"] == "done"
+
+
+def test_nothing_stays_in_between_when_the_agent_never_comes_back(in_between):
+    """Nine days later the topic does not hold its commands any more: they are closed as lost."""
+    fleet, servers, _ = in_between
     fresh, _ = fleet.create(wait=False, **GAME)
-    assert fleet.status(server_id) == "creating"
     with sqlite3.connect(fleet.ledger) as db:
         db.execute("UPDATE commands SET expires_at = expires_at - ?, recorded_at = recorded_at - ?"
-                   " WHERE server_id = ?", (9 * DAY_MS, 9 * DAY_MS, server_id))
+                   " WHERE finished_at IS NULL AND server_id <> ?", (9 * DAY_MS, 9 * DAY_MS, fresh))
     fleet.start_serve()
-    fleet.wait_status(server_id, "failed")
-    assert ask(fleet, "SELECT outcome, code FROM commands WHERE server_id = ?", server_id) == [("failed", "lost")]
-    lost = [e for e in fleet.events("--server", server_id) if e["body"].get("kind") == "lost"]
-    assert len(lost) == 1
+    wait_for("them to be closed", lambda: own(fleet, "commands", "count(*)", "code = 'lost'") == [(4,)])
+    assert statuses(fleet, servers) == ["failed", "running", "running", "running"]
+    assert own(fleet, "commands", "DISTINCT outcome", "code = 'lost'") == [("failed",)]
+    lost = [e for server_id in servers.values() for e in fleet.events("--server", server_id)
+            if e["body"].get("kind") == "lost"]
+    assert len(lost) == 4
     assert fleet.status(fresh) == "creating"
 
 

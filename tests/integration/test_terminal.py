@@ -50,9 +50,9 @@ def test_what_is_left_out_can_be_done_without(failed):
     narrow = on_terminal(failed, "server", "list", columns=100)[1].text
     assert "alpha" in narrow and "failed" in narrow and "…" in narrow
     assert "NAME" in narrow and "  REM" in narrow and "  ID " not in narrow
-    wide = on_terminal(failed, "server", "list", columns=300)[1].text
+    wide = on_terminal(failed, "server", "list", columns=1000)[1].text
     assert failed.json("server", "list")[0]["id"] in wide and "…" not in wide
-    shown = on_terminal(failed, "server", "show", f"{failed.agent_name}/gone", columns=60)[1].text
+    shown = on_terminal(failed, "server", "show", f"{failed.agent_name}/gone", columns=66)[1].text
     whole = failed.run("server", "show", f"{failed.agent_name}/gone").stdout
     assert "".join(shown.split()) == "".join(whole.split())  # a long value goes on below itself
 
