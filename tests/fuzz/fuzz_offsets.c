@@ -39,7 +39,7 @@ static void life_receive(struct life *life, int64_t gap)
 
 static void life_begin(struct life *life, size_t which)
 {
-    static const char text[] = "012345678901234567890123456789012345678901234567";
+    static const char text[OFFSETS_NOTE_MAX + 1] = "01234567890123456789012345678901";
 
     if (life->n_open == 0 ||
         !offsets_reserve(life->offsets, life->open[which % life->n_open]))
