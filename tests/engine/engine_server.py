@@ -6,7 +6,7 @@ Beside Docker's paths there is a side door for tests (never logged, never faulte
     POST /_log                 forget it
     GET  /_state               containers, images, networks, and the peak of requests at once
     POST /_script [rule, …]    add rules (engine_faults.py);  DELETE /_script  drops all
-    POST /_release             end every hang
+    POST /_release             end every hang and hold
     POST /_set {…}             api, min_api, version, id, clock_shift_ms, latency_ms: {"start": 300, …}
     POST /_image {"name"}      put an image there
     POST /_die {"name", "exit_code", "oom"}       a container's process ends by itself
@@ -236,7 +236,7 @@ class Server:
         if rule.do == "delay":
             await asyncio.sleep(rule.get("ms", 100) / 1000)
             return await self.go_right(connection, request, entry)
-        if rule.get("apply") or rule.do in ("break", "slow"):
+        if rule.get("apply") or rule.do in ("break", "slow", "hold"):
             answer = await self.answer(connection, request)
             if not answer:  # it was a stream, and has gone out as it is
                 return None
@@ -245,6 +245,11 @@ class Server:
     async def do_hang(self, rule, connection, answer, entry):
         await connection.until_closed(self.release)
         raise Gone
+
+    async def do_hold(self, rule, connection, answer, entry):
+        await connection.until_closed(self.release)
+        entry["status"] = answer.status
+        connection.send(answer)
 
     async def do_close(self, rule, connection, answer, entry):
         raise Gone

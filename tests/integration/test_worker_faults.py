@@ -35,18 +35,6 @@ def close_host(host):
         host.scripted.stop()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def hanging(kafka):
-    """A host whose list hangs from now on, for the last test: a list has half a minute."""
-    with tempfile.TemporaryDirectory(prefix="f") as directory:
-        host = make_host(Path(directory) / "hanging", kafka)
-        servers = five(host)
-        since = host.mark()
-        host.scripted.script({"method": "GET", "path": "^/containers/json", "times": 0, "do": "hang"})
-        yield host, servers, host.ask_sync(), since
-        close_host(host)
-
-
 @pytest.fixture
 def new_host(request, short_dir, kafka):
     """A function that makes hosts with a worker, given its options."""
@@ -133,6 +121,21 @@ def test_s01_a_failed_list_is_not_an_empty_list(host, engine, how):
     engine.clear_script()
     ended = "exited" if callable(fault) else "running"  # with a killed engine its containers end
     assert {host.listed(server)[0]["status"] for server in servers} == {ended}
+
+
+def test_s01_a_list_that_hangs(host, engine):
+    """A list has half a minute."""
+    servers = five(host)
+    since = host.mark()
+    engine.script({"method": "GET", "path": "^/containers/json", "times": 0, "do": "hang"})
+    result = host.result_of(host.ask_sync(), timeout=120)
+    assert (result["outcome"], result["code"]) == ("failed", "sync_failed"), result
+    assert "did not answer in time" in result["message"]
+    told = [e["body"] for e in host.tail.read()[since:] if "outcome" not in e["body"]]
+    assert told and not any(body["complete"] for body in told)
+    engine.clear_script()
+    engine.release()
+    assert all(host.listed(server)[0]["status"] == "running" for server in servers)
 
 
 def test_s01_a_list_that_fails_unasked_is_told_once(new_host):
@@ -464,19 +467,3 @@ def test_l11_begun_never_expires(host, engine):
     host.worker("slot")
     check(host, "expired", server, command, "running")
     assert host.result_of(late)["outcome"] == "expired"
-
-
-# --- what the hanging host has come to
-
-
-def test_s01_a_list_that_hangs(request, hanging):
-    host, servers, command, since = hanging
-    keep(request, host)
-    result = host.result_of(command)
-    assert (result["outcome"], result["code"]) == ("failed", "sync_failed"), result
-    assert "did not answer in time" in result["message"]
-    told = [e["body"] for e in host.tail.read()[since:] if "outcome" not in e["body"]]
-    assert told and not any(body["complete"] for body in told)
-    host.scripted.clear_script()
-    host.scripted.release()
-    assert all(host.listed(server)[0]["status"] == "running" for server in servers)
