@@ -3,13 +3,18 @@
 `fleet`       an agent on the real engine, on each bus in turn (parameter bus_kind)
 `bare_fleet`  the same without an engine: for tests that bring a scripted one
 `yard`        a bare fleet on a scripted engine, where what matters is the log
-`engine`, `registry`, `kafka`, `image`   what tests/run has started, for the whole session
+`engine`, `registry`, `kafka`, `image`   what tests/run has started: each process of pytest has its own
 `own_kafka`   a broker of this test alone, to stop and to kill
 `outpost`     an agent on a scripted engine and Kafka, commanded without our control plane
 
 `@pytest.mark.bus("kafka")` keeps a test to one bus; `@pytest.mark.long` to tests/run --long.
+Tests that share what is made once for their file run in one process; `@pytest.mark.xdist_group`
+divides such a file.
 """
+import contextlib
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,6 +27,9 @@ from services import Engine, Kafka, Ports, Registry, run_script
 from yard import Yard
 
 TIER = os.environ.get("MUSTER_TIER", "default")
+# What takes longest, by file or group: begun first, so that no process is busy when all others are done.
+LONGEST = ("test_worker_sweep", "real", "scripted", "test_worker_faults", "test_worker_log", "test_worker_chaos",
+           "test_chaos", "test_worker_waits", "test_worker_engine", "test_worker_policy", "test_control_plane")
 SHARED_NETWORKS = ("zomboid-servers", "zomboid-backend")
 fleets_key = pytest.StashKey()
 
@@ -51,10 +59,34 @@ def is_of_tier(item):
     return kind != "kafka" and not needs
 
 
+def shares(item):
+    """Whether something made once for its file is made for it, too."""
+    made = item._fixtureinfo.name2fixturedefs.values()
+    return any(definition.scope == "module" for definitions in made for definition in definitions)
+
+
+def pytest_itemcollected(item):
+    if shares(item) and not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def rank(item):
+    group = item.get_closest_marker("xdist_group")
+    names = [item.path.stem, *(group.args if group else ())]
+    return min([LONGEST.index(name) for name in names if name in LONGEST], default=len(LONGEST))
+
+
 def pytest_collection_modifyitems(config, items):
     chosen = [item for item in items if is_of_tier(item)]
     config.hook.pytest_deselected(items=[item for item in items if not is_of_tier(item)])
-    items[:] = chosen
+    items[:] = sorted(chosen, key=rank)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report):
+    """The group is no part of the name that is told."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        report.nodeid = re.sub(r"@\w+$", "", report.nodeid)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -69,16 +101,32 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"log of {process.name}, pid {process.pid}", process.output()[-8000:]))
 
 
-def from_environment(name):
-    value = os.environ.get(name)
-    if not value:
+@pytest.fixture(scope="session")
+def bay():
+    """The settings of an engine, a registry and a broker that no other process uses.
+
+    It is held by a lock on its file: if pytest dies, it is free for whoever comes after.
+    """
+    if not os.environ.get("MUSTER_BAYS"):
+        yield os.environ
+        return
+    for path in sorted(Path(os.environ["MUSTER_BAYS"]).glob("bay*/settings")):
+        with path.open() as settings, contextlib.suppress(BlockingIOError):
+            fcntl.flock(settings, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield dict(line.strip().split("=", 1) for line in settings)
+            return
+    pytest.fail("there are more processes of pytest than bays")
+
+
+def setting(bay, name):
+    if not bay.get(name):
         pytest.skip(f"{name} is not set: start the tests with tests/run")
-    return value
+    return bay[name]
 
 
 @pytest.fixture(scope="session")
-def engine():
-    engine = Engine(from_environment("MUSTER_DOCKER_SOCKET"), os.environ.get("MUSTER_ENGINE_DIR"))
+def engine(bay):
+    engine = Engine(setting(bay, "MUSTER_DOCKER_SOCKET"), bay.get("MUSTER_ENGINE_DIR"))
     there = {network.name for network in engine.client.networks.list()}
     yield engine
     for network in engine.client.networks.list(names=list(SHARED_NETWORKS)):
@@ -87,13 +135,13 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def registry():
-    return Registry(from_environment("MUSTER_REGISTRY"), os.environ.get("MUSTER_REGISTRY_DIR"))
+def registry(bay):
+    return Registry(setting(bay, "MUSTER_REGISTRY"), bay.get("MUSTER_REGISTRY_DIR"))
 
 
 @pytest.fixture(scope="session")
-def kafka():
-    return Kafka(from_environment("MUSTER_KAFKA"), os.environ.get("MUSTER_KAFKA_DIR"))
+def kafka(bay):
+    return Kafka(setting(bay, "MUSTER_KAFKA"), bay.get("MUSTER_KAFKA_DIR"))
 
 
 @pytest.fixture(scope="session")

@@ -91,6 +91,7 @@ def judge_data(stage, case):
         assert (data / "data" / "marker").read_text() == case.server.name
 
 
+@pytest.mark.xdist_group("scripted")
 @pytest.mark.parametrize("row", ON_SCRIPTED, ids=str)
 def test_on_a_scripted_engine(request, scripted, row):
     stage, cases = scripted
@@ -98,6 +99,7 @@ def test_on_a_scripted_engine(request, scripted, row):
     judge(stage, cases[str(row)])
 
 
+@pytest.mark.xdist_group("real")
 @pytest.mark.parametrize("row", ON_REAL, ids=str)
 def test_on_a_real_engine(request, real, row):
     stage, cases = real
@@ -105,7 +107,8 @@ def test_on_a_real_engine(request, real, row):
     judge(stage, cases[str(row)])
 
 
-@pytest.mark.parametrize("where", ["scripted", "real"])
+@pytest.mark.parametrize("where", [pytest.param(where, marks=pytest.mark.xdist_group(where))
+                                   for where in ("scripted", "real")])
 def test_the_log_keeps_its_promises_over_the_whole_table(request, where):
     stage, _ = request.getfixturevalue(where)
     stage.host.judge()

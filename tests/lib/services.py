@@ -1,5 +1,6 @@
 """services - the real engine, registry and broker that tests/run has started, as objects."""
 import os
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -93,21 +94,32 @@ class Kafka:
 
 
 class Ports:
-    """Numbers that no other test uses; below the range from which the kernel hands out its own."""
+    """Numbers that no other test uses; below the range from which the kernel hands out its own.
 
-    _next = 21000 + os.getpid() % 2000
+    Processes of pytest that run side by side begin far from each other.
+    """
+
+    FIRST, EACH = 21000, 1370
+    _place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    _range = range(FIRST + _place * EACH, FIRST + (_place + 1) * EACH)
+    _next = os.getpid() % EACH
     _lock = threading.Lock()
 
     @classmethod
     def take(cls):
-        import socket
         with cls._lock:
             while True:
-                cls._next = 21000 if cls._next >= 31999 else cls._next + 1
-                try:
-                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                        with socket.socket(socket.AF_INET, kind) as probe:
-                            probe.bind(("0.0.0.0", cls._next))
-                    return cls._next
-                except OSError:
-                    continue
+                cls._next = (cls._next + 1) % cls.EACH
+                port = cls._range[cls._next]
+                if cls._is_free(port):
+                    return port
+
+    @staticmethod
+    def _is_free(port):
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("0.0.0.0", port))
+            return True
+        except OSError:
+            return False
