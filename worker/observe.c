@@ -11,8 +11,9 @@ struct mark { /* a server whose container has changed */
     char *container_id; /* of the latest event */
     char *name;
     bool destroyed;
-    uint64_t ticket; /* of the look on its way, or 0 */
-    bool again;      /* another event came while it was */
+    char *looked_for; /* id of the container that is gone if the look finds none */
+    uint64_t ticket;  /* of the look on its way, or 0 */
+    bool again;       /* another event came while it was */
 };
 
 struct observer {
@@ -30,6 +31,7 @@ static void mark_free(void *data)
     g_free(mark->server_id);
     g_free(mark->container_id);
     g_free(mark->name);
+    g_free(mark->looked_for);
     g_free(mark);
 }
 
@@ -144,11 +146,27 @@ bool observer_event(struct observer *observer, const struct engine_event *event)
     return g_str_equal(event->action, "rename");
 }
 
-/* By name after a removal (is there another one?), else by id. */
+/* The id of the container that was told to be there, if it is not the one of the event: of a
+ * rebuild the old one goes last, and that says nothing of the new one.  Borrowed, or NULL. */
+static const char *known_beside(const struct observer *observer, const struct mark *mark)
+{
+    const struct state *told = observer_last(observer, mark->server_id);
+    if (!told || told->status == CONTAINER_ABSENT || !told->container_id ||
+        !*told->container_id || g_str_equal(told->container_id, mark->container_id))
+        return NULL;
+    return told->container_id;
+}
+
+/* After a removal the one that we know, or by name (is there another one?), else by id. */
 static void look(struct observer *observer, struct mark *mark)
 {
-    g_autofree char *name = g_uri_escape_string(
-        mark->destroyed ? mark->name : mark->container_id, NULL, false);
+    const char *beside = mark->destroyed ? known_beside(observer, mark) : NULL;
+    const char *whom = beside            ? beside
+                       : mark->destroyed ? mark->name
+                                         : mark->container_id;
+    g_autofree char *name = g_uri_escape_string(whom, NULL, false);
+    g_free(mark->looked_for);
+    mark->looked_for = g_strdup(beside ? beside : mark->container_id);
     struct request *request = request_new(ASKED_LOOK, DOCKER_READ, "GET",
                                           "/containers/%s/json", name);
     request->timeout_ms = LOOK_MS;
@@ -193,7 +211,7 @@ static void tell_absent(struct observer *observer, const struct mark *mark,
     g_autoptr(Container) absent = container_new();
     struct state *state = container_state(absent, MAYBE_UNKNOWN);
     g_free(state->container_id);
-    state->container_id = g_strdup(mark->container_id); /* the one that is gone */
+    state->container_id = g_strdup(mark->looked_for);
     tell(observer, mark->server_id, state, wall_ms);
 }
 

@@ -308,6 +308,19 @@ def test_s11_what_ended_while_the_engine_was_away_is_told(host, engine):
     assert {s["server_id"]: s["state"]["status"] for s in sync["servers"]} == {s.id: "exited" for s in servers}
 
 
+def test_s11_one_that_is_removed_right_after_its_rebuild_is_told(host, engine):
+    """The removal of the old one is heard of after the rebuild has ended: it says nothing of the new one."""
+    server = host.created()
+    engine.clear_log()
+    since = host.mark()
+    new = host.done("rebuild", server)["state"]["container_id"]
+    wait_for("a look behind it", lambda: engine.log()[-1]["path"].endswith("/json"))
+    time.sleep(0.3)
+    engine.ask("DELETE", f"/containers/{new}?force=1")
+    gone = host.wait_state(server, "absent", since)
+    assert gone["body"]["container_id"] == new
+
+
 # --- Break the Nth request, for every N; S13: kill the worker at the Nth request
 
 
