@@ -3,8 +3,9 @@ import os
 import subprocess
 
 import pytest
-from fleet import wait_for
-from sweep import CRASH_BUILD, TERMINAL, ScriptedBay, points_in
+from fleet import Process, wait_for
+from scripted_engine import ScriptedEngine
+from sweep import CRASH_BUILD, IMAGE, TERMINAL, ScriptedBay, points_in
 
 
 @pytest.fixture
@@ -72,3 +73,67 @@ def test_l8_control_plane_killed_at_every_point(bay):
     bay.end(worker)
     print(f"{len(points)} points, {deaths} deaths: {' '.join(points)}")
     assert deaths > len(points) / 2
+
+
+# --- `muster serve`, on both buses
+
+
+@pytest.fixture
+def served(bare_fleet, short_dir):
+    """A fleet with a server that runs, on a scripted engine."""
+    with ScriptedEngine(short_dir / "docker.sock", images=[IMAGE]) as engine:
+        bare_fleet.start_worker(docker=engine.path, registry="registry.test/")
+        image, tag = IMAGE.split(":")
+        server, name = bare_fleet.create(image=image, image_tag=tag)
+        bare_fleet.scripted, bare_fleet.container = engine, bare_fleet.container_name(name)
+        yield bare_fleet, server
+        bare_fleet.close()
+
+
+def serve(fleet, name, **settings):
+    process = Process(name, ["env", *(f"{key}={value}" for key, value in settings.items()), CRASH_BUILD / "muster",
+                             "serve", "--bus", fleet.bus_url, "--ledger", fleet.ledger], fleet.directory)
+    fleet.processes.append(process)
+    return process
+
+
+def ended(fleet, server, command):
+    row = fleet.show(server)
+    return row["last_command_id"] == command and row["last_outcome"] in TERMINAL
+
+
+def one_life(fleet, server, action, name, **settings):
+    """A serve's life with one command in it, that somebody only queues; whether it has died."""
+    process = serve(fleet, name, **settings)
+    command = fleet.server(action, server, wait=False)["command_id"]
+    wait_for("its death or the end", lambda: process.process.poll() is not None or ended(fleet, server, command), 60)
+    died = process.process.poll() is not None
+    process.killed = True
+    process.stop()
+    return died, command
+
+
+def test_l8_serve_killed_at_every_point(crash_build, served):
+    fleet, server = served
+    log = fleet.directory / "points"
+    _, first = one_life(fleet, server, "stop", "learns", MUSTER_CRASH_LOG=log)
+    points, commands, deaths = points_in(log), [first], 0
+    assert {"relay.before", "relay.sent", "relay.marked", "ingest.before", "ingest.applied", "ingest.after",
+            "bus.begun", "bus.messages", "bus.committed"} <= {at.split(":")[0] for at in points}
+    for number, at in enumerate(points):
+        died, command = one_life(fleet, server, ("start", "stop")[number % 2], f"dies-{number}", MUSTER_CRASH_AT=at)
+        deaths += died
+        commands.append(command)
+        wait_for(f"the ledger to have it, after {at}", lambda: ended(fleet, server, command))
+        status = fleet.scripted.containers()[fleet.container]["State"]["Status"]
+        assert fleet.status(server) == {"running": "running", "exited": "stopped"}[status], at
+    told = {}
+    for event in fleet.events("--server", server):
+        if event["cause"] and event["body"]["type"] in ("Record", "Result"):
+            told.setdefault(event["cause"]["command_id"], []).append(event["body"].get("outcome") or "asked")
+    odd = {command: told[command] for command in commands
+           if told[command].count("asked") != 1 or len(set(told[command]) & set(TERMINAL)) != 1
+           or sum(word in TERMINAL for word in told[command]) != 1}
+    assert not odd
+    assert deaths > len(points) / 2
+    print(f"{len(points)} points, {deaths} deaths")
