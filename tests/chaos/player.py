@@ -181,8 +181,9 @@ class Played:
         self.outcomes += other.outcomes
 
 
-def play(rounds, ground, agents=2, keep=None):
+def play(rounds, ground, keep=None):
     """Plays it in a world of its own.  `keep`: a directory to which a failure's files go."""
+    agents = 1 if ground.engine else 2  # an engine is one host, and its locks lie below one data root
     played = Played()
     directory = Path(tempfile.mkdtemp(prefix="chaos"))
     world = World(directory, ground, agents, SLOTS)
