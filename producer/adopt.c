@@ -145,11 +145,13 @@ static struct queued *adopt_found(struct adoption *at, GError **error)
         (holder && !take_holder(at, &holder, error)))
         return NULL;
     take_container(at);
-    if (!request_bring(at->ledger, at->codec, at->server, at->request, &event_id,
-                       error) ||
-        !ledger_commit(at->ledger, error))
+    if (!request_bring(at->ledger, at->codec, at->server, at->request, &event_id, error))
         return NULL;
-    return queued_new(NULL, at->server->id, at->server->agent_id, event_id);
+    g_autoptr(Queued)
+        queued = queued_new(NULL, at->server->id, at->server->agent_id, event_id);
+    return request_commit_one(at->ledger, at->request, queued, error)
+               ? g_steal_pointer(&queued)
+               : NULL;
 }
 
 /* Within a transaction that the caller ends. */

@@ -96,6 +96,7 @@ static void visit_free(struct visit *visit)
     g_clear_pointer(&visit->query, g_ptr_array_unref);
     token_row_free(visit->token);
     g_free(visit->actor);
+    g_free(visit->digest);
     g_free(visit);
 }
 

@@ -14,6 +14,7 @@
 #include "ledger_tokens.h"
 #include "limiter.h"
 #include "path.h"
+#include "request.h"
 
 #include <jansson.h>
 
@@ -61,7 +62,9 @@ struct visit {
     struct desk *desk;
     struct token_row *token; /* NULL: the route asks for none */
     enum role role;
-    char *actor;         /* "token:NAME" */
+    char *actor;      /* "token:NAME" */
+    struct once once; /* its Idempotency-Key, if it has one */
+    char *digest;
     int64_t deadline_us; /* of a wait; 0: not asked yet */
     bool *waits; /* to be set before the hub gets it: then it is another thread's */
     struct http_reply reply;
@@ -70,17 +73,12 @@ struct visit {
 /* Answers, by filling `visit->reply`; or an error that api_problem.c turns into an answer. */
 typedef bool api_handle(struct visit *visit, GError **error);
 
-enum route_flags {
-    ROUTE_WRITES = 1, /* takes a body, and an Idempotency-Key */
-};
-
 struct route {
     const char *method;
     const char *path; /* with {words} */
     const char *operation;
     enum role role; /* the least */
     api_handle *handle;
-    unsigned flags;
 };
 extern const struct route api_routes[];
 extern const size_t api_n_routes;
@@ -133,4 +131,8 @@ void visit_resume(void *visit);
 api_handle api_health, api_metrics, api_me, api_file, api_profiles;
 api_handle api_agents, api_agent, api_workers, api_agent_found, api_found;
 api_handle api_servers, api_agent_servers, api_server;
+api_handle api_create, api_change, api_adopt, api_sync, api_start_server, api_stop_server,
+    api_restart, api_rebuild, api_recreate, api_restore, api_cancel, api_delete,
+    api_purge;
+api_handle api_add_agent, api_change_agent, api_release, api_rebind;
 api_handle api_commands, api_command, api_timeline, api_history, api_events;

@@ -28,6 +28,24 @@ const struct route api_routes[] = {
     {"GET",    "/commands/{command_id}", "getCommand",   ROLE_VIEWER,   api_command},
     {"GET",    "/timeline",          "timeline",         ROLE_VIEWER,   api_timeline},
     {"GET",    "/events",            "events",           ROLE_VIEWER,   api_events},
+
+    {"POST",   "/agents",            "addAgent",         ROLE_ADMIN,    api_add_agent},
+    {"PATCH",  AGENT,                "changeAgent",      ROLE_ADMIN,    api_change_agent},
+    {"POST",   AGENT "/release",     "releaseAgent",     ROLE_ADMIN,    api_release},
+    {"POST",   AGENT "/rebind",      "rebindAgent",      ROLE_ADMIN,    api_rebind},
+    {"POST",   AGENT "/adopt",       "adopt",            ROLE_OPERATOR, api_adopt},
+    {"POST",   AGENT "/servers/sync", "syncAgent",       ROLE_OPERATOR, api_sync},
+    {"POST",   AGENT "/servers",     "createServer",     ROLE_OPERATOR, api_create},
+    {"PATCH",  SERVER,               "changeServer",     ROLE_OPERATOR, api_change},
+    {"DELETE", SERVER,               "deleteServer",     ROLE_ADMIN,    api_delete},
+    {"DELETE", SERVER "/purge",      "purgeServer",      ROLE_ADMIN,    api_purge},
+    {"POST",   SERVER "/start",      "startServer",      ROLE_OPERATOR, api_start_server},
+    {"POST",   SERVER "/stop",       "stopServer",       ROLE_OPERATOR, api_stop_server},
+    {"POST",   SERVER "/restart",    "restartServer",    ROLE_OPERATOR, api_restart},
+    {"POST",   SERVER "/rebuild",    "rebuildServer",    ROLE_OPERATOR, api_rebuild},
+    {"POST",   SERVER "/recreate",   "recreateServer",   ROLE_OPERATOR, api_recreate},
+    {"POST",   SERVER "/restore",    "restoreServer",    ROLE_ADMIN,    api_restore},
+    {"POST",   SERVER "/cancel",     "cancelServer",     ROLE_OPERATOR, api_cancel},
 };
 /* clang-format on */
 const size_t api_n_routes = G_N_ELEMENTS(api_routes);

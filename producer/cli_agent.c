@@ -43,18 +43,10 @@ static const struct option rebind_options[] = {
 };
 /* clang-format on */
 
-static bool make_topic(struct call *call, char *name, int64_t partitions, GError **error)
-{
-    g_autofree char *owned = name;
-    const struct bus_topic topic = topic_shape(owned, (int32_t)partitions);
-    return bus_topic_make(call->session.bus, &topic, TOPICS_MS, error);
-}
-
 bool cli_make_topics(struct call *call, const char *agent_id, int64_t partitions,
                      GError **error)
 {
-    return make_topic(call, topic_commands(agent_id), partitions, error) &&
-           make_topic(call, topic_control(agent_id), partitions, error);
+    return topics_make_for(call->session.bus, agent_id, partitions, error);
 }
 
 static int finish_agent(struct call *call, const struct agent_row *agent,

@@ -52,10 +52,13 @@ static struct agent_row *begin_with_agent(struct ledger *ledger, const char *age
 
 /* Queues and commits; or takes all back. */
 static struct queued *finish(struct ledger *ledger, struct codec *codec,
-                             const struct event *event, GError **error)
+                             const struct request *request, const struct event *event,
+                             GError **error)
 {
-    if (queue_event(ledger, codec, event, error) && ledger_commit(ledger, error))
-        return queued_new(NULL, NULL, event->agent_id, event->event_id);
+    g_autoptr(Queued) queued = queued_new(NULL, NULL, event->agent_id, event->event_id);
+    if (queue_event(ledger, codec, event, error) &&
+        request_commit_one(ledger, request, queued, error))
+        return g_steal_pointer(&queued);
     ledger_rollback(ledger);
     return NULL;
 }
@@ -77,7 +80,7 @@ struct queued *decree_release(struct ledger *ledger, struct codec *codec,
     }
     const struct letter letter = letter_of(RECORD_RELEASE, event_id, request);
     g_autoptr(Event) event = letter_record(&letter, agent->id, NULL, NULL);
-    return finish(ledger, codec, event, error);
+    return finish(ledger, codec, request, event, error);
 }
 
 struct queued *decree_rebind(struct ledger *ledger, struct codec *codec,
@@ -92,7 +95,7 @@ struct queued *decree_rebind(struct ledger *ledger, struct codec *codec,
     agent->updated_at = MAX(request->now, agent->updated_at + 1);
     const struct letter letter = letter_of(RECORD_AGENT, event_id, request);
     g_autoptr(Event) event = letter_record(&letter, agent->id, NULL, agent);
-    return finish(ledger, codec, event, error);
+    return finish(ledger, codec, request, event, error);
 }
 
 static struct event *lost_event(const struct command_row *command, const char *event_id,

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "fold.h"
+#include "ledger_answers.h"
 #include "letter.h"
 #include "profile.h"
 #include "resolve.h"
@@ -55,6 +56,63 @@ void queued_free(struct queued *queued)
     g_free(queued->agent_id);
     g_free(queued->event_id);
     g_free(queued);
+}
+
+/* --- Once ----------------------------------------------------------------------------------- */
+
+static char *queued_text(const GPtrArray *all)
+{
+    json_auto_t *list = json_array();
+    for (guint i = 0; i < all->len; i++) {
+        const struct queued *queued = all->pdata[i];
+        json_array_append_new(list, json_pack("[s?, s?, s, s]", queued->command_id,
+                                              queued->server_id, queued->agent_id,
+                                              queued->event_id));
+    }
+    return json_dumps(list, JSON_COMPACT);
+}
+
+GPtrArray *request_recall(const char *kept, GError **error)
+{
+    json_auto_t *list = json_loads(kept, 0, NULL);
+    GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)queued_free);
+    size_t i;
+    json_t *ids;
+    json_array_foreach(list, i, ids)
+        g_ptr_array_add(all, queued_new(json_string_value(json_array_get(ids, 0)),
+                                        json_string_value(json_array_get(ids, 1)),
+                                        json_string_value(json_array_get(ids, 2)),
+                                        json_string_value(json_array_get(ids, 3))));
+    if (all->len > 0)
+        return all;
+    g_ptr_array_unref(all);
+    g_set_error(error, LEDGER_ERROR, LEDGER_ERROR_FAILED,
+                "the ledger's answer to a repeated request cannot be read");
+    return NULL;
+}
+
+bool request_commit(struct ledger *ledger, const struct request *request,
+                    const GPtrArray *all, GError **error)
+{
+    if (!request->once)
+        return ledger_commit(ledger, error);
+    g_autofree char *text = queued_text(all);
+    const struct answer_row answer = {
+        .actor = (char *)request->actor,
+        .key = (char *)request->once->key,
+        .digest = (char *)request->once->digest,
+        .queued = text,
+        .at = request->now,
+    };
+    return ledger_keep_answer(ledger, &answer, error) && ledger_commit(ledger, error);
+}
+
+bool request_commit_one(struct ledger *ledger, const struct request *request,
+                        const struct queued *queued, GError **error)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_ptr_array_add(all, (gpointer)queued);
+    return request_commit(ledger, request, all, error);
 }
 
 /* --- Parts ---------------------------------------------------------------------------------- */
@@ -242,7 +300,7 @@ struct queued *request_create(struct ledger *ledger, struct codec *codec,
         row_set(&work.server->image_tag, work.spec->image_tag);
     g_autoptr(Queued)
         queued = queue_command(&work, (int32_t)work.server->partition, NULL, error);
-    if (!queued || !ledger_commit(ledger, error))
+    if (!queued || !request_commit_one(ledger, request, queued, error))
         return NULL;
     return g_steal_pointer(&queued);
 }
@@ -326,7 +384,7 @@ struct queued *request_action(struct ledger *ledger, struct codec *codec,
     if (!ledger_begin(ledger, error) || !load_server(&work, server_id, error))
         return NULL;
     g_autoptr(Queued) queued = queue_action(&work, error);
-    if (!queued || !ledger_commit(ledger, error))
+    if (!queued || !request_commit_one(ledger, request, queued, error))
         return NULL;
     return g_steal_pointer(&queued);
 }
@@ -345,7 +403,7 @@ GPtrArray *request_sync(struct ledger *ledger, struct codec *codec, const char *
             return NULL;
         g_ptr_array_add(all, queued);
     }
-    return ledger_commit(ledger, error) ? g_steal_pointer(&all) : NULL;
+    return request_commit(ledger, request, all, error) ? g_steal_pointer(&all) : NULL;
 }
 
 /* --- Records without a command ------------------------------------------------------------------- */
@@ -396,9 +454,12 @@ struct queued *request_change(struct ledger *ledger, struct codec *codec,
     struct letter letter = record_letter(request, RECORD_SERVER, event_id);
     g_clear_pointer(&work.spec->adopt, g_free); /* a change adopts nothing anew */
     letter.spec = work.spec;
-    if (!write_request(&work, &letter, error) || !ledger_commit(ledger, error))
+    g_autoptr(Queued)
+        queued = queued_new(NULL, work.server->id, work.agent->id, event_id);
+    if (!write_request(&work, &letter, error) ||
+        !request_commit_one(ledger, request, queued, error))
         return NULL;
-    return queued_new(NULL, work.server->id, work.agent->id, event_id);
+    return g_steal_pointer(&queued);
 }
 
 bool request_bring(struct ledger *ledger, struct codec *codec, struct server_row *server,
@@ -439,8 +500,8 @@ bool request_agent_record(struct ledger *ledger, struct codec *codec,
     return true;
 }
 
-static bool check_agent(struct ledger *ledger, const struct agent_row *agent,
-                        GError **error)
+bool request_check_agent(struct ledger *ledger, const struct agent_row *agent,
+                         GError **error)
 {
     g_autoptr(AgentRow) by_id = NULL;
     g_autoptr(AgentRow) by_name = NULL;
@@ -469,14 +530,16 @@ struct queued *request_agent(struct ledger *ledger, struct codec *codec,
 {
     g_auto(Work) work = {ledger, codec, request};
     g_autofree char *event_id = NULL;
-    if (!ledger_begin(ledger, error) || !check_agent(ledger, agent, error))
+    if (!ledger_begin(ledger, error) || !request_check_agent(ledger, agent, error))
         return NULL;
     if (agent->created_at == 0)
         agent->created_at = request->now;
     agent->updated_at = MAX(request->now, agent->updated_at + 1);
     if (!ledger_store_agent(ledger, agent, error) ||
-        !request_agent_record(ledger, codec, agent, request->now, &event_id, error) ||
-        !ledger_commit(ledger, error))
+        !request_agent_record(ledger, codec, agent, request->now, &event_id, error))
         return NULL;
-    return queued_new(NULL, NULL, agent->id, event_id);
+    g_autoptr(Queued) queued = queued_new(NULL, NULL, agent->id, event_id);
+    if (!request_commit_one(ledger, request, queued, error))
+        return NULL;
+    return g_steal_pointer(&queued);
 }

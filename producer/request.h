@@ -19,6 +19,12 @@ enum request_error {
     REQUEST_ERROR_NOT_FOUND, /* no such agent, server or profile */
 };
 
+/* The name under which a request may be repeated (HTTP's Idempotency-Key). */
+struct once {
+    const char *key;
+    const char *digest; /* of all that was asked */
+};
+
 struct request {
     enum action action;
     const char *actor;  /* who asks: "cli:root" */
@@ -32,6 +38,7 @@ struct request {
     enum pull pull;
     enum server_status only_if; /* NONE; else refused if it is not that any more */
     const char *target;         /* cancel: NULL for the newest open command */
+    const struct once *once;    /* NULL; else kept with what was queued */
 };
 
 /* What was queued. */
@@ -46,6 +53,14 @@ struct queued *queued_new(const char *command_id, const char *server_id,
 void queued_free(struct queued *queued);
 typedef struct queued Queued;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queued, queued_free)
+
+/* Ends a request's transaction, with what was queued kept under its `once`. */
+bool request_commit(struct ledger *ledger, const struct request *request,
+                    const GPtrArray *all, GError **error);
+bool request_commit_one(struct ledger *ledger, const struct request *request,
+                        const struct queued *queued, GError **error);
+/* What was kept so (struct queued), or NULL and an error. */
+GPtrArray *request_recall(const char *kept, GError **error);
 
 /* Makes a server of `draft` (record fields and agent_id; the rest is filled in) and queues
  * its create. */
@@ -72,6 +87,9 @@ GPtrArray *request_sync(struct ledger *ledger, struct codec *codec, const char *
 struct queued *request_agent(struct ledger *ledger, struct codec *codec,
                              struct agent_row *agent, const struct request *request,
                              GError **error);
+/* Whether request_agent() would take it, before topics are made for it. */
+bool request_check_agent(struct ledger *ledger, const struct agent_row *agent,
+                         GError **error);
 /* The Record of an agent as it is; within a transaction (ingest pins engines so). */
 bool request_agent_record(struct ledger *ledger, struct codec *codec,
                           const struct agent_row *agent, int64_t now, char **ret_event_id,

@@ -27,3 +27,17 @@ struct bus_topic topic_shape(const char *name, int32_t partitions)
                                       shapes[i].compacted, shapes[i].append_time};
     g_assert_not_reached();
 }
+
+static bool make(struct bus *bus, char *name, int64_t partitions, GError **error)
+{
+    g_autofree char *owned = name;
+    const struct bus_topic topic = topic_shape(owned, (int32_t)partitions);
+    return bus_topic_make(bus, &topic, TOPICS_MS, error);
+}
+
+bool topics_make_for(struct bus *bus, const char *agent_id, int64_t partitions,
+                     GError **error)
+{
+    return make(bus, topic_commands(agent_id), partitions, error) &&
+           make(bus, topic_control(agent_id), partitions, error);
+}

@@ -9,3 +9,6 @@
 
 /* By its name, which is borrowed. */
 struct bus_topic topic_shape(const char *name, int32_t partitions);
+/* Makes the topics of an agent; fine if they are there. */
+bool topics_make_for(struct bus *bus, const char *agent_id, int64_t partitions,
+                     GError **error);
