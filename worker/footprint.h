@@ -3,10 +3,10 @@
  */
 #pragma once
 
-/* Once, before any thread: few malloc arenas. */
+/* Once, before any thread: few malloc arenas, and big blocks outside of them. */
 void footprint_limit(void);
 
-/* Gives back what only the start needed: free heap, and the resident pages of program text
- * (librdkafka, libcurl and what they link touch 10 MiB of it for their set-up).  Text that is
- * still in use is mapped again from the page cache at its next call, without disk I/O. */
+/* Gives back free heap, and the resident pages of code and constants (librdkafka, libcurl and
+ * what they link touch 10 MiB of them for their set-up).  What is still in use is mapped again
+ * from the page cache when it is touched, without disk I/O. */
 void footprint_trim(void);

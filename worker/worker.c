@@ -20,7 +20,7 @@
 #define SYNC_EVERY_MS   (15 * 60000)     /* whatever the list says */
 #define COMMIT_STUCK_MS (10 * 60 * 1000) /* a transaction that does not come back */
 #define STALE_MOST_MS   (60 * 1000)      /* a session's time-out is shorter */
-#define TRIM_AFTER_MS   5000             /* of being idle */
+#define TRIM_AFTER_MS   5000             /* of no command */
 
 void worker_end(struct worker *worker, GError *error_taken)
 {
@@ -67,6 +67,19 @@ static void end_drain(struct worker *worker, int64_t now_ms)
         worker->stop = true;
 }
 
+/* A list of the engine, too, touches what was given back; it comes every half a minute. */
+static void keep_small(struct worker *worker, int64_t now_ms)
+{
+    if (lanes_running(worker->lanes) > 0)
+        worker->trim_at = now_ms + TRIM_AFTER_MS;
+    else if (worker->trim_at == INT64_MAX && inventory_is_running(worker->inventory))
+        worker->trim_at = now_ms + TRIM_AFTER_MS;
+    if (now_ms < worker->trim_at)
+        return;
+    footprint_trim();
+    worker->trim_at = INT64_MAX;
+}
+
 static void keep_time(struct worker *worker, int64_t now_ms)
 {
     if (now_ms >= worker->check_at) {
@@ -77,12 +90,7 @@ static void keep_time(struct worker *worker, int64_t now_ms)
         worker->sync_at = now_ms + SYNC_EVERY_MS;
         inventory_want(worker->inventory, SYNC_ON_TIME);
     }
-    if (lanes_running(worker->lanes) > 0)
-        worker->trim_at = now_ms + TRIM_AFTER_MS;
-    if (now_ms >= worker->trim_at) {
-        footprint_trim();
-        worker->trim_at = INT64_MAX;
-    }
+    keep_small(worker, now_ms);
     if (publisher_busy_ms(worker->publisher, now_ms) > COMMIT_STUCK_MS)
         g_error("a transaction has not come back for ten minutes"); /* ends the process */
     if (publisher_stale_ms(worker->publisher, now_ms) > STALE_MOST_MS)
