@@ -1,8 +1,8 @@
 /*
  * pull.c - what the lines of a pull add up to.
  *
- * Refuses to guess: a pull has succeeded only when the engine said so in a "Status: …" line
- * and no line told an error.  The end of the stream alone means nothing, and neither does
+ * Refuses to guess: a pull has succeeded only when the engine said so, in a "Status: …" line
+ * (Podman: see stream_note_end()), and no line told an error.  The end of the stream alone means nothing, and neither does
  * the status 200, which is sent before the first layer is fetched.
  *
  * Lines are cut to length by docker.c; here the number of layers and the kept texts are
@@ -27,6 +27,8 @@ struct pull_stream {
     char *status;       /* of the last line that belonged to no layer */
     char *error;
     bool succeeded;
+    char *complete; /* Podman: whose "Download complete" the last line was, or NULL */
+    bool repeated;  /* and the line before it was the same */
 };
 
 struct pull_stream *pull_stream_new(void)
@@ -45,6 +47,7 @@ void pull_stream_free(struct pull_stream *stream)
     g_hash_table_unref(stream->layers);
     g_free(stream->status);
     g_free(stream->error);
+    g_free(stream->complete);
     g_free(stream);
 }
 
@@ -145,6 +148,19 @@ static void stream_note(struct pull_stream *stream, const json_t *line)
     stream->status = dup_cut(status, strlen(status));
 }
 
+/* Podman (4.3, compat/images.go) has no "Status: …": it ends a good pull by saying "Download
+ * complete" of the image's id twice.  Docker goes on after such lines. */
+static void stream_note_end(struct pull_stream *stream, const json_t *line)
+{
+    const char *status = json_string_value(json_object_get(line, "status"));
+    const char *id = json_string_value(json_object_get(line, "id"));
+    const bool complete = id != NULL && g_strcmp0(status, "Download complete") == 0;
+
+    stream->repeated = complete && g_strcmp0(id, stream->complete) == 0;
+    g_free(stream->complete);
+    stream->complete = complete ? dup_cut(id, strlen(id)) : NULL;
+}
+
 static const char *line_error(const json_t *line)
 {
     const json_t *detail = json_object_get(line, "errorDetail");
@@ -163,6 +179,7 @@ static void stream_take(struct pull_stream *stream, const json_t *line)
         stream_fail(stream, error, strlen(error));
     else
         stream_note(stream, line);
+    stream_note_end(stream, line);
 }
 
 static bool is_blank(const char *line, size_t length)
@@ -189,7 +206,7 @@ void pull_stream_line(struct pull_stream *stream, const char *line, size_t lengt
 
 bool pull_stream_succeeded(const struct pull_stream *stream)
 {
-    return stream->succeeded && stream->error == NULL;
+    return (stream->succeeded || stream->repeated) && stream->error == NULL;
 }
 
 const char *pull_stream_error(const struct pull_stream *stream)

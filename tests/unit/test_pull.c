@@ -88,6 +88,7 @@ int main(int argc, char **argv)
         {"/pull/s15_an_error_after_the_200", "registry_dies.txt"},
         {"/pull/s15_the_end_alone_is_no_success", "cut_off.txt"},
         {"/pull/s15_no_json_is_the_error", "no_json.txt"},
+        {"/pull/podman_says_it_twice", "podman.txt"},
         {"/pull/odd_lines_do_no_harm", "odd.txt"},
     };
 
