@@ -130,6 +130,8 @@ bool step_told_change(struct facts *facts, enum verdict verdict,
 {
     facts->acted++;
     facts->fresh = false;
+    /* Podman before 5.1 answers 404 although the container is there. */
+    facts->policy_stays |= reply->asked == ASKED_UPDATE && verdict == VERDICT_ABSENT;
     return true;
 }
 

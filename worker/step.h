@@ -45,8 +45,9 @@ struct facts {
     bool ran;     /* before this command, or before the rebuild that it settles */
     bool rested;  /* stopped so that it can be renamed, see step_rebuild.c */
     bool resumed; /* from a pause: what the engine counts of restarts is of before it */
-    bool fresh;   /* nothing was changed since these looks */
-    int api;      /* minor version, see docker_api() */
+    bool policy_stays; /* the engine cannot change a container's restart policy */
+    bool fresh;        /* nothing was changed since these looks */
+    int api;           /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
     bool directories_made;

@@ -58,7 +58,7 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
         return ASK_LOOK;
     if (facts->acted >= TRIES_MAX)
         return give_up(want, "the renaming", facts->old ? facts->old : facts->seen);
-    if (facts->old && restarts(facts->old))
+    if (facts->old && restarts(facts->old) && !facts->policy_stays)
         return step_ask_engine(want, policy_request(facts->old, "no"), STEP_CALL_MS);
     if (facts->old || !step_is_ours(facts) || step_made_by_this(facts))
         return ASK_NOTHING;
