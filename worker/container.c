@@ -464,6 +464,14 @@ void engine_event_free(struct engine_event *event)
     g_free(event);
 }
 
+/* Podman's word for the end of a container is not Docker's. */
+static const char *action_of(const json_t *object)
+{
+    const char *action = text_at(object, "Action");
+
+    return g_str_equal(action, "remove") ? "destroy" : action;
+}
+
 static struct engine_event *event_of(const json_t *object)
 {
     const json_t *actor = json_object_get(object, "Actor");
@@ -471,7 +479,7 @@ static struct engine_event *event_of(const json_t *object)
     const char *exit_code = text_at(attributes, "exitCode");
     struct engine_event *event = g_new0(struct engine_event, 1);
 
-    event->action = g_strdup(text_at(object, "Action"));
+    event->action = g_strdup(action_of(object));
     event->container_id = g_strdup(text_at(actor, "ID"));
     event->name = g_strdup(without_slash(text_at(attributes, "name")));
     event->server_id = g_strdup(text_at(attributes, LABEL_SERVER_ID));

@@ -31,10 +31,12 @@
 #define SECOND_NS INT64_C(1000000000)
 
 /* No exec_*: every health check makes three of those.  No kill, stop, restart: die and
- * start tell the same.  Adopted containers have no label, so labels cannot filter. */
-#define FILTERS                                                                   \
- "{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"die\",\"destroy\"," \
- "\"rename\",\"pause\",\"unpause\",\"oom\",\"update\",\"health_status\"]}"
+ * start tell the same.  Adopted containers have no label, so labels cannot filter.  "died"
+ * and "remove" are Podman's filters for die and destroy. */
+#define FILTERS                                                                \
+ "{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"die\",\"died\"," \
+ "\"destroy\",\"remove\",\"rename\",\"pause\",\"unpause\",\"oom\",\"update\"," \
+ "\"health_status\"]}"
 
 enum phase {
     PHASE_ASLEEP, /* until due_ms; then the engine is asked again */

@@ -5,6 +5,8 @@
 
 #include "log.h"
 
+#define UNMANAGED_MS 3000
+
 /* --- news ---------------------------------------------------------------------------------------- */
 
 static void set_engine(struct worker *worker)
@@ -20,29 +22,36 @@ static void set_engine(struct worker *worker)
                       watch_engine_version(worker->watch));
 }
 
-/* A container without our label that bears one of our prefixes may be an adopted server's:
- * only the ledger knows whose it is, so the list tells. */
-static bool is_unmanaged_news(const struct worker *worker,
-                              const struct engine_event *event)
+static bool has_our_prefix(const struct worker *worker, const char *name)
 {
-    if (*event->server_id || !g_str_equal(event->action, "destroy"))
-        return false;
     for (guint i = 0; i < worker->config->name_prefixes->len; i++) {
-        if (g_str_has_prefix(event->name,
-                             g_ptr_array_index(worker->config->name_prefixes, i)))
+        if (g_str_has_prefix(name, g_ptr_array_index(worker->config->name_prefixes, i)))
             return true;
     }
     return false;
+}
+
+/* A container without our label that bears one of our prefixes may be an adopted server's:
+ * only the ledger knows whose it is, so the list tells; at once if it is gone, else soon, for
+ * there is no end to what one does that crashes again and again. */
+static void took_unmanaged(struct worker *worker, const struct engine_event *event)
+{
+    if (!has_our_prefix(worker, event->name))
+        return;
+    if (g_str_equal(event->action, "destroy"))
+        inventory_want(worker->inventory, SYNC_ON_CHANGE);
+    else
+        worker->sync_at = MIN(worker->sync_at, host_ms() + UNMANAGED_MS);
 }
 
 static void took_event(struct worker *worker, const struct engine_event *event)
 {
     if (*event->server_id)
         inventory_touch(worker->inventory, event->server_id, host_ms());
+    else
+        took_unmanaged(worker, event);
     if (observer_event(worker->observer, event))
         inventory_check(worker->inventory);
-    if (is_unmanaged_news(worker, event))
-        inventory_want(worker->inventory, SYNC_ON_CHANGE);
 }
 
 static void took_news(struct worker *worker, const struct watch_news *news)

@@ -4,6 +4,7 @@
         proxy.fail("/blobs/", 429, "TOOMANYREQUESTS", "toomanyrequests: slow down")
         proxy.hold("/blobs/")       its answers stop after a few bytes, until
         proxy.release()
+        proxy.slow("/blobs/", 600)  they take that many seconds, byte by byte
         proxy.paths("GET", "/blobs/")     what was asked for
 """
 import http.client
@@ -11,6 +12,7 @@ import json
 import re
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FIRST_BYTES = 100
@@ -56,7 +58,23 @@ class Handler(BaseHTTPRequestHandler):
             proxy.holding.set()
             proxy.released.wait(120)
             body = body[FIRST_BYTES:]
+        seconds = next((s for path, s in proxy.slowed if re.search(path, self.path)), 0)
+        if seconds:
+            body = self.send_slowly(body, seconds)
         self.wfile.write(body)
+
+    def send_slowly(self, body, seconds):
+        """The rest, for whom it was released or who has gone away."""
+        began, sent = time.monotonic(), 0
+        try:
+            while sent < len(body) and not self.server.proxy.released.wait(0.5):
+                due = int(len(body) * (time.monotonic() - began) / seconds)
+                self.wfile.write(body[sent:due])
+                sent = max(sent, due)
+        except OSError:
+            self.server.proxy.left.set()
+            raise
+        return body[sent:]
 
     def fail(self, status, code, message, headers):
         body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
@@ -82,8 +100,8 @@ class Listener(ThreadingHTTPServer):
 class RegistryProxy:
     def __init__(self, behind):
         self.behind = behind
-        self.asked, self.failures, self.held = [], [], []
-        self.holding, self.released = threading.Event(), threading.Event()
+        self.asked, self.failures, self.held, self.slowed = [], [], [], []
+        self.holding, self.released, self.left = (threading.Event() for _ in range(3))
         self.server = Listener(("127.0.0.1", 0), Handler)
         self.server.proxy = self
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
@@ -93,6 +111,9 @@ class RegistryProxy:
 
     def hold(self, path):
         self.held.append(path)
+
+    def slow(self, path, seconds):
+        self.slowed.append((path, seconds))
 
     def release(self):
         self.released.set()

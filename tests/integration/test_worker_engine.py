@@ -388,6 +388,38 @@ def test_s16_a_slow_pull_blocks_nobody(pulling, proxy):
     assert progress and all("pull: " in body["message"] for body in progress)
 
 
+def stops_of(host, server, number, every_s=0):
+    """How long so many stops took, from asked to readable, in ms."""
+    took = []
+    for _ in range(number):
+        host.done("start", server)
+        began = time.monotonic()
+        host.done("stop", server)
+        took.append(1000 * (time.monotonic() - began))
+        time.sleep(every_s)
+    return took
+
+
+@pytest.mark.parametrize("seconds", [20, pytest.param(600, marks=pytest.mark.long)])
+def test_s16_stops_beside_a_throttled_pull_and_its_cancel(pulling, proxy, seconds):
+    host = pulling
+    pulling_worker(host, proxy)
+    other, slow, unwanted = host.created(), of_image(host, *host.fresh("slow")), of_image(host, *host.fresh("unwanted"))
+    alone = stops_of(host, other, 5)
+    proxy.slow("/v2/slow/blobs/", seconds)
+    proxy.slow("/v2/unwanted/blobs/", 10 * seconds)
+    command, cancelled = host.ask("create", slow), host.ask("create", unwanted)
+    wait_for("both pulls", lambda: proxy.paths("GET", "/v2/slow/blobs/") and proxy.paths("GET", "/v2/unwanted/blobs/"))
+    beside = stops_of(host, other, 5, every_s=seconds / 10)
+    assert host.terminals_of(command) == [] and host.terminals_of(cancelled) == []
+    host.done("cancel", unwanted, target=cancelled)
+    assert host.result_of(cancelled)["outcome"] == "cancelled"
+    assert proxy.left.wait(60), "the engine goes on with a pull that nobody wants"
+    assert host.result_of(command, 2 * seconds + 60)["outcome"] == "done"
+    print(f"stops beside a pull of {seconds} s: median {sorted(beside)[2]:.0f} ms, alone {sorted(alone)[2]:.0f} ms, "
+          f"ratio {sorted(beside)[2] / sorted(alone)[2]:.2f}")
+
+
 # --- what happens by hand, and by itself
 
 
@@ -480,6 +512,17 @@ def test_unmanaged_containers_and_data_are_listed(host, engine):
     assert f"other-{host.id}" not in found
     server = host.created()
     assert f"{host.data_root}/{server.name}" in [f["name"] for f in host.sync()["data"]]
+
+
+def test_s21_what_is_done_by_hand_with_an_unlabelled_one_is_listed_soon(host, engine):
+    """It may be an adopted server's; without a word of ours the next list is minutes away."""
+    name = f"steam-zomboid-{host.id}-adopted"
+    container = make(engine, host, name)
+    for act, status in ((container.start, "running"), (container.stop, "exited"), (container.remove, None)):
+        since = host.mark()
+        act()
+        host.wait_event(f"a sync that says {status}", lambda e: "sync_id" in e["body"] and status == next(  # noqa: B023
+            (f["status"] for f in e["body"]["unmanaged"] if f["name"] == name), None), since)  # noqa: B023
 
 
 def test_s02_one_removed_while_it_is_listed(host, engine):
