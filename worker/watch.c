@@ -77,6 +77,7 @@ struct watch {
     GQueue seen;      /* char *, keys of the last events */
     GQueue news; /* struct watch_news; as many as lines were offered since watch_next() */
     enum watch_kind told; /* UP, DOWN or UNSUPPORTED, whichever was told last */
+    bool podman;          /* by its last version */
     char *engine_id;
     char *engine_version;
 };
@@ -218,6 +219,20 @@ static void refuse_version(struct watch *watch, const json_t *version, int64_t n
     move(watch, PHASE_ASLEEP, now_ms + UNSUPPORTED_RETRY_MS);
 }
 
+static bool is_podman(const json_t *version)
+{
+    const json_t *components = json_object_get(version, "Components");
+    const json_t *component;
+    size_t i;
+
+    json_array_foreach(components, i, component)
+    {
+        if (g_str_equal(json_text(component, "Name"), "Podman Engine"))
+            return true;
+    }
+    return false;
+}
+
 static void take_version(struct watch *watch, const struct what *what)
 {
     json_t *version = json_loadb(what->reply->body, what->reply->length, 0, NULL);
@@ -231,6 +246,7 @@ static void take_version(struct watch *watch, const struct what *what)
         refuse_version(watch, version, what->now_ms);
     } else {
         docker_set_api(watch->docker, most);
+        watch->podman = is_podman(version);
         g_free(watch->engine_version);
         watch->engine_version = g_strdup_printf("%s, API 1.%d",
                                                 json_text(version, "Version"), most);
@@ -279,10 +295,20 @@ static void open_stream(struct watch *watch)
     move(watch, PHASE_OPENING, INT64_MAX);
 }
 
+/* Podman (compat/info.go) makes an ID anew for each answer; its host and where it keeps its
+ * containers tell it from others. */
+static char *engine_id_of(const struct watch *watch, const json_t *info)
+{
+    if (!watch->podman)
+        return g_strdup(json_text(info, "ID"));
+    return g_strdup_printf("podman:%s:%s", json_text(info, "Name"),
+                           json_text(info, "DockerRootDir"));
+}
+
 static void take_info(struct watch *watch, const struct what *what)
 {
     json_t *info = json_loadb(what->reply->body, what->reply->length, 0, NULL);
-    const char *engine_id = json_text(info, "ID");
+    g_autofree char *engine_id = engine_id_of(watch, info);
 
     if (engine_id[0]) {
         meet_engine(watch, engine_id, engine_clock_ns(info));

@@ -200,6 +200,25 @@ static void test_another_engine_is_a_gap(struct rig *rig)
     g_assert_cmpstr(watch_engine_id(rig->watch), ==, "OTHER");
 }
 
+/* It gives itself another ID in each answer. */
+static void test_podman_is_known_again(struct rig *rig)
+{
+    static const char version[] =
+        "{\\\"ApiVersion\\\":\\\"1.41\\\",\\\"Components\\\":[{\\\"Name\\\":\\\"Podman Engine\\\"}]}";
+    g_autofree char *rule = g_strdup_printf(
+        "{\"path\":\"/version\",\"do\":\"body\",\"times\":0,\"text\":\"%s\"}", version);
+    peer_script(rig->peer, rule);
+    assert_told(rig, "gap");
+    g_autofree char *first = g_strdup(watch_engine_id(rig->watch));
+    start(rig, "aa");
+    assert_told(rig, "create:aa start:aa");
+    peer_tell(rig->peer, "POST", "/_set", "{\"id\":\"OTHER\"}");
+    peer_tell(rig->peer, "POST", "/_events", "{\"cut\":true}");
+    assert_told(rig, "down up");
+    g_assert_true(g_str_has_prefix(first, "podman:"));
+    g_assert_cmpstr(watch_engine_id(rig->watch), ==, first);
+}
+
 static void test_s01_an_engine_that_refuses_is_down_once(struct rig *rig)
 {
     peer_script(rig->peer, "{\"path\":\"/info\",\"do\":\"error\",\"times\":3,"
@@ -387,6 +406,7 @@ int main(int argc, char **argv)
     add("/watch/a_silent_replay_is_a_gap", test_a_silent_replay_is_a_gap);
     add("/watch/s11_the_engine_restarts", test_s11_the_engine_restarts);
     add("/watch/another_engine_is_a_gap", test_another_engine_is_a_gap);
+    add("/watch/podman_is_known_again", test_podman_is_known_again);
     add("/watch/s01_an_engine_that_refuses_is_down_once",
         test_s01_an_engine_that_refuses_is_down_once);
     add("/watch/s11_every_question_may_fail", test_s11_every_question_may_fail);
