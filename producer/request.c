@@ -528,7 +528,7 @@ struct queued *request_agent(struct ledger *ledger, struct codec *codec,
                              struct agent_row *agent, const struct request *request,
                              GError **error)
 {
-    g_auto(Work) work = {ledger, codec, request};
+    G_GNUC_UNUSED g_auto(Work) work = {ledger, codec, request}; /* ends the transaction */
     g_autofree char *event_id = NULL;
     if (!ledger_begin(ledger, error) || !request_check_agent(ledger, agent, error))
         return NULL;

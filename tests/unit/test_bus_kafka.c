@@ -422,6 +422,7 @@ static void test_one_topic_waits(struct fixture *fixture, const void *data)
     send_some(relay, fixture->control, 0, 1);
     int64_t start = now_ms();
     g_autoptr(BusRecord) cancel = member_take(member, 1);
+    g_assert_nonnull(cancel);
     g_assert_cmpint(now_ms() - start, <, 2000);
     int64_t last = -1;
     for (int i = 0; i < 5000; i++) {

@@ -62,10 +62,12 @@ static void test_properties(void)
         g_autoptr(Bus) bus = bus_open("kafka://localhost:1", properties, &error);
         if (row->says) {
             g_assert_error(error, BUS_ERROR, BUS_ERROR_USAGE);
+            g_assert_null(bus);
             if (!strstr(error->message, row->says))
                 g_error("%s: %s", row->pair, error->message);
         } else {
             g_assert_no_error(error);
+            g_assert_nonnull(bus);
         }
         g_test_message("%s: %s", row->pair, error ? error->message : "taken");
     }
@@ -79,6 +81,7 @@ static void test_secrets_stay_out_of_errors(void)
         "sasl.password=hunter2", "sasl.paswort=hunter2", NULL);
     g_autoptr(Bus) bus = bus_open("kafka://localhost:1", properties, &error);
     g_assert_error(error, BUS_ERROR, BUS_ERROR_USAGE);
+    g_assert_null(bus);
     g_assert_null(strstr(error->message, "hunter2"));
 }
 

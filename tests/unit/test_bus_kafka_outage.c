@@ -55,7 +55,7 @@ static char *run_script(struct broker *broker, const char *verb)
 
 static void broker_run(struct broker *broker, const char *verb)
 {
-    g_autofree char *output = run_script(broker, verb);
+    g_free(run_script(broker, verb));
 }
 
 static void broker_signal(struct broker *broker, int signal)

@@ -162,7 +162,7 @@ static json_t *plain_text(avro_value_t *value)
 {
     const char *text;
     size_t size;
-    int symbol;
+    int symbol = 0;
 
     if (avro_value_get_type(value) == AVRO_STRING) {
         avro_value_get_string(value, &text, &size);

@@ -357,6 +357,7 @@ static struct command *queued_command(struct desk *desk, enum action action,
     g_autoptr(Queued)
         queued = request_action(desk->ledger, desk->codec, server_id, &ask, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(queued);
     g_autoptr(GPtrArray) unsent = ledger_unsent(desk->ledger, 100, NULL);
     const struct outgoing *outgoing = unsent->pdata[unsent->len - 1];
     struct command *command = NULL;

@@ -56,6 +56,7 @@ static void test_made_for_its_owner_alone(struct place_at *at, gconstpointer dat
 {
     struct stat file;
     g_autoptr(Ledger) ledger = make(at);
+    g_assert_nonnull(ledger);
     g_assert_cmpint(g_stat(at->path, &file), ==, 0);
     g_assert_cmpint(file.st_mode & 0777, ==, 0600);
     g_autofree char *wal = g_strconcat(at->path, "-wal", NULL);

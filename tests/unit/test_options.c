@@ -243,8 +243,8 @@ static void test_help_text(void)
         "  -a, --agent=ID            the host's id (required)\n",
         "      --registry=HOST       allow HOST (may be given several times)\n",
         "  -p, --partitions=NUMBER   how many (1 to 64)\n",
-        "      --sync-interval=TIME  how often the engine is listed, which is a sentence so long\n"
-        "                            that it needs two lines\n",
+        ("      --sync-interval=TIME  how often the engine is listed, which is a sentence so long\n"
+         "                            that it needs two lines\n"),
         "  -w, --wait[=TIME]         wait for the result\n",
         "  -h, --help                show this\n",
         "\nExit codes:\n  0  all is well\n",

@@ -627,7 +627,6 @@ static void assert_data(struct desk *desk, const struct queued *queued, enum may
 static void test_a_list_of_directories_tells_of_data(struct desk *desk,
                                                      gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
     g_autoptr(Queued) queued = running_server(desk);
     g_autoptr(ServerRow) server = server_of(desk, queued);
     tell_directories(desk, queued, 1000, server->data_dir);
