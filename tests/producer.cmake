@@ -21,6 +21,8 @@ add_test(NAME purity_of_control
 if(MUSTER_FUZZ)
     muster_fuzz(profile control)
     muster_fuzz(import desk)
+    muster_fuzz(apply desk)
+    muster_fuzz(words desk)
 endif()
 
 # make_ledger FILE, bench_ledger FILE: by hand, through tests/bench/bench-ledger.

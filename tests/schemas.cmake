@@ -16,4 +16,5 @@ set_target_properties(bench_codec PROPERTIES
 
 if(MUSTER_FUZZ)
     muster_fuzz(codec contract)
+    muster_fuzz(options base)
 endif()

@@ -18,3 +18,7 @@ add_executable(bench_engine bench/bench_engine.c)
 target_link_libraries(bench_engine PRIVATE engine)
 set_target_properties(bench_engine PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)
+
+if(MUSTER_FUZZ)
+    muster_fuzz(watch engine)
+endif()

@@ -258,16 +258,17 @@ static void take_version(struct watch *watch, const struct what *what)
 
 /* --- The engine and its stream ----------------------------------------------------- */
 
-/* SystemTime, RFC 3339; 0 if it is none. */
+/* SystemTime, RFC 3339; 0 if it is none, or of a clock so wrong that nanoseconds cannot tell
+ * it: those of int64_t begin after 1970 here and end in 2262. */
 static int64_t engine_clock_ns(const json_t *info)
 {
     g_autoptr(GDateTime)
         time = g_date_time_new_from_iso8601(json_text(info, "SystemTime"), NULL);
+    int64_t seconds = time ? g_date_time_to_unix(time) : 0;
 
-    if (!time)
+    if (seconds <= 0 || seconds >= INT64_MAX / SECOND_NS)
         return 0;
-    return g_date_time_to_unix(time) * SECOND_NS +
-           (int64_t)g_date_time_get_microsecond(time) * 1000;
+    return seconds * SECOND_NS + (int64_t)g_date_time_get_microsecond(time) * 1000;
 }
 
 static void meet_engine(struct watch *watch, const char *engine_id, int64_t clock_ns)

@@ -7,6 +7,8 @@
  * A seed corpus lies in corpus/engine.
  */
 #include "container.h"
+#include "offsets.h"
+#include "plan.h"
 #include "pull.h"
 #include "verdict.h"
 
@@ -18,12 +20,14 @@ static void check_container(const struct container *seen)
 {
     g_autoptr(Spec) spec = spec_new();
     g_autoptr(State) state = container_state(seen, MAYBE_UNKNOWN);
+    g_autofree char *note = plan_note(seen);
 
     g_assert(seen->status != CONTAINER_ABSENT);
     g_assert(*seen->id && state->container_id);
     g_assert(g_utf8_validate(state->container, -1, NULL));
     g_assert(container_whose(seen, "", spec) != WHOSE_NOBODYS);
     g_assert(!container_is_canonical(seen) || *seen->server_id);
+    g_assert(strlen(note) <= OFFSETS_NOTE_MAX && g_str_is_ascii(note));
 }
 
 static void try_inspect(const char *text, size_t length)

@@ -103,6 +103,10 @@ static void twist(struct order *order, const char *word)
         order->command->expires_at = WALL_MS;
     else if (g_str_equal(word, "begun"))
         order->begun = g_strdup("a");
+    else if (g_str_equal(word, "known"))
+        order->begun = g_strdup("");
+    else if (g_str_equal(word, "bare"))
+        g_clear_pointer(&order->command->spec, spec_free);
     else if (g_str_equal(word, "elsewhere"))
         order->command->engine_id = g_strdup("ANOTHER");
     else if (g_str_equal(word, "forbidden"))
