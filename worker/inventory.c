@@ -43,7 +43,7 @@ struct inventory {
     bool wanted, checked;
     enum sync_reason reason;
     GHashTable *recent; /* server id → host time of its last touch */
-    GHashTable *extra;  /* partition number → listing_extra() of its last Sync */
+    GHashTable *extra;  /* server id → its extra containers, as last told */
     int64_t not_before; /* host time, after a failure */
     bool failing;       /* the last run failed: its failure has been told */
 
@@ -80,7 +80,7 @@ struct inventory *inventory_new(const struct inventory_setup *setup)
     struct inventory *inventory = g_new0(struct inventory, 1);
     inventory->setup = *setup;
     inventory->recent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    inventory->extra = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    inventory->extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     inventory->seen = g_array_new(FALSE, TRUE, sizeof(int64_t));
     g_queue_init(&inventory->commands);
     g_queue_init(&inventory->answers);
@@ -436,15 +436,7 @@ static void note_told(struct inventory *inventory, const struct listing_scope *s
             !g_hash_table_contains(inventory->listing->unknown, id))
             observer_told(inventory->setup.observer, id, absent);
     }
-    g_hash_table_insert(inventory->extra, GINT_TO_POINTER(scope->partition),
-                        listing_extra(inventory->listing, scope));
-}
-
-static bool differs(const struct inventory *inventory, const struct listing_scope *scope)
-{
-    return listing_differs(
-        inventory->listing, scope, observer_all(inventory->setup.observer),
-        g_hash_table_lookup(inventory->extra, GINT_TO_POINTER(scope->partition)));
+    listing_note_extra(inventory->listing, scope, inventory->extra);
 }
 
 static struct request_for_sync *take_command(struct inventory *inventory,
@@ -516,7 +508,9 @@ static void publish_partition(struct inventory *inventory, guint index, int64_t 
                                           : SYNC_ON_CHANGE,
     };
     const bool first_failure = inventory->listing->failure && !inventory->failing;
-    if (command || inventory->run_wanted || first_failure || differs(inventory, &scope))
+    if (command || inventory->run_wanted || first_failure ||
+        listing_differs(inventory->listing, &scope,
+                        observer_all(inventory->setup.observer), inventory->extra))
         publish_sync(inventory, partition, &scope, command, wall_ms);
     while (
         (command = take_command(inventory, partition))) /* asked for twice: told twice */

@@ -238,36 +238,72 @@ static bool told_but_not_listed(const struct listing *listing,
     return false;
 }
 
-static int compare_lines(const void *a, const void *b)
+/* Server id → its extra containers as text, of those servers of which the list says something.
+ * Containers come in the engine's order, newest first, and keep it. */
+static GHashTable *extra_of(const struct listing *listing,
+                            const struct listing_scope *scope)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-char *listing_extra(const struct listing *listing, const struct listing_scope *scope)
-{
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    GHashTable *extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (guint i = 0; i < listing->containers->len; i++) {
         const struct container *seen = g_ptr_array_index(listing->containers, i);
-        if (seen->managed && is_in(seen, scope->partition, scope->partitions) &&
-            !container_is_canonical(seen))
-            g_ptr_array_add(lines, g_strconcat(seen->id, " ", seen->name, NULL));
+        if (!seen->managed || container_is_canonical(seen) ||
+            !is_in(seen, scope->partition, scope->partitions) ||
+            !says_something(listing, seen->server_id))
+            continue;
+        const char *before = g_hash_table_lookup(extra, seen->server_id);
+        g_hash_table_insert(
+            extra, g_strdup(seen->server_id),
+            g_strconcat(before ? before : "", seen->id, " ", seen->name, "\n", NULL));
     }
-    g_ptr_array_sort(lines, compare_lines);
-    g_ptr_array_add(lines, NULL);
-    return g_strjoinv("\n", (char **)lines->pdata);
+    return extra;
+}
+
+static bool is_due_anew(const struct listing *listing, const struct listing_scope *scope,
+                        const char *server_id)
+{
+    return partition_of(server_id, scope->partitions) == scope->partition &&
+           says_something(listing, server_id);
 }
 
 /* While one is extra, the log cannot tell that its server is missing; so that it is gone, or
  * bears another name, is news although nothing was told of it before. */
 static bool extra_differs(const struct listing *listing,
-                          const struct listing_scope *scope, const char *told_extra)
+                          const struct listing_scope *scope, GHashTable *told_extra)
 {
-    g_autofree char *extra = listing_extra(listing, scope);
-    return !g_str_equal(extra, told_extra ? told_extra : "");
+    g_autoptr(GHashTable) extra = extra_of(listing, scope);
+    GHashTableIter iter;
+    const char *id, *text;
+    g_hash_table_iter_init(&iter, extra);
+    while (g_hash_table_iter_next(&iter, (void **)&id, (void **)&text)) {
+        if (g_strcmp0(text, g_hash_table_lookup(told_extra, id)) != 0)
+            return true;
+    }
+    g_hash_table_iter_init(&iter, told_extra);
+    while (g_hash_table_iter_next(&iter, (void **)&id, NULL)) {
+        if (is_due_anew(listing, scope, id) && !g_hash_table_contains(extra, id))
+            return true;
+    }
+    return false;
+}
+
+void listing_note_extra(const struct listing *listing, const struct listing_scope *scope,
+                        GHashTable *told_extra)
+{
+    g_autoptr(GHashTable) extra = extra_of(listing, scope);
+    GHashTableIter iter;
+    const char *id, *text;
+    g_hash_table_iter_init(&iter, told_extra);
+    while (g_hash_table_iter_next(&iter, (void **)&id, NULL)) {
+        if (is_due_anew(listing, scope, id))
+            g_hash_table_iter_remove(&iter);
+    }
+    g_hash_table_iter_init(&iter, extra);
+    while (g_hash_table_iter_next(&iter, (void **)&id, (void **)&text))
+        g_hash_table_insert(told_extra, g_strdup(id), g_strdup(text));
 }
 
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
-                     GHashTable *told, const char *told_extra)
+                     GHashTable *told, GHashTable *told_extra)
 {
     if (listing->failure)
         return false;

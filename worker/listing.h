@@ -42,10 +42,11 @@ struct listing_scope {
 /* The Sync of a partition, in chunks (struct sync). */
 GPtrArray *listing_syncs(const struct listing *listing, const struct listing_scope *scope,
                          GHashTable *told, int64_t now_ms);
-/* Which containers of that partition's servers are extra, as text to compare; g_free it.  The
- * list must have come. */
-char *listing_extra(const struct listing *listing, const struct listing_scope *scope);
-/* Whether it differs from what was told of that partition's servers; `told_extra`: what was
- * extra in its last Sync, NULL for nothing. */
+/* Whether it differs from what was told of that partition's servers.  `told_extra`: server id →
+ * text, as listing_note_extra() has left it. */
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
-                     GHashTable *told, const char *told_extra);
+                     GHashTable *told, GHashTable *told_extra);
+/* A Sync of it goes out: notes which containers it tells to be extra, where it says anything of
+ * their server. */
+void listing_note_extra(const struct listing *listing, const struct listing_scope *scope,
+                        GHashTable *told_extra);

@@ -10,7 +10,8 @@
 struct setup {
     GPtrArray *prefixes;
     struct listing *listing;
-    GHashTable *told; /* server id → struct state */
+    GHashTable *told;  /* server id → struct state */
+    GHashTable *extra; /* server id → text */
     struct listing_scope scope;
 };
 
@@ -21,6 +22,7 @@ static void set_up(struct setup *setup, gconstpointer none)
     setup->listing = listing_new(1000, setup->prefixes);
     setup->listing->containers = g_ptr_array_new_with_free_func(
         (GDestroyNotify)container_free);
+    setup->extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     setup->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                         (GDestroyNotify)state_free);
     setup->scope = (struct listing_scope){
@@ -31,6 +33,7 @@ static void tear_down(struct setup *setup, gconstpointer none)
 {
     listing_free(setup->listing);
     g_hash_table_unref(setup->told);
+    g_hash_table_unref(setup->extra);
     g_ptr_array_unref(setup->prefixes);
 }
 
@@ -128,7 +131,7 @@ static char *to_look_at(struct setup *setup)
 
 static bool differs(struct setup *setup)
 {
-    return listing_differs(setup->listing, &setup->scope, setup->told, NULL);
+    return listing_differs(setup->listing, &setup->scope, setup->told, setup->extra);
 }
 
 /* --- Cases ----------------------------------------------------------------------------------------- */
@@ -243,16 +246,31 @@ static void s23_copies_and_renamed_ones_are_extra(struct setup *setup, gconstpoi
 /* Its server is missing only once the log says that it is extra no more. */
 static void s23_an_extra_one_that_goes_is_news(struct setup *setup, gconstpointer none)
 {
-    const struct listing_scope *scope = &setup->scope;
     list(setup, "one", "running name steam-zomboid-aside");
     tell(setup, "one", "absent");
+    g_assert_true(differs(setup));
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_false(differs(setup));
 
-    g_autofree char *extra = listing_extra(setup->listing, scope);
-    g_assert_true(listing_differs(setup->listing, scope, setup->told, NULL));
-    g_assert_false(listing_differs(setup->listing, scope, setup->told, extra));
     g_ptr_array_set_size(setup->listing->containers, 0);
-    g_assert_true(listing_differs(setup->listing, scope, setup->told, extra));
-    g_assert_false(listing_differs(setup->listing, scope, setup->told, ""));
+    g_assert_true(differs(setup));
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_false(differs(setup));
+}
+
+static void s23_nothing_is_noted_of_one_that_was_touched(struct setup *setup,
+                                                         gconstpointer none)
+{
+    list(setup, "one", "running name steam-zomboid-aside");
+    tell(setup, "one", "absent");
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+
+    g_ptr_array_set_size(setup->listing->containers, 0);
+    g_hash_table_add(setup->listing->touched, g_strdup("one"));
+    g_assert_false(differs(setup));
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_hash_table_remove_all(setup->listing->touched);
+    g_assert_true(differs(setup)); /* that Sync held it pending: it is still to be told */
 }
 
 static void unmanaged_ones_by_their_prefix_in_every_partition(struct setup *setup,
@@ -359,6 +377,7 @@ int main(int argc, char **argv)
         TEST(s09_one_that_did_not_answer_is_unknown),
         TEST(s23_copies_and_renamed_ones_are_extra),
         TEST(s23_an_extra_one_that_goes_is_news),
+        TEST(s23_nothing_is_noted_of_one_that_was_touched),
         TEST(unmanaged_ones_by_their_prefix_in_every_partition),
         TEST(data_is_in_the_first_partition_alone),
         TEST(each_server_is_in_its_own_partition),
