@@ -19,8 +19,8 @@ struct apply {
     struct codec *codec;
     const struct event *event;
     const struct place *place;
+    struct agent_row *agent_before; /* NULL: the ledger has no row of it */
     struct agent_row *agent;
-    bool agent_changed;
 };
 
 /* --- Servers ---------------------------------------------------------------------------------- */
@@ -37,17 +37,16 @@ static bool note_missing(struct apply *apply, GError **error)
         apply->agent->mass_absence_at != CONTRACT_NONE)
         return true;
     apply->agent->mass_absence_at = apply->place->append_ms;
-    apply->agent_changed = true;
     log_error("ingest.mass_absence", "agent", apply->agent->name);
     return true;
 }
 
+/* `is_there`: the ledger has a row of it, `before`. */
 static bool store_folded(struct apply *apply, const struct server_row *before,
-                         const struct server_row *after, GError **error)
+                         bool is_there, const struct server_row *after, GError **error)
 {
-    if (row_equal(&table_servers, before, after, 0))
-        return true;
-    if (!ledger_store_server(apply->ledger, after, error))
+    if (!ledger_update(apply->ledger, &table_servers, is_there ? before : NULL, after,
+                       error))
         return false;
     bool turned = before->missing_since == CONTRACT_NONE &&
                   after->missing_since != CONTRACT_NONE;
@@ -71,6 +70,7 @@ static bool apply_to_server(struct apply *apply, GError **error)
         return true;
     if (!ledger_load_server(apply->ledger, event->server_id, &server, error))
         return false;
+    bool is_there = server != NULL;
     if (!server && event->record && event->record->server)
         server = server_of_record(apply);
     if (!server)
@@ -80,7 +80,7 @@ static bool apply_to_server(struct apply *apply, GError **error)
         log_warning("ingest.stranger", "server", server->id, "agent", event->agent_id);
         return true;
     }
-    return store_folded(apply, before, server, error);
+    return store_folded(apply, before, is_there, server, error);
 }
 
 /* --- Commands --------------------------------------------------------------------------------- */
@@ -104,6 +104,7 @@ static bool apply_to_command(struct apply *apply, bool *ret_news, GError **error
         return true;
     if (!ledger_load_command(apply->ledger, event->cause->command_id, &command, error))
         return false;
+    g_autoptr(CommandRow) before = command ? command_row_dup(command) : NULL;
     if (!command) {
         command = command_row_new();
         row_set(&command->command_id, event->cause->command_id);
@@ -112,7 +113,7 @@ static bool apply_to_command(struct apply *apply, bool *ret_news, GError **error
     if (!*ret_news)
         return true;
     keep_result(command, event->result);
-    return ledger_store_command(apply->ledger, command, error);
+    return ledger_update(apply->ledger, &table_commands, before, command, error);
 }
 
 static bool apply_result(struct apply *apply, GError **error)
@@ -140,7 +141,6 @@ static bool apply_record(struct apply *apply, GError **error)
     case RECORD_AGENT:
     case RECORD_RELEASE:
         fold_agent(apply->agent, event, apply->place);
-        apply->agent_changed = true;
         return true;
     case RECORD_COMMAND:
     case RECORD_LOST:
@@ -237,7 +237,7 @@ static bool apply_whole_sync(struct apply *apply, const struct sync *sync, GErro
         struct server_row *server = servers->pdata[i];
         g_autoptr(ServerRow) before = server_row_dup(server);
         fold_sync(server, index, apply->place);
-        if (!store_folded(apply, before, server, error))
+        if (!store_folded(apply, before, true, server, error))
             return false;
     }
     g_autofree char *found = servers ? found_text(sync, servers) : NULL;
@@ -341,7 +341,6 @@ static bool apply_from_worker(struct apply *apply, GBytes *bytes, GError **error
         if (!request_agent_record(apply->ledger, apply->codec, apply->agent,
                                   g_get_real_time() / 1000, NULL, error))
             return false;
-        apply->agent_changed = true;
         break;
     case ENGINE_OURS:
         break;
@@ -358,6 +357,8 @@ static bool find_agent(struct apply *apply, GError **error)
     const struct event *event = apply->event;
     if (!ledger_load_agent(apply->ledger, event->agent_id, &apply->agent, error))
         return false;
+    if (apply->agent)
+        apply->agent_before = agent_row_dup(apply->agent);
     if (!apply->agent && event->record && event->record->kind == RECORD_AGENT) {
         apply->agent = agent_row_new();
         row_set(&apply->agent->id, event->agent_id);
@@ -373,21 +374,20 @@ static bool apply_known(struct apply *apply, GBytes *bytes, GError **error)
     if (from_worker ? !apply_from_worker(apply, bytes, error)
                     : !apply_record(apply, error))
         return false;
-    if (from_worker) {
+    if (from_worker)
         apply->agent->last_event_at = apply->place->append_ms;
-        apply->agent_changed = true;
-    }
-    return !apply->agent_changed ||
-           ledger_store_agent(apply->ledger, apply->agent, error);
+    return ledger_update(apply->ledger, &table_agents, apply->agent_before, apply->agent,
+                         error);
 }
 
 bool apply_event(struct ledger *ledger, struct codec *codec, const struct event *event,
                  GBytes *bytes, const struct place *place, GError **error)
 {
-    struct apply apply = {ledger, codec, event, place};
+    struct apply apply = {ledger, codec, event, place, NULL, NULL};
     bool good = find_agent(&apply, error);
     if (good && apply.agent)
         good = apply_known(&apply, bytes, error);
+    agent_row_free(apply.agent_before);
     agent_row_free(apply.agent);
     return good;
 }

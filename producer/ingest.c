@@ -114,8 +114,7 @@ static bool take_event(struct ingest *ingest, const struct bus_record *record,
         break;
     }
     }
-    return ledger_set_position(ingest->ledger, record->partition, record->offset + 1,
-                               error);
+    return true;
 }
 
 static bool take_record(struct ingest *ingest, const struct bus_record *record,
@@ -126,6 +125,23 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
                : take_event(ingest, record, error);
 }
 
+/* Where each partition goes on behind the first `taken` records. */
+static bool note_positions(struct ingest *ingest, const GPtrArray *records, guint taken,
+                           GError **error)
+{
+    g_autofree int64_t *next = g_new0(int64_t, (gsize)ingest->partitions);
+    for (guint i = 0; i < taken; i++) {
+        const struct bus_record *record = records->pdata[i];
+        if (g_str_equal(record->topic, TOPIC_EVENTS))
+            next[record->partition] = record->offset + 1;
+    }
+    for (int32_t partition = 0; partition < ingest->partitions; partition++)
+        if (next[partition] > 0 &&
+            !ledger_set_position(ingest->ledger, partition, next[partition], error))
+            return false;
+    return true;
+}
+
 /* Commits what came before a record that cannot be taken. */
 static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **error)
 {
@@ -133,11 +149,16 @@ static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **e
     crash_point("ingest.before");
     if (!ledger_begin(ingest->ledger, error))
         return false;
-    for (guint i = 0; i < records->len && !trouble; i++)
-        take_record(ingest, records->pdata[i], &trouble);
+    guint taken = 0;
+    while (taken < records->len && take_record(ingest, records->pdata[taken], &trouble))
+        taken++;
     if (trouble && !g_error_matches(trouble, INGEST_ERROR, INGEST_ERROR_NEWER)) {
         ledger_rollback(ingest->ledger);
         g_propagate_error(error, g_steal_pointer(&trouble));
+        return false;
+    }
+    if (!note_positions(ingest, records, taken, error)) {
+        ledger_rollback(ingest->ledger);
         return false;
     }
     crash_point("ingest.applied");

@@ -249,8 +249,8 @@ void query_get_row(struct query *query, const struct table *table, void *row)
     }
 }
 
-static void bind_column(struct query *query, int index, const struct column *column,
-                        const void *row)
+void query_column(struct query *query, int index, const struct column *column,
+                  const void *row)
 {
     const void *field = (const char *)row + column->offset;
     switch (column->kind) {
@@ -321,7 +321,7 @@ bool ledger_store(struct ledger *ledger, const struct table *table, const void *
     if (!store)
         return false;
     for (size_t i = 0; i < table->n_columns; i++)
-        bind_column(store, (int)i + 1, &table->columns[i], row);
+        query_column(store, (int)i + 1, &table->columns[i], row);
     return query_run(store, error);
 }
 

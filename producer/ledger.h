@@ -53,6 +53,9 @@ void query_text(struct query *query, int index, const char *text); /* NULL: SQL'
 void query_integer(struct query *query, int index,
                    int64_t number);                              /* CONTRACT_NONE: NULL */
 void query_bytes(struct query *query, int index, GBytes *bytes); /* NULL: NULL */
+/* A row's field. */
+void query_column(struct query *query, int index, const struct column *column,
+                  const void *row);
 
 enum query_step { QUERY_ROW, QUERY_END, QUERY_FAILED };
 enum query_step query_step(struct query *query, GError **error);
@@ -74,6 +77,9 @@ void query_get_row(struct query *query, const struct table *table, void *row);
 /* Inserts the row, or replaces the one of the same key. */
 bool ledger_store(struct ledger *ledger, const struct table *table, const void *row,
                   GError **error);
+/* Writes what differs from `before`, which is how the row lies there; NULL: it does not yet. */
+bool ledger_update(struct ledger *ledger, const struct table *table, const void *before,
+                   const void *after, GError **error);
 
 typedef struct ledger Ledger;
 typedef struct query Query;

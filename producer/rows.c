@@ -307,6 +307,13 @@ struct agent_row *agent_row_new(void)
     return agent;
 }
 
+struct agent_row *agent_row_dup(const struct agent_row *agent)
+{
+    struct agent_row *copy = agent_row_new();
+    row_copy(&table_agents, copy, agent);
+    return copy;
+}
+
 void agent_row_free(struct agent_row *agent)
 {
     row_free(&table_agents, agent);
@@ -343,6 +350,13 @@ struct server_row *server_row_dup(const struct server_row *server)
 struct command_row *command_row_new(void)
 {
     return row_new(&table_commands);
+}
+
+struct command_row *command_row_dup(const struct command_row *command)
+{
+    struct command_row *copy = command_row_new();
+    row_copy(&table_commands, copy, command);
+    return copy;
 }
 
 void command_row_free(struct command_row *command)

@@ -205,6 +205,8 @@ int64_t *column_integer(const struct column *column, const void *row);
 
 struct agent_row *agent_row_new(void);
 struct server_row *server_row_new(void);
+struct agent_row *agent_row_dup(const struct agent_row *agent);
+struct command_row *command_row_dup(const struct command_row *command);
 struct server_row *server_row_dup(const struct server_row *server);
 struct command_row *command_row_new(void);
 struct worker_row *worker_row_new(void);

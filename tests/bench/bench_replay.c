@@ -1,6 +1,7 @@
 /*
  * bench_replay.c - how fast a log is read again: by a consumer that only reads, by one that
- * decodes as well, by the rulebook (audit check), and folded (audit replay).
+ * decodes as well, by the rulebook (audit check), folded (audit replay), and taken into a
+ * ledger on disk, as `muster serve` does it.
  *
  *     bench_replay sqlite:///tmp/bench.db | kafka://host:port   [SERVERS [EVENTS]]
  *
@@ -9,10 +10,13 @@
  * events.  It measures, it judges nothing: figures of one machine compare with figures of the
  * same machine only, so what counts is the ratio to reading.
  */
+#include "eventlog.h"
+#include "ingest.h"
 #include "replay.h"
 #include "rulebook.h"
 #include "topics.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -246,6 +250,18 @@ static bool judge_event(void *taker, const struct event *event,
     return true;
 }
 
+/* Returns events a second. */
+static double print_rate(const char *name, int64_t events, int64_t begin, clock_t busy,
+                         double reading)
+{
+    double rate = (double)events * G_USEC_PER_SEC /
+                  (double)(g_get_monotonic_time() - begin);
+    double cpu_us = (double)(clock() - busy) * 1e6 / CLOCKS_PER_SEC / (double)events;
+    printf("%-16s %9.0f events/s, ratio to reading %.3f, %6.1f us of CPU an event\n",
+           name, rate, reading > 0 ? rate / reading : 1.0, cpu_us);
+    return rate;
+}
+
 /* One way of reading; returns events a second. */
 static double measure(const char *name, struct bus *bus, struct codec *codec,
                       replay_take *take, void *taker, double reading)
@@ -264,12 +280,32 @@ static double measure(const char *name, struct bus *bus, struct codec *codec,
     else
         span_read(&span, bus, drop_record, NULL, &events, &error);
     check(error);
-    double rate = (double)events * G_USEC_PER_SEC /
-                  (double)(g_get_monotonic_time() - begin);
-    double cpu_us = (double)(clock() - busy) * 1e6 / CLOCKS_PER_SEC / (double)events;
-    printf("%-16s %9.0f events/s, ratio to reading %.3f, %6.1f us of CPU an event\n",
-           name, rate, reading > 0 ? rate / reading : 1.0, cpu_us);
-    return rate;
+    return print_rate(name, events, begin, busy, reading);
+}
+
+/* A ledger of its own, in a directory that goes with it. */
+static void measure_ingest(struct bus *bus, struct codec *codec, int64_t events,
+                           double reading)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *directory = g_dir_make_tmp("bench-replay-XXXXXX", &error);
+    check(error);
+    g_autofree char *path = g_build_filename(directory, "ledger.db", NULL);
+    struct ledger *ledger = ledger_make(path, &error);
+    check(error);
+    eventlog_remember(ledger, bus, &error);
+    check(error);
+    int64_t begin = g_get_monotonic_time();
+    clock_t busy = clock();
+    struct ingest *ingest = ingest_open(ledger, bus, codec, &error);
+    check(error);
+    ingest_catch_up(ingest, true, &error);
+    check(error);
+    print_rate("ingest", events, begin, busy, reading);
+    ingest_close(ingest);
+    ledger_close(ledger);
+    g_remove(path);
+    g_rmdir(directory);
 }
 
 static long resident_kib(void)
@@ -304,6 +340,7 @@ int main(int argc, char **argv)
     folding_begin(&folding, codec, &error);
     check(error);
     measure("audit replay", bus, codec, folding_take, &folding, reading);
+    measure_ingest(bus, codec, events, reading);
     printf("resident %ld KiB\n", resident_kib());
     return 0;
 }
