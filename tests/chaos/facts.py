@@ -75,7 +75,7 @@ def of_log(world, site, log):
                 for partition, offset, value in log.read(f"muster.{kind}.{site.id}", kind)]
     events = [{**value, "offset": offset} for partition, offset, value in log.read("muster.events", "events")
               if value["agent_id"] == site.id]
-    return Facts(committed=committed, commands=commands, events=events)
+    return Facts(committed=committed, commands=commands, events=events, by_hand=set(world.by_hand))
 
 
 def of_all(world, site, log, player):
@@ -89,7 +89,6 @@ def of_all(world, site, log, player):
                     for row in world.rows("SELECT * FROM commands WHERE agent_id = ?", site.id)}
     facts.files = {path.name for path in site.data_root.iterdir()}
     facts.kept = player.kept_data(site)
-    facts.by_hand = player.by_hand
     return facts
 
 

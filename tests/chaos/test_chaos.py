@@ -2,13 +2,18 @@
 
 A failure names its seed; `tests/chaos/run --seed N` (with --bus and --engine) plays it again.
 """
+import contextlib
 import os
 import random
+import sqlite3
+import uuid
 
+import facts
 import faults
 import pytest
 from conftest import TIER
 from ground import Ground
+from log_reader import Codec
 from player import play
 from script import make
 
@@ -27,6 +32,31 @@ def play_seeds(episodes, rounds, **where):
             injected += sum(played.injected.values())
         print(f"{episodes * rounds} rounds, {injected} faults, seeds from {SEED}")
         assert injected >= episodes * rounds
+
+
+def forge_a_result(world, which, seconds):
+    """Writes the first terminal result once more, with an id of its own."""
+    codec = Codec("event")
+    with contextlib.closing(sqlite3.connect(world.bus_url.removeprefix("sqlite://"), timeout=30)) as db, db:
+        for place, value in db.execute("SELECT place, value FROM records ORDER BY place"):
+            with contextlib.suppress(AssertionError):  # of other topics
+                event = codec.decode(value)
+                if event["body"].get("outcome") == "done":
+                    break
+        partition = place // facts.PLACE
+        (offset,) = db.execute("SELECT next FROM partitions WHERE id = ?", [partition]).fetchone()
+        db.execute("INSERT INTO records SELECT ?, append_ms, key, headers, ? FROM records WHERE place = ?",
+                   [partition * facts.PLACE + offset, codec.encode({**event, "event_id": str(uuid.uuid4())}), place])
+        db.execute("UPDATE partitions SET next = next + 1 WHERE id = ?", [partition])
+
+
+def test_a_broken_promise_is_seen(crash_build, monkeypatch):
+    monkeypatch.setitem(faults.KINDS, "result_forged", (forge_a_result, set()))
+    create = {"do": "command", "after": 0, "server": 0, "action": "create"}
+    forge = {"do": "fault", "after": 0, "kind": "result_forged", "which": 0, "for": 0}
+    with Ground() as ground:
+        played = play([[create], [forge]], ground)
+    assert played.rounds == 1 and "one_result" in {breach.promise for breach in played.broken.breaches}
 
 
 @pytest.mark.timeout(3600)

@@ -121,6 +121,8 @@ class Site:
         image, self.tag = world.image.rsplit(":", 1)
         self.id = str(world.json("agent", "add", self.name, "--data-path", self.data_root, "--registry", image,
                                  "--partitions", self.partitions)["id"])
+        if number % 2 == 0:  # what is removed by hand comes back by itself
+            world.run("agent", "set", self.id, "--on-missing", "start")
         self.workers = []
         self.aside = set()
 
