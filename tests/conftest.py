@@ -8,8 +8,8 @@
 `outpost`     an agent on a scripted engine and Kafka, commanded without our control plane
 
 `@pytest.mark.bus("kafka")` keeps a test to one bus; `@pytest.mark.long` to tests/run --long.
-Tests that share what is made once for their file run in one process; `@pytest.mark.xdist_group`
-divides such a file.
+Tests that share what is made once for a file run in one process, as do those of one
+`@pytest.mark.xdist_group`.
 """
 import contextlib
 import fcntl
@@ -28,8 +28,9 @@ from yard import Yard
 
 TIER = os.environ.get("MUSTER_TIER", "default")
 # What takes longest, by file or group: begun first, so that no process is busy when all others are done.
-LONGEST = ("test_worker_sweep", "real", "scripted", "test_worker_faults", "test_worker_log", "test_worker_chaos",
-           "test_chaos", "test_worker_waits", "test_worker_engine", "test_worker_policy", "test_control_plane")
+LONGEST = ("test_worker_sweep", "real", "scripted", "test_worker_sweep_real", "test_worker_faults", "test_worker_log",
+           "test_worker_chaos", "test_chaos", "test_worker_waits", "test_worker_engine", "test_worker_policy",
+           "test_control_plane")
 SHARED_NETWORKS = ("zomboid-servers", "zomboid-backend")
 fleets_key = pytest.StashKey()
 
@@ -59,15 +60,12 @@ def is_of_tier(item):
     return kind != "kafka" and not needs
 
 
-def shares(item):
-    """Whether something made once for its file is made for it, too."""
-    made = item._fixtureinfo.name2fixturedefs.values()
-    return any(definition.scope == "module" for definitions in made for definition in definitions)
-
-
 def pytest_itemcollected(item):
-    if shares(item) and not item.get_closest_marker("xdist_group"):
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """What is made once for a file is made in one process: the tests that share it stay together."""
+    made = item._fixtureinfo.name2fixturedefs.items()
+    shared = sorted(name for name, definitions in made if definitions[-1].scope == "module")
+    if shared and not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group("_".join([item.path.stem, *shared])))
 
 
 def rank(item):
