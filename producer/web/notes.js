@@ -4,7 +4,7 @@
 import { h, icon } from "./dom.js";
 
 const SHOWN_MS = 7000;
-const MOST = 4;
+const MOST = 3;
 
 export function makeNotes(place) {
     return function note(text, tone = "calm") {

@@ -35,15 +35,15 @@ function profileField(profiles, value) {
     return field("Game", select(options), null, { class: "field all" });
 }
 
-/* The fields of a record, filled from `server` (or {}). */
-function recordFields(state, server) {
+/* The fields of a record, filled from `server` (or {}); `whose` is used where one is empty. */
+function recordFields(state, server, whose) {
     const fields = {
         profile: profileField(state.profiles, server.profile ?? "zomboid"),
         image_tag: field("Image tag", text({ value: server.image_tag ?? "" }), ""),
         image: field(
             "Image repository",
             text({ value: server.image ?? "" }),
-            "Empty: the agent's.",
+            `Empty: the ${whose}'s.`,
         ),
         server_data_path: field(
             "Data path on the host",
@@ -78,9 +78,10 @@ const ORDER = [
  * Opens the form.  `own`: what it has beside a record's fields; `submit(values, ports, config)`
  * sends, and throws a Problem for what was refused.
  */
-function openForm({ app, title, yes, server, own = {}, agentOf, suggest, submit, lead }) {
+function openForm(what) {
+    const { app, title, yes, server, own = {}, agentOf, suggest, submit, lead, adopts } = what;
     const state = app.state();
-    const fields = { ...own, ...recordFields(state, server) };
+    const fields = { ...own, ...recordFields(state, server, adopts ? "container" : "agent") };
     const config = pairs(
         Object.entries(server.config ?? {}),
         "Environment of the container. Values are secret: they stand in no event and no log.",
@@ -110,7 +111,8 @@ function openForm({ app, title, yes, server, own = {}, agentOf, suggest, submit,
     function takeProfile() {
         const used = ports();
         for (const port of PORTS) fields[port].element.hidden = !used.includes(port);
-        fields.image_tag.hint(profile()?.image_tag ? `Empty: ${profile().image_tag}.` : "");
+        const tag = adopts ? "the container's" : profile()?.image_tag;
+        fields.image_tag.hint(tag ? `Empty: ${tag}.` : "");
         if (suggest)
             for (const [port, value] of Object.entries(
                 freePorts(used, [...state.servers.values()], agentOf(fields)),
@@ -234,6 +236,7 @@ export function adoptForm(app, found) {
         title: `Adopt ${found.name}`,
         yes: "Adopt",
         server: {},
+        adopts: true,
         agentOf: () => found.agent_id,
         lead: h(
             "p",

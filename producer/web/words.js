@@ -70,15 +70,20 @@ const sentence = (text) => (/[.!?…]$/.test(text) || !text ? text : `${text}.`)
 export function resultWords({ action, outcome, message, already, recovered, rolled_back }) {
     const words = actionWords(action);
     const told = message ? `: ${sentence(message)}` : ".";
-    if (outcome === "accepted" || outcome === "progress")
-        return `${words.ing}${message ? `: ${message}` : ""}…`;
-    if (outcome !== "done")
-        return `${words.word} ${OUTCOMES[outcome] ?? outcome}${told}${rolled_back ? " The old container is back." : ""}`;
-    const marks = [
-        already && "nothing had to be done",
-        recovered && "the container was made again",
-    ].filter(Boolean);
-    return `${words.done}${marks.length ? ` (${marks.join(", ")})` : ""}${told}`;
+    if (outcome === "accepted") return `${words.ing}…`;
+    if (outcome === "progress") return `${words.ing}: ${message}…`;
+    if (outcome === "done") return doneWords(words, { message, already, recovered });
+    const back = rolled_back ? " The old container is back." : "";
+    return `${words.word} ${OUTCOMES[outcome] ?? outcome}${told}${back}`;
+}
+
+/* The worker's own words, where they say more than that it was done. */
+function doneWords(words, { message, already, recovered }) {
+    if (message && message.toLowerCase() !== words.done.toLowerCase())
+        return `${words.done}: ${sentence(message)}`;
+    if (message) return `${words.done}.`;
+    if (already) return `${words.done}: nothing had to be done.`;
+    return recovered ? `${words.done}: the container was made again.` : `${words.done}.`;
 }
 
 /* The last result of a server's row, or "". */

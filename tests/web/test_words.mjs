@@ -28,14 +28,16 @@ test("a status of a newer control plane is shown as it came", () => {
 });
 
 const RESULTS = [
+    [{ action: "start", outcome: "done", message: "started" }, "Started."],
+    [{ action: "start", outcome: "accepted", message: "begun" }, "Starting…"],
     [{ action: "start", outcome: "done", message: "" }, "Started."],
     [
         { action: "start", outcome: "done", message: "", already: true },
-        "Started (nothing had to be done).",
+        "Started: nothing had to be done.",
     ],
     [
         { action: "start", outcome: "done", message: "", recovered: true },
-        "Started (the container was made again).",
+        "Started: the container was made again.",
     ],
     [
         { action: "stop", outcome: "done", message: "there is no container" },
