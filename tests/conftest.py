@@ -5,6 +5,7 @@
 `yard`        a bare fleet on a scripted engine, where what matters is the log
 `engine`, `registry`, `kafka`, `image`   what tests/run has started: each process of pytest has its own
 `own_kafka`   a broker of this test alone, to stop and to kill
+`browser`     a Chromium without a screen
 `outpost`     an agent on a scripted engine and Kafka, commanded without our control plane
 
 `@pytest.mark.bus("kafka")` keeps a test to one bus; `@pytest.mark.long` to tests/run --long.
@@ -20,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from browser import Browser, find_chromium
 from fleet import BUILD, Fleet
 from outpost import Outpost
 from scripted_engine import ScriptedEngine
@@ -56,7 +58,7 @@ def is_of_tier(item):
     if TIER != "quick":
         return True
     kind = getattr(item, "callspec", None) and item.callspec.params.get("bus_kind")
-    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka", "crash_build"}
+    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka", "crash_build", "browser"}
     return kind != "kafka" and not needs
 
 
@@ -140,6 +142,17 @@ def registry(bay):
 @pytest.fixture(scope="session")
 def kafka(bay):
     return Kafka(setting(bay, "MUSTER_KAFKA"), bay.get("MUSTER_KAFKA_DIR"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium; tests/web/fetch has what drives it."""
+    chromium, node = find_chromium(), shutil.which("node")
+    if not (chromium and node):
+        pytest.skip("chromium or nodejs is not installed: tests/setup does that")
+    browser = Browser(run_script("../tests/web/fetch"), chromium)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -234,14 +247,20 @@ def fleet(new_fleet, bus):
 
 
 @pytest.fixture
-def bare_fleet(request, short_dir, bus):
+def empty_fleet(request, short_dir, bus):
+    """A bus and a ledger, without an agent."""
     need_programs()
     directory = short_dir / "fleet"
     directory.mkdir()
     fleet = keep(request, Fleet(directory, bus[0], kafka=bus[1]))
-    fleet.init().add_agent()
-    yield fleet
+    yield fleet.init()
     fleet.close()
+
+
+@pytest.fixture
+def bare_fleet(empty_fleet):
+    empty_fleet.add_agent()
+    return empty_fleet
 
 
 @pytest.fixture

@@ -169,8 +169,8 @@ class Fleet:
             command += ["--worker", name]
         return self.start(env_log or f"worker-{number}", [*command, *extra], ready)
 
-    def start_serve(self, *extra, ready=True):
-        self.http_port = Ports.take()
+    def start_serve(self, *extra, ready=True, port=None):
+        self.http_port = port or Ports.take()
         command = [BUILD / "muster", "serve", "--bus", self.bus_url, "--ledger", self.ledger,
                    "--listen", f"127.0.0.1:{self.http_port}"]
         return self.start("serve", [*command, *extra], ready)
