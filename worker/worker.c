@@ -56,14 +56,16 @@ static void take_signals(struct worker *worker)
     }
 }
 
+/* Without the engine nothing that runs comes further: the next process goes on from there. */
 static void end_drain(struct worker *worker, int64_t now_ms)
 {
     if (!worker->draining)
         return;
-    const bool empty = lanes_running(worker->lanes) == 0 &&
-                       !inventory_is_running(worker->inventory) &&
-                       publisher_is_idle(worker->publisher);
-    if (empty || !worker->assignment || now_ms >= worker->drain_until)
+    const bool runs = lanes_running(worker->lanes) > 0 ||
+                      inventory_is_running(worker->inventory);
+    const bool over = publisher_is_idle(worker->publisher) &&
+                      (!runs || !watch_is_up(worker->watch));
+    if (over || !worker->assignment || now_ms >= worker->drain_until)
         worker->stop = true;
 }
 

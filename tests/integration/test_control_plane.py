@@ -284,7 +284,8 @@ def test_s03_a_sync_during_a_rebuild(bare_fleet, scripted):
         wait_for("a moment without the container", lambda: container not in scripted.containers(), every=0.01)
         time.sleep(1.5)  # what the engine has told lately counts as pending for a second: now the command alone does
         assert sync(fleet) and container not in scripted.containers()
-        syncs = [e["body"] for e in fleet.events() if e["body"]["type"] == "Sync"]
+        syncs = [e["body"] for e in fleet.events() if e["agent_id"] == fleet.agent
+                 and e["body"]["type"] == "Sync" and e["cause"]]
         assert [server_id] == [each for body in syncs[-4:] for each in body["pending"]]  # of four partitions
         assert fleet.status(server_id) == "rebuilding"
         scripted.release()

@@ -212,6 +212,21 @@ def test_a_drain_that_takes_too_long_ends_well_and_is_gone_on_with(narrow_outpos
     assert container_status(outpost.scripted.containers()[outpost.container(server_id)]) == "running"
 
 
+def test_a_drain_without_an_engine_waits_for_nothing(narrow_outpost):
+    outpost = narrow_outpost
+    worker = outpost.worker("a", "--drain", "1h", assigned=True)
+    server_id = outpost.server(labels={"test.term-ms": "60000"}, stop={
+        "signal": "SIGTERM", "timeout_s": 60, "save": [], "save_timeout_s": 30})
+    outpost.send("create", server_id, "done")
+    outpost.wait_answered()
+    outpost.send("stop", server_id)
+    wait_for("the stop", lambda: outpost.scripted.requests("POST", "/stop"))
+    outpost.scripted.stop()
+    wait_for("the engine to be missed", lambda: "engine.down" in worker.output())
+    worker.stop(timeout=60)
+    assert worker.process.returncode == 0, worker.output()
+
+
 def test_all_workers_are_started_again(outpost):
     servers = [outpost.server() for _ in range(20)]
     orders, last = mixed_orders(servers, 200, seed=4)

@@ -400,7 +400,7 @@ def stops_of(host, server, number, every_s=0):
     return took
 
 
-@pytest.mark.parametrize("seconds", [20, pytest.param(600, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [20, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 def test_s16_stops_beside_a_throttled_pull_and_its_cancel(pulling, proxy, seconds):
     host = pulling
     pulling_worker(host, proxy)
