@@ -34,8 +34,9 @@ struct site {
     struct errands *errands;
     struct pulls *pulls;
     const struct policy *policy;
-    int64_t pull_stall_ms; /* without a byte */
-    int64_t pull_most_ms;  /* in all */
+    const struct author *author; /* its engine is the one that jobs change */
+    int64_t pull_stall_ms;       /* without a byte */
+    int64_t pull_most_ms;        /* in all */
 };
 
 enum job_state {

@@ -7,6 +7,7 @@
 
 #include <gio/gio.h>
 
+#define HOST_LOCKS    "/run/lock"
 #define LOCK_STALL_MS 120000 /* for making some networks on a busy engine */
 
 struct host_errand {
@@ -17,6 +18,7 @@ struct host_errand {
     const char *everything; /* purge: the list of containers */
     size_t everything_length;
     const char *own_id; /* of the server's container */
+    char *lock_name;    /* networks: by the engine's id */
     bool purge_found;
     enum maybe data_exists;
     struct host_lock *lock;
@@ -41,12 +43,15 @@ static void make_directories(struct host_errand *errand)
     }
 }
 
+/* One lock for all workers of the engine, of whatever agent and data root. */
 static void lock_networks(struct host_errand *errand)
 {
     static const int never = 0;
-    const char *root = g_ptr_array_index(errand->policy->data_roots, 0);
-    errand->lock = host_wait_lock(root, "networks", LOCK_STALL_MS, &never,
-                                  &errand->error);
+    const char *name = errand->lock_name;
+    errand->lock = host_wait_lock(HOST_LOCKS, name, LOCK_STALL_MS, &never, NULL);
+    if (!errand->lock) /* not ours to write: the workers of this data root at least */
+        errand->lock = host_wait_lock(g_ptr_array_index(errand->policy->data_roots, 0),
+                                      name, LOCK_STALL_MS, &never, &errand->error);
 }
 
 /* The data root, if nobody else mounts the data. */
@@ -114,6 +119,7 @@ static void host_done(void *data)
     g_autoptr(GError) error = errand->error;
     struct job *job = errand->job;
     policy_unref(errand->policy);
+    g_free(errand->lock_name);
     struct refusal refusal = {0};
     job->wait = WAIT_NOTHING;
     job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
@@ -132,6 +138,13 @@ static void host_done(void *data)
     job_fail(job, &refusal);
 }
 
+static char *networks_lock_name(const char *engine_id)
+{
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, engine_id,
+                                                         -1);
+    return g_strdup_printf("networks.%.16s", sum);
+}
+
 void job_send_errand(struct job *job, enum host_work work)
 {
     struct host_errand *errand = g_new0(struct host_errand, 1);
@@ -142,6 +155,7 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->everything = job->facts.everything;
     errand->everything_length = job->facts.everything_length;
     errand->own_id = step_own_id(&job->facts);
+    errand->lock_name = networks_lock_name(job->site->author->engine_id);
     job->wait = WAIT_ERRAND;
     errands_start(job->site->errands, host_work, host_done, errand);
 }

@@ -152,6 +152,7 @@ static void make_lanes(struct worker *worker)
                  .errands = worker->errands,
                  .pulls = worker->pulls,
                  .policy = worker->policy,
+                 .author = &worker->author,
                  .pull_stall_ms = worker->config->pull_stall_ms,
                  .pull_most_ms = worker->config->pull_most_ms},
         .publisher = worker->publisher,

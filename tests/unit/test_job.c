@@ -14,6 +14,9 @@
 #define PATIENCE_US (10 * G_USEC_PER_SEC)
 #define TURNS_MAX   2000
 
+static const struct author author = {
+    .agent_id = "agent", .worker = "slot", .engine_id = "ENGINE"};
+
 struct stage {
     const char *name;
     struct site site;
@@ -36,6 +39,7 @@ static void set_stage(struct stage *stage)
         .docker = fake_docker_new(),
         .errands = errands_new(2, wake, NULL),
         .policy = stage->policy,
+        .author = &author,
         .pull_stall_ms = 2000,
     };
     stage->site.pulls = pulls_new(stage->site.docker, NULL);

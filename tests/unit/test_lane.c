@@ -43,6 +43,7 @@ static void set_stage(struct stage *stage)
                  .errands = errands_new(2, wake, NULL),
                  .pulls = pulls_new(docker, NULL),
                  .policy = stage->policy,
+                 .author = &author,
                  .pull_stall_ms = 2000},
         .publisher = fake_publisher_new(),
         .locks = locks_new(),
