@@ -537,30 +537,6 @@ def test_s02_one_removed_while_it_is_listed(host, engine):
     assert all(host.listed(server)[0]["status"] == "running" for server in servers[1:])
 
 
-def test_two_agents_of_one_engine_make_a_network_once(new_host, engine):
-    """Their data roots are apart; the engine would take the same name twice."""
-    hosts = [new_host(), new_host()]
-    for host in hosts:
-        host.worker("slot", assigned=True)
-    names = [f"{hosts[0].id}-{i}" for i in range(6)]
-    asked = []
-    for name in names:
-        for host in hosts:
-            server = host.new(ports=[], networks=[{"name": name, "internal": True}])
-            asked.append((host, host.ask("restore", server)))
-    try:
-        for host, command in asked:
-            assert host.result_of(command)["outcome"] == "done", host.result_of(command)
-        made = [network.name for network in engine.client.networks.list() if network.name in names]
-        assert sorted(made) == names
-    finally:
-        for host in hosts:
-            host.close()
-        for network in engine.client.networks.list():
-            if network.name in names:
-                network.remove()
-
-
 def test_s13_the_worker_is_killed_at_several_moments(new_host, engine):
     host = new_host()
     host.worker("slot")

@@ -12,6 +12,7 @@ import docker
 import pytest
 from conftest import keep
 from fleet import wait_for
+from host import Host
 from scripted_host import IMAGE, ScriptedHost
 
 SAVE = ["/save"]
@@ -246,6 +247,27 @@ def test_s19_a_removal_that_is_stuck_keeps_the_data(stuck):
     host.scripted.clear_script()
     assert host.done("purge", servers["remove"])["state"]["status"] == "absent"
     assert not (host.data_root / servers["remove"].name).exists()
+
+
+# --- networks: one agent at a time
+
+
+def test_two_agents_of_one_engine_make_a_network_once(request, own_host, kafka):
+    """Their data roots are apart; the engine would take a name twice."""
+    engine = own_host.scripted
+    with tempfile.TemporaryDirectory(prefix="f") as directory:
+        other = keep(request, Host(Path(directory), kafka, own_host.docker, IMAGE, "registry.test/"))
+        try:
+            for host in (own_host, other):
+                host.worker("slot", assigned=True)
+            engine.script({"method": "POST", "path": "/networks/create", "do": "delay", "ms": 1000, "times": 0})
+            network = {"name": f"net-{own_host.id}", "internal": True}
+            commands = [(host, host.ask("restore", host.new(networks=[network]))) for host in (own_host, other)]
+            for host, command in commands:
+                assert host.outcome(command) == "done"
+            assert len(engine.requests("POST", "/networks/create")) == 1
+        finally:
+            other.close()
 
 
 # --- pulls: one for all, and none for nobody
