@@ -655,3 +655,15 @@ def test_l8_serve_killed_under_load(bare_fleet, short_dir, rounds):
         fleet.ledger = fleet.directory / "again.db"
         fleet.init()
         assert rows_of_log(fleet) == ledger
+
+
+@pytest.mark.bus("sqlite")
+def test_a_port_has_one_serve(bare_fleet):
+    """Two that share one would each get half of the requests."""
+    bare_fleet.start_serve()
+    ledger = bare_fleet.directory / "another.db"
+    subprocess.run([BUILD / "muster", "init", "--bus", bare_fleet.bus_url, "--ledger", ledger], check=True)
+    second = subprocess.run([BUILD / "muster", "serve", "--bus", bare_fleet.bus_url, "--ledger", ledger,
+                             "--listen", f"127.0.0.1:{bare_fleet.http_port}"], text=True, timeout=30,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert second.returncode not in (0, None) and f"127.0.0.1:{bare_fleet.http_port}" in second.stdout
