@@ -1,6 +1,6 @@
 """group_offsets - what a group has committed, with the metadata, which Debian's client does not show.
 
-OffsetFetch (key 9, version 1) by hand; the broker that is not the group's coordinator says so.
+OffsetFetch (key 9, version 1) by hand.  A broker that is not the group's coordinator knows of none.
 """
 import socket
 import struct
@@ -37,7 +37,7 @@ def ask(address, body):
 
 
 def of_broker(address, group, topics):
-    """{(topic, partition): (offset, metadata)}, or None if another broker is to be asked."""
+    """{(topic, partition): (offset, metadata)}"""
     body = HEAD + text(group) + struct.pack(">i", len(topics))
     for topic, count in topics.items():
         body += text(topic) + struct.pack(f">i{count}i", count, *range(count))
@@ -47,20 +47,22 @@ def of_broker(address, group, topics):
         for _ in range(answer.number("i")):
             partition, offset, metadata, error = (answer.number("i"), answer.number("q"), answer.text(),
                                                   answer.number("h"))
-            if error:
-                return None
-            if offset >= 0:
+            if not error and offset >= 0:
                 found[topic, partition] = (offset, metadata)
     return found
 
 
 def committed(bootstrap, group, topics):
     """`topics`: name → how many partitions."""
+    found, answered = {}, False
     for address in bootstrap.split(","):
         try:
-            found = of_broker(address, group, topics)
+            of_one = of_broker(address, group, topics)
         except OSError:
             continue
-        if found is not None:
-            return found
-    raise OSError(f"no broker of {bootstrap} tells what {group} has committed")
+        answered = True
+        for place, value in of_one.items():
+            found[place] = max(value, found.get(place, value))
+    if not answered:
+        raise OSError(f"no broker of {bootstrap} tells what {group} has committed")
+    return found

@@ -200,7 +200,8 @@ class World(Fleet):
 
     def _start_serve(self, name, at=None):
         return self.launch(name, ["env", *([f"MUSTER_CRASH_AT={at}"] if at else []),
-                                  (CRASH_BUILD if at else BUILD) / "muster", "serve", "--ledger", self.ledger])
+                                  (CRASH_BUILD if at else BUILD) / "muster", "serve", "--listen", "none",
+                                  "--ledger", self.ledger])
 
     def _tend(self):
         while not self._over.wait(0.05):
