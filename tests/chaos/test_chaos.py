@@ -61,7 +61,7 @@ def test_a_broken_promise_is_seen(crash_build, monkeypatch):
 
 @pytest.mark.timeout(3600)
 def test_rounds_on_the_embedded_bus_and_a_scripted_engine(crash_build):
-    play_seeds(*((30, 10) if LONG else (2, 6)))
+    play_seeds(*((30, 10) if LONG else (1, 8)))
 
 
 @pytest.mark.timeout(3600)
