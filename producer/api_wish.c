@@ -18,7 +18,7 @@ static const char *const on_missing_server[] = {"show", "start", "agent", NULL};
 #define TEXT(field) {#field, ASK_TEXT, AT(field)}
 #define NEEDED(field) {#field, ASK_TEXT, AT(field), .required = true}
 #define BOOL(field) {#field, ASK_BOOL, AT(field)}
-#define PORT(field, needed) {#field, ASK_NUMBER, AT(field), .required = needed, .minimum = 1, .maximum = 65535}
+#define PORT(field, needed) {#field, ASK_NUMBER, AT(field), .required = (needed), .minimum = 1, .maximum = 65535}
 #define PULL {"pull", ASK_WORD, AT(pull), .words = pulls}
 #define COMMAND TEXT(reason), {"expires_ms", ASK_NUMBER, AT(expires_ms), .minimum = 1000, .maximum = EXPIRES_MAX}
 #define RECORD TEXT(image), TEXT(image_tag), TEXT(server_data_path), TEXT(profile), \

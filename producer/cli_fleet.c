@@ -70,7 +70,7 @@ static void print_report_json(const struct d1_dump *dump,
     print_json(json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "agents", (json_int_t)report->agents,
         "servers", (json_int_t)report->servers, "deleted", (json_int_t)report->deleted,
-        "skipped", (json_int_t)(report->skipped + report->there), "there",
+        "skipped", (json_int_t)report->skipped + (json_int_t)report->there, "there",
         (json_int_t)report->there, "reasons", json_strings(report->reasons), "tables",
         json_strings(dump->tables)));
 }

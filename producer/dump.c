@@ -57,7 +57,7 @@ static bool skip_blank(const char **at, const char *end)
  * is doubled; a bracket cannot be. */
 static const char *quoted_end(const char *from, const char *end)
 {
-    char close = *from == '[' ? ']' : *from;
+    const int close = *from == '[' ? ']' : *from;
     const char *at = from + 1;
     while ((at = at < end ? memchr(at, close, (size_t)(end - at)) : NULL)) {
         if (close == ']' || at + 1 >= end || at[1] != close)

@@ -86,13 +86,14 @@ const char *heal_sentence(enum heal heal)
         [HEAL_NOT_ASKED] = "",
         [HEAL_NOT_MEANT] = "not started by itself: it was not meant to run",
         [HEAL_BUSY] = "",
-        [HEAL_MASS] = "not started by itself: many of its agent's servers are missing at "
-                      "once; `muster agent release` says that this is known",
+        [HEAL_MASS] =
+            ("not started by itself: many of its agent's servers are missing at "
+             "once; `muster agent release` says that this is known"),
         [HEAL_OFFLINE] = "not started by itself: its agent is offline",
         [HEAL_NO_DATA] = "not started by itself: its data is not known to be there",
         [HEAL_GAVE_UP] =
-            "not started by itself any more: it was tried 5 times in vain, or "
-            "went again each time",
+            ("not started by itself any more: it was tried 5 times in vain, or "
+             "went again each time"),
         [HEAL_WAITS] = "will be started by itself",
         [HEAL_STARTS] = "will be started by itself",
     };

@@ -157,6 +157,7 @@ const char *policy_root_of(const struct policy *policy, const char *path)
     for (guint i = 0; i < policy->data_roots->len; i++) {
         const char *root = g_ptr_array_index(policy->data_roots, i);
         const char *below = path_below(path, root);
+        /* NOLINTNEXTLINE(readability-suspicious-call-argument): the root below the path */
         if (g_str_equal(path, root) || path_below(root, path) != NULL)
             return NULL;
         if (below != NULL && path_is_reserved(below))

@@ -29,6 +29,7 @@ static char *repository_full(const char *path)
         return g_strconcat(slash ? "docker.io/" : "docker.io/library/", path, NULL);
     if (!g_str_equal(host, "docker.io") && !g_str_equal(host, "index.docker.io"))
         return g_strdup(path);
+    g_assert(slash); /* no host, no registry's */
     return g_strconcat(strchr(slash + 1, '/') ? "docker.io" : "docker.io/library", slash,
                        NULL);
 }

@@ -51,9 +51,11 @@ bool small_file_read(const char *path, size_t most, char **ret_text, size_t *ret
         good = set_failure(error, path, G_FILE_ERROR_INVAL, "is no plain file");
     good = good && read_all(fd, path, most, text, error);
     close(fd);
-    *ret_length = good ? text->len : *ret_length;
-    *ret_text = good ? g_string_free(text, FALSE) : *ret_text;
-    if (!good)
+    if (!good) {
         g_string_free(text, TRUE);
-    return good;
+        return false;
+    }
+    *ret_length = text->len;
+    *ret_text = g_string_free(text, FALSE);
+    return true;
 }

@@ -102,7 +102,7 @@ static bool overlap(const char *a, const char *b)
     const size_t shorter = MIN(length_a, length_b);
     if (strncmp(a, b, shorter) != 0)
         return false;
-    const char next = length_a > length_b ? a[shorter] : b[shorter];
+    const int next = length_a > length_b ? a[shorter] : b[shorter];
     return next == '\0' || next == '/';
 }
 

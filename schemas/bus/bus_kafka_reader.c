@@ -133,6 +133,7 @@ static bool take_aside(struct kafka_reader *reader, rd_kafka_event_t *event,
     struct course *course = where ? course_find(reader, where->topic, where->partition)
                                   : NULL;
     if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        g_assert(course); /* an end is always that of a partition that we read */
         course->next = MAX(course->next, where->offset);
         return true;
     }
