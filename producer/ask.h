@@ -32,7 +32,7 @@ struct ask_field {
     const char *name;
     enum ask_kind kind;
     size_t offset;
-    bool required;
+    bool required; /* in a body; a query may be empty */
     int64_t minimum, maximum;
     const char *const *words; /* NULL-terminated */
 };

@@ -29,6 +29,7 @@ if(MUSTER_FUZZ)
     muster_fuzz(import desk)
     muster_fuzz(apply desk)
     muster_fuzz(words desk)
+    muster_fuzz(ask control)
 endif()
 
 # make_ledger FILE, bench_ledger FILE: by hand, through tests/bench/bench-ledger.
