@@ -27,10 +27,14 @@ export const asksForLists = ({ event, data }) =>
 /* `dispatch(messages)` takes a list of the store's; returns { stop }. */
 export function goLive(api, dispatch) {
     let waiting = null; /* what came while lists are fetched; null: none are */
+    let late = false; /* the lists were asked for again while they were fetched */
     let stopped = false;
+    const online = new Map(); /* agent id → as last told */
 
     async function fetchLists() {
-        waiting ??= [];
+        late = Boolean(waiting);
+        if (late) return;
+        waiting = [];
         for (let again = 1; !stopped; again = Math.min(again * 2, 15)) {
             try {
                 const [agents, servers] = await Promise.all([api.agents(), api.servers()]);
@@ -43,16 +47,28 @@ export function goLive(api, dispatch) {
     }
 
     function put(lists) {
-        const later = waiting ?? [];
+        const later = waiting;
         waiting = null;
-        if (!stopped) dispatch([lists, ...later]);
+        for (const agent of lists.agents) online.set(agent.id, agent.online);
+        if (stopped) return;
+        dispatch([lists, ...later]);
+        if (late) fetchLists();
+    }
+
+    /* An agent came or went: its servers are told of otherwise, and come with the lists. */
+    function hasTurned({ type, row }) {
+        if (type !== "agent") return false;
+        const turned = online.has(row.id) && online.get(row.id) !== row.online;
+        online.set(row.id, row.online);
+        return turned;
     }
 
     function take(messages) {
         const news = messages.flatMap(toStore);
         if (waiting) waiting.push(...news);
         else if (news.length) dispatch(news);
-        if (messages.some(asksForLists) && !waiting) fetchLists();
+        const turned = news.filter(hasTurned).length > 0;
+        if (turned || messages.some(asksForLists)) fetchLists();
     }
 
     async function open(lastId, signal) {

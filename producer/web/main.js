@@ -244,7 +244,10 @@ addEventListener("hashchange", () => {
     followHistory();
 });
 addEventListener("keydown", onKey);
-setInterval(() => refreshTimes(Date.now()), TIMES_MS);
+setInterval(() => {
+    refreshTimes(Date.now());
+    views?.[route.view].tick?.();
+}, TIMES_MS);
 
 const token = takeToken();
 if (token) begin(token);

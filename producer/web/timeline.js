@@ -6,7 +6,8 @@
 import { actionWords, resultWords, spanWords, statusWords, timeWords } from "./words.js";
 
 const LABEL = 190;
-const WIDTH = 1200;
+const LABEL_NARROW = 104;
+const NARROW = 640;
 const LANE = 22;
 const TOP = 26;
 
@@ -19,17 +20,18 @@ export const RANGES = [
 ];
 
 /* Distances of the marks on the axis. */
-const STEPS = [60e3, 5 * 60e3, 15 * 60e3, 3600e3, 3 * 3600e3, 12 * 3600e3, 86400e3];
-const MARKS_MOST = 9;
+const STEPS = [1e3, 5e3, 15e3, 60e3, 5 * 60e3, 15 * 60e3, 3600e3, 3 * 3600e3, 12 * 3600e3, 86400e3];
+const MARK_WIDTH = 100;
 
-function axisOf(since, until, x) {
-    const step = STEPS.find((each) => (until - since) / each <= MARKS_MOST) ?? STEPS.at(-1);
+function axisOf(since, until, x, width) {
+    const most = Math.max(2, Math.floor(width / MARK_WIDTH));
+    const step = STEPS.find((each) => (until - since) / each <= most) ?? STEPS.at(-1);
     const offset = new Date(since).getTimezoneOffset() * 60e3;
     const first = Math.ceil((since - offset) / step) * step + offset;
     const format =
         step >= 86400e3
             ? { month: "short", day: "numeric" }
-            : { hour: "2-digit", minute: "2-digit" };
+            : { hour: "2-digit", minute: "2-digit", ...(step < 60e3 && { second: "2-digit" }) };
     const marks = [];
     for (let at = first; at <= until; at += step)
         marks.push({ x: x(at), label: new Date(at).toLocaleString([], format) });
@@ -87,12 +89,26 @@ function mark(command, x) {
     };
 }
 
+const EMPTY_PART = 0.03; // of the picture, before the first thing in it
+
+/* Where the picture begins: `since`, or shortly before the first thing that is known. */
+export function begin(spans, commands, since, until) {
+    const first = Math.min(
+        until - 1000,
+        ...spans.map(({ from_at }) => from_at),
+        ...commands.map(({ issued_at }) => issued_at),
+    );
+    return Math.max(since, first - (until - first) * EMPTY_PART);
+}
+
 /*
  * { width, height, axis, lanes: [{ id, name, y, spans, ticks }], left } of at most `most` lanes.
- * `nameOf(serverId)` is null for a server that is not to be shown.
+ * `nameOf(serverId)` is null for a server that is not to be shown; `width` is in pixels.
  */
-export function layout({ spans, commands, nameOf, since, until, most }) {
-    const x = (at) => LABEL + ((at - since) / (until - since)) * (WIDTH - LABEL - 10);
+export function layout({ spans, commands, nameOf, since, until, most, width }) {
+    const left = width < NARROW ? LABEL_NARROW : LABEL;
+    const room = Math.max(width - left - 10, 1);
+    const x = (at) => left + ((at - since) / (until - since)) * room;
     const all = collect(
         spans,
         commands.filter(({ issued_at }) => issued_at >= since),
@@ -108,11 +124,11 @@ export function layout({ spans, commands, nameOf, since, until, most }) {
         ticks: lane.ticks.map((command) => mark(command, x)),
     }));
     return {
-        width: WIDTH,
+        width,
         height: TOP + lanes.length * LANE + 6,
         lane: LANE,
-        left: LABEL,
-        axis: axisOf(since, until, x),
+        left,
+        axis: axisOf(since, until, x, room),
         lanes,
         more: all.length - lanes.length,
     };

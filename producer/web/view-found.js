@@ -143,8 +143,10 @@ export function foundView(app) {
     function render(state) {
         if (seen === state.syncs + state.servers.size) return;
         seen = state.syncs + state.servers.size;
-        clearTimeout(timer);
-        timer = setTimeout(fetchAll, SETTLE_MS);
+        timer ||= setTimeout(() => {
+            timer = 0;
+            fetchAll();
+        }, SETTLE_MS);
     }
 
     return { element, render, refresh: fetchAll };

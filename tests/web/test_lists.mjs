@@ -4,7 +4,7 @@ import test from "node:test";
 import { nextOf } from "../../producer/web/api.js";
 import { counted, grouped, noFilter } from "../../producer/web/filter.js";
 import { hashOf, routeOf } from "../../producer/web/route.js";
-import { layout, summaryOf } from "../../producer/web/timeline.js";
+import { begin, layout, summaryOf } from "../../producer/web/timeline.js";
 
 const agents = new Map([
     ["h", { id: "h", name: "host-2" }],
@@ -83,6 +83,7 @@ const picture = (more) =>
         since: 10 * HOUR,
         until: 12 * HOUR,
         most: 10,
+        width: 1200,
         nameOf: (id) => servers.get(id)?.name ?? id,
         commands: [],
         spans: [
@@ -139,4 +140,19 @@ test("the axis has a handful of marks, for any range", () => {
         const { axis } = picture({ since: 12 * HOUR + 1, until: 12 * HOUR + 1 + range });
         assert.ok(axis.length >= 2 && axis.length <= 10, `${axis.length} marks`);
     }
+});
+
+test("the picture begins where something is known", () => {
+    const spans = [{ from_at: 9 * HOUR }];
+    assert.equal(begin([{ from_at: 0 }], [], 8 * HOUR, 10 * HOUR), 8 * HOUR);
+    assert.ok(begin(spans, [], 8 * HOUR, 10 * HOUR) > 8 * HOUR);
+    assert.ok(begin(spans, [], 8 * HOUR, 10 * HOUR) < 9 * HOUR);
+    assert.ok(begin([], [], 8 * HOUR, 10 * HOUR) < 10 * HOUR);
+});
+
+test("a narrow picture has narrow names and fewer marks", () => {
+    const narrow = picture({ width: 360 });
+    assert.ok(narrow.left < picture().left);
+    assert.ok(narrow.axis.length < picture().axis.length);
+    assert.ok(narrow.lanes[0].spans.every((span) => span.x + span.width <= 360));
 });
