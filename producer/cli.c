@@ -31,15 +31,15 @@ int cli_usage(GError **error, const char *format, ...)
     return CLI_USAGE;
 }
 
-static bool asks_help(int argc, char **argv)
+static bool has_word(int argc, char **argv, const char *word)
 {
     for (int i = 1; i < argc; i++)
-        if (g_str_equal(argv[i], "--help") || g_str_equal(argv[i], "-h"))
+        if (g_str_equal(argv[i], word))
             return true;
     return false;
 }
 
-/* Finds the row and takes its words out; NULL with an error, or with help printed. */
+/* Finds the row and takes its words out; NULL with an error, or with help or the version printed. */
 static const struct cli_row *take_row(int *argc, char **argv, GError **error)
 {
     int at[2] = {0, 0};
@@ -54,8 +54,11 @@ static const struct cli_row *take_row(int *argc, char **argv, GError **error)
         return row;
     }
     g_autofree char *verbs = cli_verbs_of(first);
-    if (asks_help(*argc, argv) || g_strcmp0(first, "help") == 0)
+    if (has_word(*argc, argv, "--help") || has_word(*argc, argv, "-h") ||
+        g_strcmp0(first, "help") == 0)
         cli_print_rows(*verbs ? first : NULL);
+    else if (!first && has_word(*argc, argv, "--version"))
+        puts("muster " MUSTER_VERSION);
     else if (!first)
         cli_usage(error, "no command given; `muster --help` lists them");
     else if (*verbs && second)
@@ -74,7 +77,8 @@ static bool parse_options(const struct cli_row *row, struct flags *flags,
     g_autofree char *usage = cli_row_usage(row);
     g_autofree char *footer = g_strconcat(row->details ? row->details : "",
                                           row->details ? "\n" : "", cli_exit_codes, NULL);
-    const struct option_table own = cli_own_table(row, usage, footer);
+    g_autofree char *sentence = cli_row_sentence(row);
+    const struct option_table own = cli_own_table(row, usage, sentence, footer);
     const struct option_table shared = cli_common_table(usage);
     const struct option_table *const tables[] = {&own, &shared};
     void *const intos[] = {flags, common};

@@ -320,7 +320,7 @@ const struct cli_row cli_agent_rows[] = {
     {"agent", "set", "AGENT", 1, "change an agent's record", OPTIONS(set_options), agent_set},
     {"agent", "list", "", 0, "all agents", NULL, 0, agent_list},
     {"agent", "show", "AGENT", 1, "all about one, and its workers", NULL, 0, agent_show},
-    {"agent", "release", "AGENT", 1, "many servers went missing at once, and it is known why: start them again by itself",
+    {"agent", "release", "AGENT", 1, "many went missing at once, and it is known why: heal them",
      OPTIONS(release_options), agent_release},
     {"agent", "rebind", "AGENT", 1, "it is on another engine from now on", OPTIONS(rebind_options), agent_rebind},
 };

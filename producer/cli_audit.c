@@ -420,7 +420,7 @@ static int audit_check(struct call *call, GError **error)
 /* clang-format off */
 #define OPTIONS(table) table, G_N_ELEMENTS(table)
 const struct cli_row cli_audit_rows[] = {
-    {"audit", "replay", "", 0, "the fleet as the log alone tells it, at any time; --verify: is the ledger that?",
+    {"audit", "replay", "", 0, "the fleet as the log tells it, at any time; --verify: is the ledger that",
      OPTIONS(replay_options), audit_replay, .details = replay_details},
     {"audit", "check", "", 0, "what in the log breaks its own rules", OPTIONS(check_options), audit_check,
      .details = check_details},

@@ -229,13 +229,13 @@ static void complete(struct completing *completing, char *const *words)
 {
     static const struct cli_row none = {.about = ""};
     const struct option_table shared = cli_common_table("");
-    struct option_table own = cli_own_table(&none, "", NULL);
+    struct option_table own = cli_own_table(&none, "", "", NULL);
     const struct option_table *const tables[] = {&own, &shared};
 
     cursor_find(&completing->cursor, tables + 1, 1, words);
     take_row(completing, words);
     if (completing->row) { /* once more, knowing which options have values */
-        own = cli_own_table(completing->row, "", NULL);
+        own = cli_own_table(completing->row, "", "", NULL);
         cursor_clear(&completing->cursor);
         cursor_find(&completing->cursor, tables, 2, words);
         take_row(completing, words);

@@ -105,6 +105,7 @@ static bool sink_take(struct sink *sink, const struct server_row *server, GError
     json_auto_t *json = view_server_json(sink->view, server, error);
     if (!json)
         return false;
+    json_flatten(json);
     fputc(sink->begun ? ',' : '[', stdout);
     json_dumpf(json, stdout, JSON_COMPACT);
     sink->begun = true;

@@ -39,11 +39,11 @@ static const struct {
     const struct cli_row *rows;
     const size_t *count;
 } groups[] = {
-    {cli_agent_rows, &cli_n_agent_rows},     {cli_server_rows, &cli_n_server_rows},
-    {cli_list_rows, &cli_n_list_rows},       {cli_fleet_rows, &cli_n_fleet_rows},
-    {cli_profile_rows, &cli_n_profile_rows}, {cli_other_rows, &cli_n_other_rows},
-    {cli_token_rows, &cli_n_token_rows},     {cli_audit_rows, &cli_n_audit_rows},
-    {cli_bus_rows, &cli_n_bus_rows},         {cli_shell_rows, &cli_n_shell_rows},
+    {cli_other_rows, &cli_n_other_rows},   {cli_agent_rows, &cli_n_agent_rows},
+    {cli_server_rows, &cli_n_server_rows}, {cli_list_rows, &cli_n_list_rows},
+    {cli_fleet_rows, &cli_n_fleet_rows},   {cli_profile_rows, &cli_n_profile_rows},
+    {cli_token_rows, &cli_n_token_rows},   {cli_audit_rows, &cli_n_audit_rows},
+    {cli_bus_rows, &cli_n_bus_rows},       {cli_shell_rows, &cli_n_shell_rows},
 };
 
 /* --- The rows --------------------------------------------------------------------------------------- */
@@ -95,6 +95,13 @@ void cli_print_rows(const char *noun)
         cli_server_words, cli_exit_codes);
 }
 
+char *cli_row_sentence(const struct cli_row *row)
+{
+    char *sentence = g_strconcat(row->about, ".", NULL);
+    sentence[0] = g_ascii_toupper(sentence[0]);
+    return sentence;
+}
+
 char *cli_verbs_of(const char *noun)
 {
     GString *verbs = g_string_new("");
@@ -144,9 +151,9 @@ int cli_find_words(int argc, char *const *argv, int ret_at[2])
 /* --- Options --------------------------------------------------------------------------------------- */
 
 struct option_table cli_own_table(const struct cli_row *row, const char *usage,
-                                  const char *footer)
+                                  const char *summary, const char *footer)
 {
-    return (struct option_table){usage, row->about, footer, row->options, row->n_options};
+    return (struct option_table){usage, summary, footer, row->options, row->n_options};
 }
 
 struct option_table cli_common_table(const char *usage)

@@ -16,14 +16,16 @@ int cli_find_words(int argc, char *const *argv, int ret_at[2]);
 
 /* "muster server show SERVER"; g_free it. */
 char *cli_row_usage(const struct cli_row *row);
+/* What it does, as a sentence; g_free it. */
+char *cli_row_sentence(const struct cli_row *row);
 /* "list, show, …" of "server"; "" if that is no noun; g_free it. */
 char *cli_verbs_of(const char *noun);
 /* What `muster --help` prints, or `muster NOUN --help`. */
 void cli_print_rows(const char *noun);
 
-/* The options of one command, and those that all have; `usage` and `footer` are borrowed. */
+/* The options of one command, and those that all have; the texts are borrowed. */
 struct option_table cli_own_table(const struct cli_row *row, const char *usage,
-                                  const char *footer);
+                                  const char *summary, const char *footer);
 struct option_table cli_common_table(const char *usage);
 
 extern const char cli_about[], cli_server_words[], cli_exit_codes[];

@@ -248,9 +248,11 @@ static bool print_server(struct call *call, const struct view *view,
         return false;
     if (call->common->json) {
         json_t *json = view_server_json(view, server, error);
-        if (json)
-            print_json(json);
-        return json != NULL;
+        if (!json)
+            return false;
+        json_flatten(json);
+        print_json(json);
+        return true;
     }
     print_details(&table_servers, server);
     print_online(view, server);

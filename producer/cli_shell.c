@@ -42,8 +42,9 @@ static const char manual_files[] =
 static void add_row(struct manual *manual, const struct cli_row *row)
 {
     g_autofree char *usage = cli_row_usage(row);
+    g_autofree char *sentence = cli_row_sentence(row);
     manual_part(manual, usage);
-    manual_text(manual, row->about);
+    manual_text(manual, sentence);
     for (size_t i = 0; i < row->n_options; i++)
         manual_option(manual, &row->options[i]);
     if (row->details)

@@ -17,6 +17,18 @@ void print_json(json_t *json)
     json_decref(json);
 }
 
+void json_flatten(json_t *object)
+{
+    const char *key;
+    void *next;
+    json_t *value;
+    json_object_foreach_safe(object, next, key, value)
+    {
+        if (json_is_array(value) || json_is_object(value))
+            json_object_del(object, key);
+    }
+}
+
 /* --- Details ------------------------------------------------------------------------------------ */
 
 char *print_time(int64_t ms)

@@ -9,6 +9,8 @@
 
 /* Takes `json`. */
 void print_json(json_t *json);
+/* Takes out what is no plain value: the command line prints flat objects, the API whole ones. */
+void json_flatten(json_t *object);
 
 /* "2026-01-31 12:00:00", local time, or "-"; g_free it. */
 char *print_time(int64_t ms);

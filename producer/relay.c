@@ -211,8 +211,12 @@ static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **erro
     case BUS_RETRY:
         g_propagate_error(error, g_steal_pointer(&trouble));
         return false;
-    case BUS_STALE:
     case BUS_DEAD:
+        g_prefix_error(&trouble,
+                       "cannot go on sending (does the muster of another ledger "
+                       "send on this bus? a bus has one ledger): ");
+        G_GNUC_FALLTHROUGH;
+    case BUS_STALE:
         g_propagate_error(error, g_steal_pointer(&trouble));
         break;
     }
