@@ -23,3 +23,10 @@ add_executable(bench_bus bench/bench_bus.c)
 target_link_libraries(bench_bus PRIVATE bus)
 set_target_properties(bench_bus PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)
+
+# hostile URL AGENT COUNT [SEED]: for test_hostile.py and soak.py.
+add_executable(hostile bench/hostile.c)
+target_link_libraries(hostile PRIVATE bus contract)
+target_include_directories(hostile PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit)
+set_target_properties(hostile PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/bench)
