@@ -28,12 +28,18 @@ class Answer:
         return self.data[self.at - max(length, 0):self.at].decode()
 
 
+def all_of(broker, length):
+    data = broker.recv(length, socket.MSG_WAITALL)
+    if len(data) < length:
+        raise ConnectionError("the broker broke off its answer")
+    return data
+
+
 def ask(address, body):
     host, port = address.split(":")
     with socket.create_connection((host, int(port)), 10) as broker:
         broker.sendall(struct.pack(">i", len(body)) + body)
-        (length,) = struct.unpack(">i", broker.recv(4, socket.MSG_WAITALL))
-        return Answer(broker.recv(length, socket.MSG_WAITALL))
+        return Answer(all_of(broker, *struct.unpack(">i", all_of(broker, 4))))
 
 
 def of_broker(address, group, topics):
