@@ -149,8 +149,10 @@ class Player:
 
     def look(self):
         """What is wrong now; the dear checks only when the cheap ones find nothing."""
-        unfinished = self.world.rows("SELECT command_id, action, server_id FROM commands WHERE finished_at IS NULL")
-        breaches = [checker.Breach("one_result", f"{row} is open in the ledger", open=True) for row in unfinished]
+        ours = {site.id for site in self.world.sites}  # a shared broker's log has other worlds', too
+        unfinished = [row for row in self.world.rows("SELECT * FROM commands WHERE finished_at IS NULL")
+                      if row["agent_id"] in ours]
+        breaches = [checker.Breach("one_result", f"{checker.tell(row)} is open in the ledger", open=True) for row in unfinished]
         for site in self.world.sites:
             if unfinished:
                 breaches += checker.check(facts.of_log(self.world, site, self.log), checker.AT_ANY_MOMENT)

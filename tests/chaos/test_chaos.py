@@ -66,7 +66,7 @@ def test_rounds_on_the_embedded_bus_and_a_scripted_engine(crash_build):
 
 @pytest.mark.timeout(3600)
 def test_rounds_on_kafka_and_a_scripted_engine(crash_build, kafka):
-    play_seeds(*((4, 10) if LONG else (1, 3)), bus="kafka")
+    play_seeds(*((4, 10) if LONG else (1, 2)), bus="kafka")
 
 
 @pytest.mark.long
