@@ -5,6 +5,7 @@
 
 #include "contract.h"
 #include "crash.h"
+#include "log_tag.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -108,6 +109,8 @@ void assignment_free(struct assignment *assignment)
     bus_membership_unref(assignment->membership);
     g_ptr_array_unref(assignment->partitions);
     g_ptr_array_unref(assignment->positions);
+    g_free(assignment->commands_tag);
+    g_free(assignment->control_tag);
     g_free(assignment);
 }
 
@@ -342,9 +345,12 @@ static bool place(struct takeover *takeover, const struct bus_position *committe
     struct assignment *assignment = takeover->assignment;
     struct partition *partition = assignment_partition(assignment, committed->partition);
     const bool control = g_str_equal(committed->topic, takeover->control_topic);
+    const char *tag = control ? assignment->control_tag : assignment->commands_tag;
+    const char *metadata = log_tag_behind(tag, committed->metadata);
     struct offsets *offsets = NULL;
-    if (committed->offset != BUS_OFFSET_NONE && is_in_log(takeover, committed))
-        offsets = offsets_load(committed->offset, committed->metadata, NULL);
+    if (committed->offset != BUS_OFFSET_NONE && metadata &&
+        is_in_log(takeover, committed))
+        offsets = offsets_load(committed->offset, metadata, NULL);
     if (!offsets)
         offsets = offsets_from_log(takeover, partition, committed->topic, error);
     if (!offsets)
@@ -365,6 +371,9 @@ static bool take_over(struct takeover *takeover, GError **error)
     }
     if (!take_locks(takeover, error))
         return false;
+    struct bus *bus = takeover->setup.bus;
+    takeover->assignment->commands_tag = log_tag_ask(bus, takeover->commands_topic);
+    takeover->assignment->control_tag = log_tag_ask(bus, takeover->control_topic);
     g_autoptr(GPtrArray) committed = bus_consumer_committed(
         takeover->setup.consumer, takeover->bus_partitions, ASK_MS, error);
     if (!committed)

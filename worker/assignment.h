@@ -49,6 +49,8 @@ struct assignment {
     struct bus_membership *membership;
     GPtrArray *partitions; /* struct partition */
     GPtrArray *positions;  /* struct bus_position, where to start */
+    char *commands_tag;    /* log_tag.h; NULL: not known */
+    char *control_tag;
 };
 void assignment_free(struct assignment *assignment);
 struct partition *assignment_partition(const struct assignment *assignment,

@@ -5,6 +5,7 @@
 
 #include "contract.h"
 #include "crash.h"
+#include "log_tag.h"
 #include "report.h"
 
 #define BATCH_LETTERS  500
@@ -179,9 +180,9 @@ static void apply_marks(const struct letter *letter)
 }
 
 static void add_position(struct bus_batch *batch, const char *topic, int32_t number,
-                         const struct offsets *offsets)
+                         const struct offsets *offsets, const char *tag)
 {
-    g_autofree char *metadata = offsets_metadata(offsets);
+    g_autofree char *metadata = log_tag_before(tag, offsets_metadata(offsets));
     g_ptr_array_add(
         batch->positions,
         bus_position_new(topic, number, offsets_watermark(offsets), metadata));
@@ -196,9 +197,9 @@ static void add_positions(struct publisher *publisher, struct bus_batch *batch)
         if (!g_hash_table_add(touched, partition))
             continue;
         add_position(batch, publisher->commands_topic, partition->number,
-                     partition->commands);
+                     partition->commands, publisher->assignment->commands_tag);
         add_position(batch, publisher->control_topic, partition->number,
-                     partition->control);
+                     partition->control, publisher->assignment->control_tag);
     }
 }
 

@@ -87,6 +87,7 @@ static void keep_time(struct worker *worker, int64_t now_ms)
     if (now_ms >= worker->check_at) {
         worker->check_at = now_ms + worker->config->sync_interval_ms;
         inventory_check(worker->inventory);
+        worker_check_log(worker);
     }
     if (worker->assignment && now_ms >= worker->sync_at) {
         worker->sync_at = now_ms + SYNC_EVERY_MS;

@@ -5,6 +5,7 @@
 
 #include "crash.h"
 #include "log.h"
+#include "log_tag.h"
 
 #define QUEUED_MOST   4000 /* commands received and not answered */
 #define SYNC_EVERY_MS (15 * 60000)
@@ -109,6 +110,60 @@ static void lose_offset(struct worker *worker, const struct bus_notice *notice)
                     "reads from the log what has been answered",
                     lost->topic, lost->partition));
 }
+
+/* --- is the log still the same? ---------------------------------------------------------------- */
+
+struct log_check {
+    struct worker *worker;
+    struct bus *bus;
+    char *commands, *control; /* topics */
+    char *commands_tag, *control_tag;
+};
+
+static void check_log_work(void *data)
+{
+    struct log_check *check = data;
+    check->commands_tag = log_tag_ask(check->bus, check->commands);
+    check->control_tag = log_tag_ask(check->bus, check->control);
+}
+
+static bool is_another(const char *tag, const char *now)
+{
+    return tag && now && !g_str_equal(tag, now);
+}
+
+static void check_log_done(void *data)
+{
+    g_autofree struct log_check *check = data;
+    struct worker *worker = check->worker;
+    const struct assignment *assignment = worker->assignment;
+    worker->log_check = NULL;
+    if (assignment && (is_another(assignment->commands_tag, check->commands_tag) ||
+                       is_another(assignment->control_tag, check->control_tag)))
+        worker_end(worker,
+                   g_error_new(BUS_ERROR, BUS_ERROR_RANGE,
+                               "the agent's topics were made anew; starting again "
+                               "reads from the log what has been answered"));
+    g_free(check->commands);
+    g_free(check->control);
+    g_free(check->commands_tag);
+    g_free(check->control_tag);
+}
+
+void worker_check_log(struct worker *worker)
+{
+    if (worker->log_check || !worker->assignment)
+        return;
+    struct log_check *check = g_new0(struct log_check, 1);
+    check->worker = worker;
+    check->bus = worker->config->bus;
+    check->commands = topic_commands(worker->config->agent_id);
+    check->control = topic_control(worker->config->agent_id);
+    worker->log_check = check;
+    errands_start(worker->errands, check_log_work, check_log_done, check);
+}
+
+/* --- notices ----------------------------------------------------------------------------------- */
 
 static void took_notice(struct worker *worker, const struct bus_notice *notice)
 {

@@ -46,6 +46,7 @@ struct worker {
     struct intake intake;
     struct takeover *takeover;
     struct assignment *assignment;
+    struct log_check *log_check; /* on its way, or NULL */
     bool revoking; /* the partitions are to be given back once no transaction runs */
     bool first_assignment;
     bool draining;
@@ -79,6 +80,8 @@ void worker_take_notices(struct worker *worker);
 void worker_end_takeover(struct worker *worker);
 void worker_finish_revoke(struct worker *worker);
 void worker_take_records(struct worker *worker);
+/* Asks, on a thread, whether the topics are still those of the assignment. */
+void worker_check_log(struct worker *worker);
 /* Everything of the old assignment goes; takes the new one, or NULL. */
 void worker_set_assignment(struct worker *worker, struct assignment *assignment_taken);
 

@@ -475,6 +475,24 @@ def test_l9_topics_made_anew_start_anew(narrow_outpost):
     assert outpost.committed() == outpost.end_of()
 
 
+def test_l9_topics_made_anew_and_filled_beyond_its_position_end_it_too(narrow_outpost):
+    """No offset is out of range then; what lies below the position would never be read."""
+    outpost = narrow_outpost
+    worker = outpost.worker("a", "--sync-interval", "1s", "-X", "session.timeout.ms=45000", assigned=True)
+    first = outpost.server()
+    for action in ("create", "stop", "delete"):
+        send_and_wait(outpost, action, first)
+    worker.pause()
+    outpost.make_topics_anew()
+    outpost.send_all([("create", outpost.server(), "done") for _ in range(6)])
+    worker.resume()
+    worker.killed = True
+    assert worker.process.wait(60) == 1, worker.output()
+    outpost.worker("a", assigned=True)
+    outpost.wait_answered()
+    outpost.judge()
+
+
 def test_l9_topics_made_anew_under_a_running_worker_end_it(narrow_outpost):
     """Its positions mean nothing any more; its next process reads from the log what holds."""
     outpost = narrow_outpost

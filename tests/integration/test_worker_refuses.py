@@ -140,6 +140,11 @@ def test_s19_a_symlink_in_the_data_is_removed_and_not_followed(host, short_dir):
     assert not (host.data_root / server.name).exists() and (elsewhere / "data/precious").exists()
 
 
+def longest_turn(port):
+    figures = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    return float(re.search(r"^muster_worker_turn_seconds_max (\S+)", figures, re.M)[1])
+
+
 def test_a_purge_of_100_000_files_holds_up_nobody(new_host):
     host = new_host()
     port = Ports.take()
@@ -150,6 +155,8 @@ def test_a_purge_of_100_000_files_holds_up_nobody(new_host):
         directory.mkdir()
         for j in range(1000):
             os.close(os.open(directory / f"f{j}", os.O_CREAT | os.O_WRONLY))
+    host.done("restart", other)
+    without_s = longest_turn(port)
     purge = host.ask("purge", large)
     wait_for("the purge", lambda: list(host.data_root.glob(".purge-*")))
     restarts = [host.ask("restart", other) for _ in range(2)]
@@ -158,10 +165,10 @@ def test_a_purge_of_100_000_files_holds_up_nobody(new_host):
     ended = [e["cause"]["command_id"] for e in host.tail.terminals()]
     assert ended.index(restarts[0]) < ended.index(purge)
     assert not (host.data_root / large.name).exists()
-    figures = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
-    longest_s = float(re.search(r"^muster_worker_turn_seconds_max (\S+)", figures, re.M)[1])
+    longest_s = longest_turn(port)
     took_s = next(s["ms"] for s in host.result_of(purge)["steps"] if s["name"] == "purge") / 1000
-    print(f"100,000 files were removed in {took_s:.2f} s; the longest turn took {longest_s * 1000:.1f} ms")
+    print(f"100,000 files were removed in {took_s:.2f} s; the longest turn took {longest_s * 1000:.1f} ms, "
+          f"before it {without_s * 1000:.1f} ms")
     assert longest_s < max(1, took_s)
 
 
