@@ -18,18 +18,18 @@ static const char *const on_missing_server[] = {"show", "start", "agent", NULL};
 #define TEXT(field) {#field, ASK_TEXT, AT(field)}
 #define NEEDED(field) {#field, ASK_TEXT, AT(field), .required = true}
 #define BOOL(field) {#field, ASK_BOOL, AT(field)}
-#define PORT(field, needed) {#field, ASK_NUMBER, AT(field), .required = (needed), .minimum = 1, .maximum = 65535}
+#define PORT(field) {#field, ASK_NUMBER, AT(field), .minimum = 1, .maximum = 65535}
 #define PULL {"pull", ASK_WORD, AT(pull), .words = pulls}
 #define COMMAND TEXT(reason), {"expires_ms", ASK_NUMBER, AT(expires_ms), .minimum = 1000, .maximum = EXPIRES_MAX}
 #define RECORD TEXT(image), TEXT(image_tag), TEXT(server_data_path), TEXT(profile), \
     {"on_missing", ASK_WORD, AT(on_missing), .words = on_missing_server}
-#define PORTS(needed) PORT(game_port, needed), PORT(udp_port, needed), PORT(rcon_port, needed)
+#define PORTS PORT(game_port), PORT(udp_port), PORT(rcon_port) /* which are needed, the profile says */
 #define AGENT TEXT(steam_zomboid_registry), TEXT(server_data_path), \
     {"on_missing", ASK_WORD, AT(on_missing), .words = on_missing}
 
-static const struct ask_field server_new[] = {NEEDED(name), RECORD, PORTS(true), {"config", ASK_VALUES, AT(config)}, COMMAND, PULL};
-static const struct ask_field server_change[] = {RECORD, PORTS(false), {"config", ASK_CHANGES, AT(config)}, TEXT(reason)};
-static const struct ask_field adopt_fields[] = {NEEDED(container), RECORD, PORTS(false), {"config", ASK_VALUES, AT(config)}, TEXT(reason)};
+static const struct ask_field server_new[] = {NEEDED(name), RECORD, PORTS, {"config", ASK_VALUES, AT(config)}, COMMAND, PULL};
+static const struct ask_field server_change[] = {RECORD, PORTS, {"config", ASK_CHANGES, AT(config)}, TEXT(reason)};
+static const struct ask_field adopt_fields[] = {NEEDED(container), RECORD, PORTS, {"config", ASK_VALUES, AT(config)}, TEXT(reason)};
 static const struct ask_field start[] = {COMMAND, BOOL(fresh), PULL};
 static const struct ask_field replace[] = {COMMAND, BOOL(fresh), BOOL(skip_save), PULL};
 static const struct ask_field restore[] = {COMMAND, BOOL(fresh), BOOL(start), PULL};

@@ -261,6 +261,10 @@ NAMELESS = """[...document.querySelectorAll("button, a, input, select, summary")
     .map((each) => each.outerHTML)"""
 
 
+PORT_FIELDS = """[...document.querySelectorAll("dialog .field label")]
+    .filter((label) => label.checkVisibility()).map((label) => label.innerText).filter((text) => text.endsWith("port"))"""
+
+
 def shoot_all(page, name):
     for narrow in (False, True):
         for dark in (False, True):
@@ -312,6 +316,21 @@ def test_of_2000_rows_only_the_changed_one_is_drawn(bare_fleet, open_page):
     bare_fleet.run("server", "set", server, "--image-tag", "another")
     page.wait(f'[data-server="{server}"] >> text=another')
     assert page.run("[...changed]") == [server]
+
+
+@pytest.mark.bus("sqlite")
+def test_the_form_has_the_fields_of_the_game(bare_fleet, open_page):
+    bare_fleet.start_serve()
+    page, name = open_page(bare_fleet), bare_fleet.new_name()
+    page.click("text=Create a server")
+    assert page.run(PORT_FIELDS) == ["Game port", "Second UDP port", "RCON port"]
+    page.call("selectOption", 'dialog .field:has(label:text-is("Game")) select', "minecraft")
+    assert page.run(PORT_FIELDS) == ["Game port"]
+    page.fill('dialog .field:has(label:text-is("Name")) input', name)
+    page.fill('dialog .field:has(label:text-is("Image repository")) input', "registry.test/minecraft")
+    page.click('dialog button:text-is("Create")')
+    wait_status(page, name, "creating")
+    assert bare_fleet.show(f"{bare_fleet.agent_name}/{name}")["profile"] == "minecraft"
 
 
 @pytest.mark.bus("sqlite")
