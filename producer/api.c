@@ -105,19 +105,34 @@ static void set_problem_header(struct visit *visit, const char *name, const char
     http_reply_header(&visit->reply, name, value);
 }
 
+/* Whether a route is of the same path as those before it: the first pattern that matches is
+ * the path's, so that "sync" is never taken for a server. */
+static bool is_of_path(const struct route *route, const char *path, const char **pattern,
+                       char *ret_values[PATH_VALUES])
+{
+    if (*pattern && !g_str_equal(*pattern, route->path))
+        return false;
+    if (!path_match(route->path, path, ret_values))
+        return false;
+    *pattern = route->path;
+    return true;
+}
+
 /* Finds the route; false: answered. */
 static bool find_route(struct visit *visit)
 {
     const char *path = http_path(visit->exchange);
     const char *method = http_method(visit->exchange);
-    bool is_head = g_str_equal(method, "HEAD");
+    const char *pattern = NULL;
     g_autoptr(GPtrArray) others = g_ptr_array_new();
+    if (g_str_equal(method, "HEAD"))
+        method = "GET"; /* its head */
     for (size_t i = 0; i < api_n_routes; i++) {
         const struct route *route = &api_routes[i];
         char *values[PATH_VALUES] = {NULL};
-        if (!path_match(route->path, path, values))
+        if (!is_of_path(route, path, &pattern, values))
             continue;
-        if (g_str_equal(route->method, is_head ? "GET" : method)) {
+        if (g_str_equal(route->method, method)) {
             visit->route = route;
             memcpy(visit->values, values, sizeof values);
             return true;
@@ -149,10 +164,12 @@ static void too_many(struct visit *visit, int64_t wait_ms)
     g_mutex_unlock(&visit->api->mutex);
 }
 
-static void no_token(struct visit *visit, const char *why)
+/* Only who guesses is held back: a right token is taken from the same address at any time. */
+static void no_token(struct visit *visit, bool guessed, const char *why)
 {
-    int64_t wait_ms = take_limit(visit->api, visit->api->failures,
-                                 http_client(visit->exchange));
+    int64_t wait_ms = guessed ? take_limit(visit->api, visit->api->failures,
+                                           http_client(visit->exchange))
+                              : 0;
     g_mutex_lock(&visit->api->mutex);
     visit->api->figures.refused++;
     g_mutex_unlock(&visit->api->mutex);
@@ -169,14 +186,14 @@ static bool find_token(struct visit *visit, GError **error)
 {
     const char *header = http_header(visit->exchange, "Authorization");
     if (!header || g_ascii_strncasecmp(header, "Bearer ", 7) != 0) {
-        no_token(visit, "a bearer token is needed; `muster token add` makes one");
+        no_token(visit, false, "a bearer token is needed; `muster token add` makes one");
         return false;
     }
     g_autofree char *hash = token_hash(header + 7);
     if (hash && !ledger_find_token(visit->desk->ledger, hash, &visit->token, error))
         return false;
     if (!visit->token || !token_row_holds(visit->token, api_now())) {
-        no_token(visit, "this token is not known, has expired, or was revoked");
+        no_token(visit, true, "this token is not known, has expired, or was revoked");
         return false;
     }
     visit->role = role_from_name(visit->token->role);

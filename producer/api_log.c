@@ -58,8 +58,8 @@ static bool find_agent(struct visit *visit, const struct asked *asked,
     if (!ledger_find_agent(visit->desk->ledger, asked->agent, ret_agent, error))
         return false;
     if (!*ret_agent)
-        g_set_error(error, ASK_ERROR, ASK_ERROR_INVALID, "agent: there is no '%.100s'",
-                    asked->agent);
+        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND,
+                    "agent: there is no '%.100s'", asked->agent);
     return *ret_agent != NULL;
 }
 
@@ -97,7 +97,7 @@ bool api_commands(struct visit *visit, GError **error)
          !ledger_load_command(visit->desk->ledger, asked.before, &before, error)))
         return false;
     if (asked.before && !before)
-        return answer_problem(visit, 400, "invalid", "before",
+        return answer_problem(visit, 404, "not_found", "before",
                               "before: no such command; it is taken from Link rel=next");
     const struct command_filter filter = {
         .agent_id = agent ? agent->id : NULL,
@@ -287,7 +287,7 @@ bool api_events(struct visit *visit, GError **error)
          !ledger_load_server(visit->desk->ledger, asked.server, &server, error)))
         return false;
     if (asked.server && !server)
-        return answer_problem(visit, 400, "invalid", "server",
+        return answer_problem(visit, 404, "not_found", "server",
                               "server: there is none of that id");
     const char *agent_id = agent ? agent->id : server ? server->agent_id : NULL;
     return answer_stream(visit, agent_id, server ? server->id : NULL);

@@ -27,7 +27,7 @@ static const struct {
     {409, "Refused"},
     {413, "Too large"},
     {415, "Unsupported media type"},
-    {422, "Idempotency-Key used for another request"},
+    {422, "Not to be carried out"},
     {429, "Too many requests"},
     {500, "Internal error"},
     {503, "Not available"},
@@ -109,8 +109,7 @@ static char *field_of(const char *message)
 
 static bool is_wrong_field(const GError *error)
 {
-    return error->domain == ASK_ERROR || error->domain == CHECK_ERROR ||
-           error->domain == RESOLVE_ERROR;
+    return error->domain == ASK_ERROR || error->domain == CHECK_ERROR;
 }
 
 static bool is_refusal(const GError *error)
@@ -126,8 +125,12 @@ void answer_error(struct visit *visit, const GError *error)
     if (is_wrong_field(error)) {
         field = field_of(error->message);
         answer_problem(visit, 400, "invalid", field, error->message);
+    } else if (error->domain == RESOLVE_ERROR) {
+        field = field_of(error->message);
+        answer_problem(visit, 422, "contradiction", field, error->message);
     } else if (g_error_matches(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND)) {
-        answer_problem(visit, 404, "not_found", NULL, error->message);
+        field = field_of(error->message);
+        answer_problem(visit, 404, "not_found", field, error->message);
     } else if (is_refusal(error)) {
         answer_problem(visit, 409, "refused", NULL, error->message);
     } else {

@@ -223,7 +223,7 @@ static bool list_servers(struct visit *visit, const char *agent_id, GError **err
          !ledger_load_server(visit->desk->ledger, page.after, &after, error)))
         return false;
     if (page.after && !after)
-        return answer_problem(visit, 400, "invalid", "after",
+        return answer_problem(visit, 404, "not_found", "after",
                               "after: no such server; it is taken from Link rel=next");
     const struct server_filter filter = {
         .agent_id = agent_id,

@@ -20,6 +20,7 @@ const struct route api_routes[] = {
     {"GET",    AGENT "/workers",     "listWorkers",      ROLE_VIEWER,   api_workers},
     {"GET",    AGENT "/found",       "listAgentFound",   ROLE_VIEWER,   api_agent_found},
     {"GET",    AGENT "/servers",     "listAgentServers", ROLE_VIEWER,   api_agent_servers},
+    {"POST",   AGENT "/servers/sync", "syncAgent",       ROLE_OPERATOR, api_sync}, /* before those of a server */
     {"GET",    SERVER,               "getServer",        ROLE_VIEWER,   api_server},
     {"GET",    SERVER "/history",    "serverHistory",    ROLE_VIEWER,   api_history},
     {"GET",    "/servers",           "listServers",      ROLE_VIEWER,   api_servers},
@@ -34,7 +35,6 @@ const struct route api_routes[] = {
     {"POST",   AGENT "/release",     "releaseAgent",     ROLE_ADMIN,    api_release},
     {"POST",   AGENT "/rebind",      "rebindAgent",      ROLE_ADMIN,    api_rebind},
     {"POST",   AGENT "/adopt",       "adopt",            ROLE_OPERATOR, api_adopt},
-    {"POST",   AGENT "/servers/sync", "syncAgent",       ROLE_OPERATOR, api_sync},
     {"POST",   AGENT "/servers",     "createServer",     ROLE_OPERATOR, api_create},
     {"PATCH",  SERVER,               "changeServer",     ROLE_OPERATOR, api_change},
     {"DELETE", SERVER,               "deleteServer",     ROLE_ADMIN,    api_delete},

@@ -10,6 +10,7 @@
 #include "ledger_answers.h"
 #include "ledger_rows.h"
 #include "lock.h"
+#include "profile.h"
 #include "rules.h"
 #include "view.h"
 
@@ -39,7 +40,7 @@ static bool is_key(const char *key)
 {
     size_t length = strlen(key);
     for (const char *at = key; *at; at++)
-        if (!g_ascii_isgraph(*at) && *at != ' ')
+        if (!g_ascii_isgraph(*at))
             return false;
     return length > 0 && length <= ANSWER_KEY_MAX;
 }
@@ -64,7 +65,7 @@ enum wished write_recall(struct visit *visit, write_answer *answer, GError **err
         return WISHED;
     if (!is_key(key)) {
         answer_problem(visit, 400, "invalid", "Idempotency-Key",
-                       "Idempotency-Key: 1 to 200 printable characters");
+                       "Idempotency-Key: 1 to 200 printable ASCII characters");
         return WISHED_ANSWERED;
     }
     visit->digest = digest_of(visit);
@@ -137,6 +138,20 @@ static bool begin(struct visit *visit, const struct ask_table *table, struct wis
     return wished == WISHED;
 }
 
+/* A profile is named, never a file: that would be one of this machine. */
+static bool has_profile(struct visit *visit, const struct wish *wish)
+{
+    json_auto_t *profile = wish->profile
+                               ? profile_find(visit->desk->ledger, wish->profile, NULL)
+                               : NULL;
+    if (profile || !wish->profile)
+        return true;
+    answer_problem_format(visit, 404, "not_found", "profile",
+                          "profile: there is no '%.100s'; GET /profiles lists them",
+                          wish->profile);
+    return false;
+}
+
 /* --- Records ------------------------------------------------------------------------------------ */
 
 bool api_create(struct visit *visit, GError **error)
@@ -149,6 +164,8 @@ bool api_create(struct visit *visit, GError **error)
         return agent && good;
     g_autoptr(ServerRow) draft = server_row_new();
     row_set(&draft->agent_id, agent->id);
+    if (!has_profile(visit, &wish))
+        return true;
     wish_put(&wish, draft);
     const struct request request = wish_request(visit, &wish, ACTION_CREATE);
     return write_finish(
@@ -165,6 +182,8 @@ bool api_change(struct visit *visit, GError **error)
     if (!server ||
         !begin(visit, &wish_server_change, &wish, answer_changed, &good, error))
         return server && good;
+    if (!has_profile(visit, &wish))
+        return true;
     wish_put(&wish, server);
     const struct request request = wish_request(visit, &wish, ACTION_UNKNOWN);
     return write_finish(
@@ -182,6 +201,8 @@ bool api_adopt(struct visit *visit, GError **error)
         return agent && good;
     g_autoptr(ServerRow) draft = server_row_new();
     row_set(&draft->agent_id, agent->id);
+    if (!has_profile(visit, &wish))
+        return true;
     wish_put(&wish, draft);
     const struct request request = wish_request(visit, &wish, ACTION_UNKNOWN);
     return write_finish(visit,

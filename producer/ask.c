@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define LARGEST 9007199254740992.0 /* 2^53: up to there a double is exact */
+
 G_DEFINE_QUARK(muster_ask_error, ask_error)
 
 static bool G_GNUC_PRINTF(3, 4)
@@ -46,8 +48,8 @@ static bool put_text(const struct ask_field *field, const char *text, void *into
     char **to = place(field, into);
     if (!*text)
         return wrong(error, field, "must not be empty");
-    if (strlen(text) > ASK_TEXT_MAX)
-        return wrong(error, field, "longer than %d bytes", ASK_TEXT_MAX);
+    if (g_utf8_strlen(text, -1) > ASK_TEXT_MAX)
+        return wrong(error, field, "longer than %d characters", ASK_TEXT_MAX);
     if (field->kind == ASK_WORD && !g_strv_contains(field->words, text)) {
         g_autofree char *words = g_strjoinv(", ", (char **)field->words);
         return wrong(error, field, "must be one of %s", words);
@@ -88,6 +90,14 @@ static bool put_values(const struct ask_field *field, const json_t *object, void
     return true;
 }
 
+/* 7.0 is a whole number to JSON Schema, and to languages that know no other. */
+static bool is_whole(const json_t *value)
+{
+    double number = json_number_value(value);
+    return json_is_number(value) && number >= -LARGEST && number <= LARGEST &&
+           number == (double)(int64_t)number;
+}
+
 static bool put_json(const struct ask_field *field, const json_t *value, void *into,
                      GError **error)
 {
@@ -98,8 +108,8 @@ static bool put_json(const struct ask_field *field, const json_t *value, void *i
                    ? put_text(field, json_string_value(value), into, error)
                    : wrong(error, field, "must be a string");
     case ASK_NUMBER:
-        return json_is_integer(value)
-                   ? put_number(field, json_integer_value(value), into, error)
+        return is_whole(value)
+                   ? put_number(field, (int64_t)json_number_value(value), into, error)
                    : wrong(error, field, "must be a whole number");
     case ASK_BOOL:
         if (!json_is_boolean(value))

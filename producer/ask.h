@@ -17,7 +17,7 @@
 GQuark ask_error_quark(void);
 enum ask_error { ASK_ERROR_INVALID };
 
-#define ASK_TEXT_MAX 4096 /* bytes of any text but values of config */
+#define ASK_TEXT_MAX 1000 /* characters of any text but values of config */
 
 enum ask_kind {
     ASK_TEXT,    /* char *, at least one character */

@@ -3,6 +3,7 @@
 Everything that comes back is held to producer/web/openapi.json where a test says so.
 """
 import json
+import socket
 import threading
 import time
 from pathlib import Path
@@ -109,4 +110,9 @@ class Stream:
         return [number for number, _, _ in self.messages if number][-1]
 
     def close(self):
+        """Cut off; what closes a response first waits for whoever reads it."""
+        connection = self.response.raw._connection
+        if connection and connection.sock:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         self.response.close()
