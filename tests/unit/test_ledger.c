@@ -323,6 +323,28 @@ static void test_rollback_leaves_nothing(struct place_at *at, gconstpointer data
     assert_unsent(ledger, "");
 }
 
+/* Columns that are the same in both are not written: here they lie otherwise in the ledger. */
+static void test_what_has_changed_is_written(struct place_at *at, gconstpointer data)
+{
+    g_autoptr(Ledger) ledger = make(at);
+    g_autoptr(AgentRow) lies = agent_row_new();
+    row_set(&lies->id, "a");
+    row_set(&lies->name, "as it lies");
+    lies->partitions = 4;
+    g_assert_true(ledger_update(ledger, &table_agents, NULL, lies, NULL));
+    g_autoptr(AgentRow) before = agent_row_dup(lies);
+    row_set(&before->name, "as both have it");
+    g_autoptr(AgentRow) after = agent_row_dup(before);
+    after->last_event_at = 7;
+    g_assert_true(ledger_update(ledger, &table_agents, before, after, NULL));
+    g_assert_true(ledger_update(ledger, &table_agents, after, after, NULL));
+    g_autoptr(AgentRow) found = NULL;
+    g_assert_true(ledger_load_agent(ledger, "a", &found, NULL));
+    g_assert_cmpstr(found->name, ==, "as it lies");
+    g_assert_cmpint(found->last_event_at, ==, 7);
+    g_assert_cmpint(found->partitions, ==, 4);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -338,6 +360,7 @@ int main(int argc, char **argv)
         {"/ledger/a_newer_musters", test_a_newer_musters},
         {"/ledger/a_damaged_one", test_a_damaged_one},
         {"/ledger/every_column_comes_back", test_every_column_comes_back},
+        {"/ledger/what_has_changed_is_written", test_what_has_changed_is_written},
         {"/ledger/a_server_needs_its_agent", test_a_server_needs_its_agent},
         {"/ledger/secrets_are_not_shown", test_secrets_are_not_shown},
         {"/ledger/a_purged_ones_name_is_free", test_a_purged_ones_name_is_free},
