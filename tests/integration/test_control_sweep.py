@@ -1,4 +1,5 @@
 """kill -9 of the control plane at every point of sending and of taking in: L8."""
+import contextlib
 import os
 import subprocess
 
@@ -9,7 +10,7 @@ from sweep import CRASH_BUILD, IMAGE, TERMINAL, ScriptedBay, points_in
 
 
 @pytest.fixture
-def bay(short_dir, crash_build):
+def sweep_bay(short_dir, crash_build):
     bay = ScriptedBay(short_dir)
     yield bay
     bay.close()
@@ -55,22 +56,22 @@ def check(bay, server):
     return len(told)
 
 
-def test_l8_control_plane_killed_at_every_point(bay):
-    worker = bay.worker().wait_ready()
-    server, _ = bay.create()
-    log = bay.directory / "points"
-    assert muster(bay, "server", "stop", server, "--wait", MUSTER_CRASH_LOG=str(log)) == 0
+def test_l8_control_plane_killed_at_every_point(sweep_bay):
+    worker = sweep_bay.worker().wait_ready()
+    server, _ = sweep_bay.create()
+    log = sweep_bay.directory / "points"
+    assert muster(sweep_bay, "server", "stop", server, "--wait", MUSTER_CRASH_LOG=str(log)) == 0
     points, commands, deaths = points_in(log), 2, 0
     queued_by = points.index("relay.before:1")  # it is in the ledger by then
     for number, at in enumerate(points):
         action = ("start", "stop")[number % 2]
-        code = muster(bay, "server", action, server, "--wait", MUSTER_CRASH_AT=at)
+        code = muster(sweep_bay, "server", action, server, "--wait", MUSTER_CRASH_AT=at)
         assert code in (0, -9), code
         deaths += code == -9
-        now = check(bay, server)
+        now = check(sweep_bay, server)
         assert now - commands in ((0, 1) if code == -9 and number < queued_by else (1,)), at
         commands = now
-    bay.end(worker)
+    sweep_bay.end(worker)
     print(f"{len(points)} points, {deaths} deaths: {' '.join(points)}")
     assert deaths > len(points) / 2
 
@@ -92,7 +93,8 @@ def served(bare_fleet, short_dir):
 
 def serve(fleet, name, **settings):
     process = Process(name, ["env", *(f"{key}={value}" for key, value in settings.items()), CRASH_BUILD / "muster",
-                             "serve", "--bus", fleet.bus_url, "--ledger", fleet.ledger], fleet.directory)
+                             "serve", "--listen", "none", "--bus", fleet.bus_url, "--ledger",
+                             fleet.ledger], fleet.directory)
     fleet.processes.append(process)
     return process
 
@@ -105,6 +107,8 @@ def ended(fleet, server, command):
 def one_life(fleet, server, action, name, **settings):
     """A serve's life with one command in it, that somebody only queues; whether it has died."""
     process = serve(fleet, name, **settings)
+    with contextlib.suppress(AssertionError):  # it may die before
+        process.wait_ready()  # else the one that queues sends, too
     command = fleet.server(action, server, wait=False)["command_id"]
     wait_for("its death or the end", lambda: process.process.poll() is not None or ended(fleet, server, command), 60)
     died = process.process.poll() is not None
