@@ -107,6 +107,14 @@ bool api_release(struct visit *visit, GError **error)
                         write_answer_queued, error);
 }
 
+/* Docker's are groups of letters, Podman's ours of digits and the like: no more is known. */
+static bool is_engine_id(const char *id)
+{
+    for (; g_ascii_isgraph(*id); id++)
+        ;
+    return *id == '\0';
+}
+
 bool api_rebind(struct visit *visit, GError **error)
 {
     g_auto(Wish) wish = WISH_NONE;
@@ -116,6 +124,9 @@ bool api_rebind(struct visit *visit, GError **error)
     enum wished wished = begin(visit, &wish_rebind, &wish, write_answer_queued, error);
     if (wished != WISHED)
         return wished == WISHED_ANSWERED;
+    if (!is_engine_id(wish.engine_id))
+        return answer_problem(visit, 400, "invalid", "engine_id",
+                              "engine_id: printable ASCII without spaces is meant");
     const struct request request = wish_request(visit, &wish, ACTION_UNKNOWN);
     return write_finish(visit,
                         decree_rebind(visit->desk->ledger, visit->desk->codec, agent->id,
