@@ -26,7 +26,7 @@ void beneath_set_error(GError **error, int number, const char *doing, const char
 
 /* A descriptor that closes itself; -1 is none. */
 typedef int Descriptor;
-static inline void descriptor_close(Descriptor *descriptor)
+static inline void descriptor_close(const Descriptor *descriptor)
 {
     if (*descriptor >= 0)
         g_close(*descriptor, NULL);

@@ -72,9 +72,9 @@ static void end_drain(struct worker *worker, int64_t now_ms)
 /* A list of the engine, too, touches what was given back; it comes every half a minute. */
 static void keep_small(struct worker *worker, int64_t now_ms)
 {
-    if (lanes_running(worker->lanes) > 0)
-        worker->trim_at = now_ms + TRIM_AFTER_MS;
-    else if (worker->trim_at == INT64_MAX && inventory_is_running(worker->inventory))
+    const bool waits = worker->trim_at != INT64_MAX;
+    if (lanes_running(worker->lanes) > 0 ||
+        (!waits && inventory_is_running(worker->inventory)))
         worker->trim_at = now_ms + TRIM_AFTER_MS;
     if (now_ms < worker->trim_at)
         return;
