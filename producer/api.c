@@ -394,6 +394,7 @@ static void tick(void *context)
     struct http *http = g_atomic_pointer_get(&api->http);
     if (http)
         http_tick(http);
+    api_check_streams(api);
 }
 
 static bool start_http(struct api *api, const struct api_options *options, GError **error)

@@ -1,6 +1,5 @@
 /*
- * api_log.c - what was asked and what happened: commands, spans, a server's events, and the
- * stream of news.
+ * api_log.c - what was asked and what happened: commands, spans, and a server's events.
  */
 #include "api_parts.h"
 
@@ -49,20 +48,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Asked, asked_clear)
   fields, G_N_ELEMENTS(fields) \
  }
 
-/* The agent that `agent` names, if it is given; false: answered, or an error. */
-static bool find_agent(struct visit *visit, const struct asked *asked,
-                       struct agent_row **ret_agent, GError **error)
-{
-    if (!asked->agent)
-        return true;
-    if (!ledger_find_agent(visit->desk->ledger, asked->agent, ret_agent, error))
-        return false;
-    if (!*ret_agent)
-        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND,
-                    "agent: there is no '%.100s'", asked->agent);
-    return *ret_agent != NULL;
-}
-
 /* --- Commands --------------------------------------------------------------------------------- */
 
 static bool answer_commands(struct visit *visit, const GPtrArray *commands, int64_t limit)
@@ -92,7 +77,7 @@ bool api_commands(struct visit *visit, GError **error)
     g_autoptr(AgentRow) agent = NULL;
     g_autoptr(CommandRow) before = NULL;
     if (!ask_query(&table, visit->query, &asked, error) ||
-        !find_agent(visit, &asked, &agent, error) ||
+        !visit_asked_agent(visit, asked.agent, &agent, error) ||
         (asked.before &&
          !ledger_load_command(visit->desk->ledger, asked.before, &before, error)))
         return false;
@@ -163,7 +148,7 @@ bool api_timeline(struct visit *visit, GError **error)
     g_auto(Asked) asked = {.since = now - DAY_MS, .until = now};
     g_autoptr(AgentRow) agent = NULL;
     if (!ask_query(&table, visit->query, &asked, error) ||
-        !find_agent(visit, &asked, &agent, error))
+        !visit_asked_agent(visit, asked.agent, &agent, error))
         return false;
     json_t *list = ledger_spans(visit->desk->ledger, agent ? agent->id : NULL,
                                 asked.since, asked.until, error);
@@ -214,81 +199,4 @@ bool api_history(struct visit *visit, GError **error)
     bool good = read_history(visit, server, &asked, before, error);
     g_atomic_int_add(&visit->api->readers, -1);
     return good;
-}
-
-/* --- News ------------------------------------------------------------------------------------------- */
-
-static void sleep_of(void *exchange)
-{
-    http_sleep(exchange);
-}
-
-static void wake_of(void *exchange)
-{
-    http_wake(exchange);
-}
-
-static ssize_t read_of(void *stream, char *to, size_t room)
-{
-    return hub_stream_read(stream, to, room);
-}
-
-static void close_of(void *stream)
-{
-    hub_stream_close(stream);
-}
-
-static bool answer_stream(struct visit *visit, const char *agent_id,
-                          const char *server_id)
-{
-    static const struct http_stream_ops ops = {read_of, close_of};
-    const struct hub_stream_options options = {
-        .agent_id = agent_id,
-        .server_id = server_id,
-        .sleep = sleep_of,
-        .wake = wake_of,
-        .behind = backlog_fill,
-        .reader = visit->exchange,
-        .context = visit->api->backlog,
-    };
-    bool malformed = false;
-    struct hub_stream *stream = hub_stream_new(
-        visit->api->hub, http_header(visit->exchange, "Last-Event-ID"), &options,
-        &malformed);
-    if (malformed)
-        return answer_problem(visit, 400, "invalid", "Last-Event-ID",
-                              "Last-Event-ID: this is no id of an event here");
-    if (!stream) {
-        http_reply_header(&visit->reply, "Retry-After", "5");
-        return answer_problem(visit, 503, "not_available", NULL,
-                              "too many read the events already");
-    }
-    visit->reply.status = 200;
-    visit->reply.ops = &ops;
-    visit->reply.stream = stream;
-    http_reply_header(&visit->reply, "Content-Type", "text/event-stream");
-    http_reply_header(&visit->reply, "X-Accel-Buffering", "no"); /* nginx */
-    return true;
-}
-
-bool api_events(struct visit *visit, GError **error)
-{
-    static const struct ask_field fields[] = {
-        {"agent", ASK_TEXT, offsetof(struct asked, agent)},
-        {"server", ASK_TEXT, offsetof(struct asked, server)},
-    };
-    const struct ask_table table = TABLE(fields);
-    g_auto(Asked) asked = {0};
-    g_autoptr(AgentRow) agent = NULL;
-    g_autoptr(ServerRow) server = NULL;
-    if (!ask_query(&table, visit->query, &asked, error) ||
-        !find_agent(visit, &asked, &agent, error) ||
-        (asked.server &&
-         !ledger_load_server(visit->desk->ledger, asked.server, &server, error)))
-        return false;
-    if (asked.server && !server)
-        return answer_problem(visit, 404, "not_found", "server",
-                              "server: there is none of that id");
-    const char *agent_id = agent ? agent->id : server ? server->agent_id : NULL;
-    return answer_stream(visit, agent_id, server ? server->id : NULL);
 }

@@ -41,6 +41,7 @@ struct api {
     struct backlog *backlog;
     GThreadPool *pool;
     GAsyncQueue *desks;
+    int64_t check_us;         /* when streams are looked at again; the feed's thread */
     GMutex mutex;             /* of the next */
     struct limiter *failures; /* by address: requests without a valid token */
     struct limiter *requests; /* by token */
@@ -115,6 +116,9 @@ int64_t api_now(void); /* wall clock, ms */
 struct agent_row *visit_agent(struct visit *visit, GError **error);
 struct server_row *visit_server(struct visit *visit, struct agent_row **ret_agent,
                                 GError **error);
+/* The agent that a query asks for by `asked`; NULL asks for none.  false: an error. */
+bool visit_asked_agent(struct visit *visit, const char *asked,
+                       struct agent_row **ret_agent, GError **error);
 
 /* Adds the Link to what comes next: this address, with `parameter` set to `place`. */
 void answer_next(struct visit *visit, const char *parameter, const char *place);
@@ -125,6 +129,8 @@ bool answer_server(struct visit *visit, const struct server_row *server, GError 
 bool api_other_path(struct visit *visit, const GPtrArray *methods);
 /* For a wait that has ended: the visit goes on. */
 void visit_resume(void *visit);
+/* Ends the streams of tokens that do not count any more.  From the feed's thread. */
+void api_check_streams(struct api *api);
 
 /* --- Handlers ------------------------------------------------------------------------------ */
 

@@ -30,6 +30,19 @@ struct agent_row *visit_agent(struct visit *visit, GError **error)
     return g_steal_pointer(&agent);
 }
 
+bool visit_asked_agent(struct visit *visit, const char *asked,
+                       struct agent_row **ret_agent, GError **error)
+{
+    if (!asked)
+        return true;
+    if (!ledger_find_agent(visit->desk->ledger, asked, ret_agent, error))
+        return false;
+    if (!*ret_agent)
+        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_NOT_FOUND,
+                    "agent: there is no '%.100s'", asked);
+    return *ret_agent != NULL;
+}
+
 struct server_row *visit_server(struct visit *visit, struct agent_row **ret_agent,
                                 GError **error)
 {

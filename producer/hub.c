@@ -257,6 +257,19 @@ void hub_tick(struct hub *hub)
     wake(taken);
 }
 
+void hub_check(struct hub *hub, bool (*holds)(void *context, const char *owner),
+               void *context)
+{
+    g_mutex_lock(&hub->mutex);
+    for (guint i = 0; i < hub->streams->len; i++) {
+        struct hub_stream *stream = hub->streams->pdata[i];
+        const char *owner = hub_stream_owner(stream);
+        if (owner && !holds(context, owner))
+            hub_stream_end(stream);
+    }
+    g_mutex_unlock(&hub->mutex);
+}
+
 void hub_close(struct hub *hub)
 {
     g_mutex_lock(&hub->mutex);

@@ -44,6 +44,9 @@ void hub_tell_row(struct hub *hub, enum news news, const char *agent_id,
                   const char *server_id, const char *json);
 /* Time passes: heartbeats of streams, ends of waits. */
 void hub_tick(struct hub *hub);
+/* Ends the streams whose owner does not hold any more; `holds` is called under the lock. */
+void hub_check(struct hub *hub, bool (*holds)(void *context, const char *owner),
+               void *context);
 /* All streams and waits end, and new ones do at once. */
 void hub_close(struct hub *hub);
 /* Where everything told so far ends; `ret_next` of as many partitions as hub_new() got. */
@@ -71,6 +74,7 @@ struct hub_stream;
 struct hub_stream_options {
     const char *agent_id;  /* only of this one; or NULL */
     const char *server_id; /* only of this one; or NULL */
+    const char *owner;     /* for hub_check(); or NULL */
     void (*sleep)(void *reader);
     void (*wake)(void *reader);
     /* The stream is behind: fill it (hub_stream_fill()), from another thread. */

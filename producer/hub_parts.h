@@ -36,4 +36,5 @@ void hub_message(GString *text, const char *id, const char *event, const char *j
 void hub_stream_rouse(struct hub_stream *stream);
 void hub_stream_beat(struct hub_stream *stream, int64_t now_us);
 void hub_stream_end(struct hub_stream *stream);
+const char *hub_stream_owner(const struct hub_stream *stream); /* or NULL */
 void hub_stream_set_behind(struct hub_stream *stream);

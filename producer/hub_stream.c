@@ -17,6 +17,7 @@ struct hub_stream {
     struct hub_stream_options options;
     char *agent_id;
     char *server_id;
+    char *owner;
     int refs;
     int64_t at;      /* seq of the next item, unless it is behind */
     int64_t *places; /* while it is behind */
@@ -98,6 +99,7 @@ struct hub_stream *hub_stream_new(struct hub *hub, const char *id,
     stream->options = *options;
     stream->agent_id = g_strdup(options->agent_id);
     stream->server_id = g_strdup(options->server_id);
+    stream->owner = g_strdup(options->owner);
     stream->refs = 1;
     stream->places = g_new0(int64_t, hub->partitions);
     stream->buffer = g_string_new("retry: 1000\n\n");
@@ -132,6 +134,7 @@ void hub_stream_unref(struct hub_stream *stream)
     g_free(stream->places);
     g_free(stream->agent_id);
     g_free(stream->server_id);
+    g_free(stream->owner);
     g_free(stream);
 }
 
@@ -162,6 +165,11 @@ void hub_stream_beat(struct hub_stream *stream, int64_t now_us)
         return;
     stream->beat = true;
     hub_stream_rouse(stream);
+}
+
+const char *hub_stream_owner(const struct hub_stream *stream)
+{
+    return stream->owner;
 }
 
 void hub_stream_end(struct hub_stream *stream)

@@ -249,8 +249,12 @@ def test_a_role_may_what_the_contract_says(desk):
 @sqlite
 def test_a_token_ends(desk):
     brief = desk.fleet.json("token", "add", "--role", "viewer", "--name", "brief", "--expires", "1s")["token"]
+    stays, ends = desk.viewer.stream(), desk.operator.stream()
     desk.fleet.run("token", "revoke", "operator-0")
     desk.operator.problem("GET", "/me", 401)
+    ends.wait_over()
+    assert not stays.over
+    stays.close()
     wait_for("it to expire", lambda: Client(desk.url, brief).ask("GET", "/me", expect=None).status_code == 401)
     listed = desk.fleet.run("token", "list", "--json").stdout
     assert all(token not in listed for token in desk.tokens.values())

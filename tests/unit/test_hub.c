@@ -54,6 +54,7 @@ static struct hub_stream *open_at(struct bench *bench, const char *id,
 {
     const struct hub_stream_options options = {
         .server_id = server_id,
+        .owner = server_id, /* any word will do */
         .sleep = on_sleep,
         .wake = on_wake,
         .behind = on_behind,
@@ -125,6 +126,28 @@ static void resumes_in_the_ring(struct bench *bench, gconstpointer data)
     g_assert_cmpint(bench->behind, ==, 0);
     hub_stream_close(stream);
     hub_stream_close(first);
+}
+
+static bool is_not(void *context, const char *owner)
+{
+    return !g_str_equal(owner, context);
+}
+
+static void ends_with_its_owner(struct bench *bench, gconstpointer data)
+{
+    struct hub_stream *nobodys = open_at(bench, NULL, NULL);
+    struct hub_stream *stays = open_at(bench, NULL, "one");
+    struct hub_stream *ends = open_at(bench, NULL, "two");
+    struct hub_stream *streams[] = {nobodys, stays, ends};
+    for (size_t i = 0; i < G_N_ELEMENTS(streams); i++)
+        g_free(read_all(streams[i]));
+    hub_check(bench->hub, is_not, (void *)(uintptr_t) "two");
+    g_assert_cmpint(bench->awake, ==, 1);
+    g_assert_null(read_all(ends));
+    assert_reads(stays, "");
+    assert_reads(nobodys, "");
+    for (size_t i = 0; i < G_N_ELEMENTS(streams); i++)
+        hub_stream_close(streams[i]);
 }
 
 static void catches_up(struct bench *bench, gconstpointer data)
@@ -227,6 +250,7 @@ int main(int argc, char **argv)
     TEST("/hub/new_readers", new_readers);
     TEST("/hub/filters", filters);
     TEST("/hub/resumes_in_the_ring", resumes_in_the_ring);
+    TEST("/hub/ends_with_its_owner", ends_with_its_owner);
     TEST("/hub/catches_up", catches_up);
     TEST("/hub/other_logs", other_logs);
     TEST("/hub/slow_readers", slow_readers);
