@@ -202,9 +202,14 @@ def varint(data, at):
             return value, at
 
 
+def notes_in(metadata):
+    """What stands beside a committed offset behind the tag of its log (worker/log_tag.c)."""
+    return (metadata or "").rpartition(":")[2]
+
+
 def begun_in(offset, metadata):
     """The offsets that have begun, of what stands beside a committed one (worker/offsets.c)."""
-    data, begun, following = base64.b64decode(metadata or ""), set(), offset
+    data, begun, following = base64.b64decode(notes_in(metadata)), set(), offset
     _, at = varint(data, 1) if data else (0, 0)  # how far what was received reaches
     while at < len(data):
         head, at = varint(data, at)
@@ -238,7 +243,7 @@ def offsets_arrive(facts):
         last[command["kind"], command["partition"]] = command["offset"]
     for place, offset in last.items():
         committed, metadata = facts.committed.get(place, (0, ""))
-        if committed <= offset or metadata:
+        if committed <= offset or notes_in(metadata):
             yield Breach("offsets_arrive", f"{place}: committed {committed} {metadata!r}, the last command is {offset}",
                          open=True)
 

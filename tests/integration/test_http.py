@@ -124,11 +124,15 @@ def test_a_server_is_made_lost_started_deleted_and_restored(front):
 
 @sqlite
 def test_it_prints_what_the_command_line_prints(front):
+    def flat(row):
+        """The command line leaves out what is no plain value."""
+        return {name: value for name, value in row.items() if not isinstance(value, (list, dict))}
+
     path, server_id = front.create(config={"SECRET_TOKEN": SECRET})
     by_http, by_cli = front.viewer.get(path), front.fleet.show(server_id)
     assert by_http.pop("config") == {"SECRET_TOKEN": None}
-    assert by_http == by_cli
-    assert front.viewer.get("/servers") == front.fleet.json("server", "list")
+    assert flat(by_http) == by_cli
+    assert [flat(row) for row in front.viewer.get("/servers")] == front.fleet.json("server", "list")
     assert front.viewer.get("/profiles") == front.fleet.json("profile", "list")
     [agent], [shown] = front.viewer.get("/agents"), front.fleet.json("agent", "list")
     assert {**agent, "last_event_at": 0} == {**shown, "last_event_at": 0}
