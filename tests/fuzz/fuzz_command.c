@@ -132,6 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!codec)
         set_up();
+    if (memmem(data, size, SECRET, strlen(SECRET))) /* then other fields may show it */
+        return 0;
     g_autoptr(Command) command = framed_command(data, size);
     if (!command)
         return 0;
