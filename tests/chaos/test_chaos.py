@@ -17,8 +17,9 @@ from log_reader import Codec
 from player import play
 from script import make
 
-SEED = int(os.environ.get("MUSTER_SEED") or random.randrange(1 << 30))
 LONG = TIER == "long"
+# What decides whether a change may land plays the same every time; what looks for more does not.
+SEED = int(os.environ.get("MUSTER_SEED") or (random.randrange(1 << 30) if LONG else 1))
 
 
 def play_seeds(episodes, rounds, **where):
