@@ -20,6 +20,7 @@
 #define BUSY_MS        10000
 #define CHECK_BYTES    (INT64_C(64) << 20) /* up to here a check takes no time to speak of */
 #define SQL_RESOURCE   "/muster/ledger.sql"
+#define STATEMENTS_MAX 512 /* of those whose text data put together */
 
 G_DEFINE_QUARK(muster_ledger_error, ledger_error)
 
@@ -79,6 +80,12 @@ struct query *query(struct ledger *ledger, const char *sql, GError **error)
     query->statement = statement;
     g_hash_table_insert(ledger->queries, g_strdup(sql), query);
     return query;
+}
+
+bool ledger_has_room(const struct ledger *ledger, const char *sql)
+{
+    return g_hash_table_size(ledger->queries) < STATEMENTS_MAX ||
+           g_hash_table_contains(ledger->queries, sql);
 }
 
 void query_text(struct query *query, int index, const char *text)

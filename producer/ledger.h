@@ -49,6 +49,8 @@ void ledger_rollback(struct ledger *ledger); /* nothing, if none is open */
 struct query;
 
 struct query *query(struct ledger *ledger, const char *sql, GError **error);
+/* Whether one more text, if it is one more, may be kept: for texts that data put together. */
+bool ledger_has_room(const struct ledger *ledger, const char *sql);
 void query_text(struct query *query, int index, const char *text); /* NULL: SQL's NULL */
 void query_integer(struct query *query, int index,
                    int64_t number);                              /* CONTRACT_NONE: NULL */

@@ -39,6 +39,8 @@ bool ledger_update(struct ledger *ledger, const struct table *table, const void 
     g_autofree char *sql = update_sql(table, before, after);
     if (!sql)
         return true;
+    if (!ledger_has_room(ledger, sql)) /* sets of columns are many, and each is a text */
+        return ledger_store(ledger, table, after, error);
     struct query *update = query(ledger, sql, error);
     if (!update)
         return false;
