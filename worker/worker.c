@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define TURN_MOST_MS    1000
-#define SYNC_EVERY_MS   (15 * 60000)     /* whatever the list says */
 #define COMMIT_STUCK_MS (10 * 60 * 1000) /* a transaction that does not come back */
 #define STALE_MOST_MS   (60 * 1000)      /* a session's time-out is shorter */
 #define TRIM_AFTER_MS   5000             /* of no command */

@@ -7,8 +7,7 @@
 #include "log.h"
 #include "log_tag.h"
 
-#define QUEUED_MOST   4000 /* commands received and not answered */
-#define SYNC_EVERY_MS (15 * 60000)
+#define QUEUED_MOST 4000 /* commands received and not answered */
 
 /* --- assignment ----------------------------------------------------------------------------------- */
 

@@ -57,6 +57,16 @@ static bool take_slot(struct worker *worker, GError **error)
     return false;
 }
 
+/* Says whose it is and, if it is not there, who makes it.  Always false. */
+static bool no_partitions(const char *whose, const char *made_by, GError **error)
+{
+    if (error && g_error_matches(*error, BUS_ERROR, BUS_ERROR_NO_TOPIC))
+        g_prefix_error(error, "%s (was it made by `%s`?): ", whose, made_by);
+    else
+        g_prefix_error(error, "%s: ", whose);
+    return false;
+}
+
 static bool ask_partitions(struct worker *worker, const char *commands,
                            const char *control, GError **error)
 {
@@ -65,15 +75,12 @@ static bool ask_partitions(struct worker *worker, const char *commands,
     if (!bus_topic_partitions(bus, commands, ASK_MS, &worker->partitions, error) ||
         !bus_topic_partitions(bus, control, ASK_MS, &control_partitions, error) ||
         !bus_topic_partitions(bus, TOPIC_EVENTS, ASK_MS, &events_partitions, error)) {
-        g_prefix_error(
-            error, "agent %s (made by `muster agent add`?): ", worker->config->agent_id);
-        return false;
+        g_autofree char *agent = g_strdup_printf("agent %s", worker->config->agent_id);
+        return no_partitions(agent, "muster agent add", error);
     }
     if (!bus_topic_partitions(bus, TOPIC_DEADLETTER, ASK_MS, &deadletter_partitions,
-                              error)) {
-        g_prefix_error(error, "%s (made by `muster init`?): ", TOPIC_DEADLETTER);
-        return false;
-    }
+                              error))
+        return no_partitions(TOPIC_DEADLETTER, "muster init", error);
     worker->events_partition = partition_of(worker->config->agent_id, events_partitions);
     if (worker->partitions == control_partitions)
         return true;

@@ -18,6 +18,8 @@
 
 enum { TOPIC_INDEX_COMMANDS, TOPIC_INDEX_CONTROL };
 
+#define SYNC_EVERY_MS (15 * 60000) /* a whole Sync, whatever the list says */
+
 struct worker {
     const struct worker_config *config;
     struct author author;
