@@ -100,11 +100,6 @@ static void visit_free(struct visit *visit)
     g_free(visit);
 }
 
-static void set_problem_header(struct visit *visit, const char *name, const char *value)
-{
-    http_reply_header(&visit->reply, name, value);
-}
-
 /* Whether a route is of the same path as those before it: the first pattern that matches is
  * the path's, so that "sync" is never taken for a server. */
 static bool is_of_path(const struct route *route, const char *path, const char **pattern,
@@ -158,7 +153,7 @@ static void too_many(struct visit *visit, int64_t wait_ms)
                                                (wait_ms + 999) / 1000);
     answer_problem(visit, 429, "too_many", NULL,
                    "too many requests; Retry-After says when to come again");
-    set_problem_header(visit, "Retry-After", seconds);
+    http_reply_header(&visit->reply, "Retry-After", seconds);
     g_mutex_lock(&visit->api->mutex);
     visit->api->figures.limited++;
     g_mutex_unlock(&visit->api->mutex);
@@ -178,7 +173,7 @@ static void no_token(struct visit *visit, bool guessed, const char *why)
         return;
     }
     answer_problem(visit, 401, "no_token", NULL, why);
-    set_problem_header(visit, "WWW-Authenticate", "Bearer");
+    http_reply_header(&visit->reply, "WWW-Authenticate", "Bearer");
 }
 
 /* Who it is; false: answered, or an error. */
@@ -317,7 +312,7 @@ static void take(void *context, struct http_exchange *exchange)
     }
     answer_problem(visit, 503, "not_available", NULL,
                    "too many requests are on their way");
-    set_problem_header(visit, "Retry-After", "1");
+    http_reply_header(&visit->reply, "Retry-After", "1");
     finish(visit);
 }
 

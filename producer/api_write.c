@@ -127,17 +127,6 @@ static bool answer_changed(struct visit *visit, const GPtrArray *all, GError **e
                   : answer_not_found(visit, "server", queued->server_id);
 }
 
-/* Reads what is asked; true: to be done. */
-static bool begin(struct visit *visit, const struct ask_table *table, struct wish *wish,
-                  write_answer *answer, bool *ret_good, GError **error)
-{
-    enum wished wished = wish_take(visit, table, wish, error);
-    if (wished == WISHED)
-        wished = write_recall(visit, answer, error);
-    *ret_good = wished != WISHED_FAILED;
-    return wished == WISHED;
-}
-
 /* A profile is named, never a file: that would be one of this machine. */
 static bool has_profile(struct visit *visit, const struct wish *wish)
 {
@@ -152,6 +141,17 @@ static bool has_profile(struct visit *visit, const struct wish *wish)
     return false;
 }
 
+/* Reads what is asked; true: to be done. */
+static bool begin(struct visit *visit, const struct ask_table *table, struct wish *wish,
+                  write_answer *answer, bool *ret_good, GError **error)
+{
+    enum wished wished = wish_take(visit, table, wish, error);
+    if (wished == WISHED)
+        wished = write_recall(visit, answer, error);
+    *ret_good = wished != WISHED_FAILED;
+    return wished == WISHED && has_profile(visit, wish);
+}
+
 /* --- Records ------------------------------------------------------------------------------------ */
 
 bool api_create(struct visit *visit, GError **error)
@@ -164,8 +164,6 @@ bool api_create(struct visit *visit, GError **error)
         return agent && good;
     g_autoptr(ServerRow) draft = server_row_new();
     row_set(&draft->agent_id, agent->id);
-    if (!has_profile(visit, &wish))
-        return true;
     wish_put(&wish, draft);
     const struct request request = wish_request(visit, &wish, ACTION_CREATE);
     return write_finish(
@@ -182,8 +180,6 @@ bool api_change(struct visit *visit, GError **error)
     if (!server ||
         !begin(visit, &wish_server_change, &wish, answer_changed, &good, error))
         return server && good;
-    if (!has_profile(visit, &wish))
-        return true;
     wish_put(&wish, server);
     const struct request request = wish_request(visit, &wish, ACTION_UNKNOWN);
     return write_finish(
@@ -201,8 +197,6 @@ bool api_adopt(struct visit *visit, GError **error)
         return agent && good;
     g_autoptr(ServerRow) draft = server_row_new();
     row_set(&draft->agent_id, agent->id);
-    if (!has_profile(visit, &wish))
-        return true;
     wish_put(&wish, draft);
     const struct request request = wish_request(visit, &wish, ACTION_UNKNOWN);
     return write_finish(visit,
