@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,9 @@ def engine(bay):
     yield engine
     for network in engine.client.networks.list(names=list(SHARED_NETWORKS)):
         if network.name in SHARED_NETWORKS and network.name not in there:
-            network.remove()
+            left = engine.remove_network(network)
+            if left:
+                warnings.warn(f"a test has left {', '.join(left)} on {network.name}", stacklevel=1)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def host(request, short_dir, kafka, engine, registry, image):
     yield host
     host.close()
     for network in engine.client.networks.list(names=[f"{host.id}-twice"]):
-        network.remove()
+        engine.remove_network(network)
 
 
 @pytest.fixture

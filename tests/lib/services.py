@@ -40,6 +40,18 @@ class Engine:
         """docker rm -f, by hand, as a person would."""
         self.client.api.remove_container(name, force=True)
 
+    def remove_network(self, network):
+        """With whatever is still on it; returns the names of that.
+
+        The engine can keep the endpoint of a container that was removed while it started.
+        """
+        network.reload()
+        left = [endpoint["Name"] for endpoint in (network.attrs["Containers"] or {}).values()]
+        for name in left:
+            network.disconnect(name, force=True)
+        network.remove()
+        return left
+
     def names(self, prefix):
         return sorted(n.lstrip("/") for c in self.client.api.containers(all=True)
                       for n in c["Names"] if prefix in n)
