@@ -154,7 +154,9 @@ int main(int argc, char **argv)
     hostile.templates = templates_new(argv[2], hostile.rand);
     bus_topic_partitions(bus, hostile.topics[0], TIMEOUT_MS, &hostile.partitions, &error);
     check(error);
-    hostile.sender = bus_sender_open(bus, "hostile", TIMEOUT_MS, &error);
+    g_autofree char *name = g_strconcat("hostile.", argv[2],
+                                        NULL); /* of several, none fences another */
+    hostile.sender = bus_sender_open(bus, name, TIMEOUT_MS, &error);
     check(error);
     send_all(&hostile, g_ascii_strtoll(argv[3], NULL, 10));
     hostile_clear(&hostile);
