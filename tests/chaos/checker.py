@@ -47,7 +47,6 @@ class Facts:
     files       names right below the data root
     kept        server id → whether what was in its data is still there
     by_hand     server ids whose containers somebody else has touched
-    aside       container ids that somebody has renamed
     audit       what `audit replay --verify` and `audit check` found
     """
     commands: list = dataclasses.field(default_factory=list)
@@ -61,7 +60,6 @@ class Facts:
     files: set = dataclasses.field(default_factory=set)
     kept: dict = dataclasses.field(default_factory=dict)
     by_hand: set = dataclasses.field(default_factory=set)
-    aside: set = dataclasses.field(default_factory=set)
     audit: list = dataclasses.field(default_factory=list)
 
     def results(self):
@@ -270,7 +268,7 @@ def nothing_left(facts):
     seen = {}
     for container in facts.containers:
         server = container["labels"].get("muster.server.id")
-        if server is None or container["id"] in facts.aside:
+        if server is None:
             continue
         row = facts.servers.get(server)
         if row is None or row["status"] in ("deleted", "purged"):

@@ -339,8 +339,7 @@ def container_started(world, which, seconds):
 @fault()
 def container_renamed(world, which, seconds):
     def rename(site, container):
-        site.aside.add(container["id"])
-        site.api.rename(container["id"], f"renamed-{world.id}-{container['id'][:8]}")
+        site.api.rename(container["id"], site.aside + container["id"][:8])
         time.sleep(seconds)
         site.put_back()
     by_hand(world, which, rename)

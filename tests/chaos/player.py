@@ -17,6 +17,7 @@ import checker
 import facts
 import faults
 from confluent_kafka import KafkaException
+from fleet import wait_for
 from world import World
 
 PATIENCE_S = 90  # until all is mended and told; the longest waits of a worker are a minute
@@ -62,6 +63,8 @@ class Player:
         self.look_meanwhile()
         for thread in threads:
             thread.join()
+        for site in self.world.sites:
+            wait_for("what was renamed to be gone", site.put_back)
         self.mark_data()
         self.settle()
 
