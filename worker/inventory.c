@@ -520,6 +520,8 @@ static void publish_partition(struct inventory *inventory, guint index, int64_t 
 static void publish_run(struct inventory *inventory, int64_t now_ms, int64_t wall_ms)
 {
     const bool failed = inventory->listing->failure != NULL;
+    if (!failed)
+        listing_hold_retold(inventory->listing, observer_all(inventory->setup.observer));
     for (guint i = 0; i < inventory->assignment->partitions->len; i++)
         publish_partition(inventory, i, wall_ms);
     if (failed)

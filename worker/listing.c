@@ -87,6 +87,17 @@ static bool says_something(const struct listing *listing, const char *server_id)
            !g_hash_table_contains(listing->unknown, server_id);
 }
 
+void listing_hold_retold(struct listing *listing, GHashTable *told)
+{
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (container_is_canonical(seen) && !state_of(listing, told, seen) &&
+            !g_hash_table_contains(listing->gone, seen->server_id) &&
+            !g_hash_table_contains(listing->unknown, seen->server_id))
+            g_hash_table_add(listing->touched, g_strdup(seen->server_id));
+    }
+}
+
 /* --- the lists of a Sync -------------------------------------------------------------------------- */
 
 static struct found *found_of(const struct container *seen)

@@ -32,6 +32,11 @@ const struct container *listing_canonical(const struct listing *listing,
 GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told,
                               int32_t partition, int32_t partitions);
 
+/* Once all is looked at: of a server that was listed as told, and of which something else has
+ * been told since, the list says nothing.  The engine's list can lag by seconds: a container
+ * that dies is listed as running until its network is taken apart. */
+void listing_hold_retold(struct listing *listing, GHashTable *told);
+
 struct listing_scope {
     int32_t partition;
     int32_t partitions;

@@ -212,6 +212,29 @@ static void s04_of_one_that_was_touched_nothing_is_said(struct setup *setup,
     g_assert_false(differs(setup));
 }
 
+/* The engine lists one as running that dies; before the Sync goes out, a State tells it. */
+static void s04_of_one_told_anew_meanwhile_nothing_is_said(struct setup *setup,
+                                                           gconstpointer none)
+{
+    list(setup, "dying", "running");
+    list(setup, "gone", "running");
+    list(setup, "hung", "running");
+    list(setup, "same", "running");
+    tell(setup, "dying", "running");
+    tell(setup, "same", "running");
+    assert_text(to_look_at(setup), "gone hung");
+    g_hash_table_add(setup->listing->gone, g_strdup("gone"));
+    g_hash_table_add(setup->listing->unknown, g_strdup("hung"));
+    tell(setup, "dying", "restarting");
+
+    listing_hold_retold(setup->listing, setup->told);
+    g_autoptr(Sync) sync = sync_of(setup);
+    assert_text(servers_of(sync), "same running");
+    assert_text(ids_of(sync->pending), "dying");
+    assert_text(ids_of(sync->unknown), "hung");
+    g_assert_false(differs(setup));
+}
+
 static void s09_one_that_did_not_answer_is_unknown(struct setup *setup,
                                                    gconstpointer none)
 {
@@ -374,6 +397,7 @@ int main(int argc, char **argv)
         TEST(s01_a_failed_list_proves_nothing),
         TEST(s02_gone_between_list_and_look),
         TEST(s04_of_one_that_was_touched_nothing_is_said),
+        TEST(s04_of_one_told_anew_meanwhile_nothing_is_said),
         TEST(s09_one_that_did_not_answer_is_unknown),
         TEST(s23_copies_and_renamed_ones_are_extra),
         TEST(s23_an_extra_one_that_goes_is_news),
