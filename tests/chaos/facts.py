@@ -48,14 +48,23 @@ class SqliteLog:
 
 
 class KafkaLog:
+    """What has been read is not read again: read_committed shows nothing that could go.  Events
+    that are older than the world are of others."""
+
     def __init__(self, world):
         self.address = world.kafka.address
         self.partitions = {site.id: site.partitions for site in world.sites}
         self.codecs = {"events": Codec("event"), "commands": Codec("command"), "control": Codec("command")}
+        self.begin = {"muster.events": LogReader(self.address).ends("muster.events")}
+        self.records = {}  # topic → partition → records
 
     def read(self, topic, kind):
-        return [(m.partition, m.offset, m.value)
-                for m in LogReader(self.address).read(topic, self.codecs[kind], timeout=60)]
+        have = self.records.setdefault(topic, {})
+        begin = self.begin.setdefault(topic, {})
+        for m in LogReader(self.address).read(topic, self.codecs[kind], timeout=60, begin=begin):
+            begin[m.partition] = m.offset + 1
+            have.setdefault(m.partition, []).append((m.partition, m.offset, m.value))
+        return [record for _, records in sorted(have.items()) for record in records]
 
     def committed(self, agent):
         topics = {f"muster.{kind}.{agent}": self.partitions[agent] for kind in ("commands", "control")}
@@ -68,13 +77,14 @@ def open_log(world):
 
 
 def of_log(world, site, log):
-    """What the bus alone says: true at any moment, since the offsets are read first."""
+    """What the bus alone says: true at any moment, since what follows from something is read
+    before it - the offsets before the events, these before the commands."""
     committed = log.committed(site.id)
+    events = [{**value, "offset": offset} for partition, offset, value in log.read("muster.events", "events")
+              if value["agent_id"] == site.id]
     commands = [{"kind": kind, "partition": partition, "offset": offset, "value": value}
                 for kind in ("commands", "control")
                 for partition, offset, value in log.read(f"muster.{kind}.{site.id}", kind)]
-    events = [{**value, "offset": offset} for partition, offset, value in log.read("muster.events", "events")
-              if value["agent_id"] == site.id]
     return Facts(committed=committed, commands=commands, events=events, by_hand=set(world.by_hand))
 
 

@@ -2,6 +2,7 @@
 import contextlib
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 from faulty_proxy import FaultyProxy
@@ -9,19 +10,25 @@ from services import Engine, Kafka, Ports, Registry, run_script
 
 
 class Broker:
-    """One of the brokers of a directory."""
+    """One of the brokers of a directory.  `may_be_away`: a semaphore; one alone does not start, it
+    waits for another."""
 
-    def __init__(self, directory, node):
-        self.words = ("--dir", directory, "--node", node)
+    def __init__(self, directory, node, may_be_away):
+        self.words, self.may_be_away = ("--dir", directory, "--node", node), may_be_away
 
     def stop(self):
+        self.may_be_away.acquire()
         run_script("kafka", "stop", *self.words)
 
     def kill(self):
+        self.may_be_away.acquire()
         run_script("kafka", "kill", *self.words)
 
     def start(self):
-        run_script("kafka", "start", *self.words)
+        try:
+            run_script("kafka", "start", *self.words)
+        finally:
+            self.may_be_away.release()
 
 
 class Ground:
@@ -55,7 +62,8 @@ class Ground:
         address = run_script("kafka", "start", "--port", behind[0], "--advertise", front[0],
                              "--brokers", self.brokers, "--dir", directory)
         self.kafka = Kafka(address, directory)
-        self.broker_list = [Broker(directory, node) for node in range(1, self.brokers + 1)]
+        may_be_away = threading.Semaphore(max(1, self.brokers - 1))
+        self.broker_list = [Broker(directory, node, may_be_away) for node in range(1, self.brokers + 1)]
         self.bus_url = self.kafka.url
 
     def start_engine(self):

@@ -176,15 +176,16 @@ class Player:
 
 
 class Played:
-    """What came of an episode."""
+    """What came of an episode, or of all of a run."""
 
     def __init__(self):
         self.rounds, self.injected, self.done = 0, collections.Counter(), collections.Counter()
         self.outcomes = collections.Counter()
-        self.broken = None
+        self.broken, self.failures = None, 0
 
     def add(self, other):
         self.rounds += other.rounds
+        self.failures += other.broken is not None
         self.injected += other.injected
         self.done += other.done
         self.outcomes += other.outcomes

@@ -124,15 +124,26 @@ class LogReader:
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
 
-    def read(self, topic, codec=None, timeout=30):
-        """All committed records there are, in order within each partition."""
+    def read(self, topic, codec=None, timeout=30, begin=None):
+        """All committed records there are, in order within each partition.  `begin`: partition →
+        the offset to begin at, where that is not the first."""
         consumer = Consumer({
             "bootstrap.servers": self.bootstrap, "group.id": "log-reader",
             "enable.auto.commit": False, "isolation.level": "read_committed",
             "enable.partition.eof": True,
         })
         try:
-            return self._drain(consumer, topic, codec, time.monotonic() + timeout)
+            return self._drain(consumer, topic, codec, time.monotonic() + timeout, begin or {})
+        finally:
+            consumer.close()
+
+    def ends(self, topic):
+        """partition → the offset behind its last record."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "log-reader"})
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
+                    for number in partitions}
         finally:
             consumer.close()
 
@@ -142,12 +153,12 @@ class LogReader:
         return [e for e in found if agent_id is None or e["agent_id"] == agent_id]
 
     @staticmethod
-    def _drain(consumer, topic, codec, deadline):
+    def _drain(consumer, topic, codec, deadline, begin):
         metadata = consumer.list_topics(topic, timeout=10).topics[topic]
         if metadata.error:
             raise KafkaException(metadata.error)
         waiting = set(metadata.partitions)
-        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in waiting])
+        consumer.assign([TopicPartition(topic, p, begin.get(p, OFFSET_BEGINNING)) for p in waiting])
         messages = []
         while waiting:
             assert time.monotonic() < deadline, f"partitions {waiting} of {topic} did not end in time"
