@@ -154,8 +154,8 @@ int main(int argc, char **argv)
     hostile.templates = templates_new(argv[2], hostile.rand);
     bus_topic_partitions(bus, hostile.topics[0], TIMEOUT_MS, &hostile.partitions, &error);
     check(error);
-    g_autofree char *name = g_strconcat("hostile.", argv[2],
-                                        NULL); /* of several, none fences another */
+    /* Each agent's has a name of its own: the same one would fence the other. */
+    g_autofree char *name = g_strconcat("hostile.", argv[2], NULL);
     hostile.sender = bus_sender_open(bus, name, TIMEOUT_MS, &error);
     check(error);
     send_all(&hostile, g_ascii_strtoll(argv[3], NULL, 10));
