@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """soak - whether worker and control plane stay as small as they are, under load.
 
-    tests/bench/soak.py [--minutes N] [--hostile N] [--build DIR] [--kafka HOST:PORT]
+    tests/bench/soak.py [--minutes N] [--hostile N] [--pause S] [--build DIR] [--kafka HOST:PORT]
 
 A worker and `muster serve` beside a scripted engine, over the embedded bus or Kafka: servers are
 created, stopped, started, rebuilt, deleted and restored by turns, the page's questions are asked,
@@ -30,6 +30,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--hostile", type=int, default=100)
+    parser.add_argument("--pause", type=float, default=0, help="seconds between rounds")
     parser.add_argument("--build", default=str(ROOT / "build"))
     parser.add_argument("--kafka", default=os.environ.get("MUSTER_KAFKA"))
     return parser.parse_args()
@@ -101,6 +102,7 @@ def run(soak, minutes):
     began = time.monotonic()
     while not times or times[-1] < 60 * minutes:
         soak.round()
+        time.sleep(soak.args.pause)
         times.append(time.monotonic() - began)
         workers.append(reading(soak.worker))
         serves.append(reading(soak.serve))
