@@ -7,12 +7,16 @@
  */
 #include "log.h"
 
+#include "log_limit.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define VALUE_MAX 1000 /* characters */
+#define SAME_MAX  1000 /* lines of one name, in */
+#define SAME_MS   10000
 
 static const char *const level_words[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -27,6 +31,8 @@ static struct {
     bool json;
     bool time;
     bool took_glib;
+    GMutex lock; /* for what follows */
+    struct log_limit *limit;
 } log_state = {.least = LOG_LEVEL_INFO, .time = true};
 
 /* "2026-01-31T12:00:00.123Z"; g_free it. */
@@ -128,21 +134,51 @@ static GString *line_of_json(enum log_level level, const char *what, va_list pai
     return line;
 }
 
-void log_line(enum log_level level, const char *what, ...)
+static void write_line(enum log_level level, const char *what, va_list pairs)
 {
-    if (level > log_state.least)
-        return;
-
-    va_list pairs;
-    va_start(pairs, what);
     GString *line = log_state.json ? line_of_json(level, what, pairs)
                                    : line_of_text(level, what, pairs);
-    va_end(pairs);
     g_string_append_c(line, '\n');
     /* One write, so that the lines of two threads do not mix.  There is nowhere to tell
      * that the log itself cannot be written. */
     G_GNUC_UNUSED ssize_t written = write(STDERR_FILENO, line->str, line->len);
     g_string_free(line, true);
+}
+
+static void write_pairs(enum log_level level, const char *what, ...)
+{
+    va_list pairs;
+    va_start(pairs, what);
+    write_line(level, what, pairs);
+    va_end(pairs);
+}
+
+/* Whether there is room for one more of that name; tells how many there were none for. */
+static bool has_room(const char *what)
+{
+    int64_t now_ms = g_get_monotonic_time() / 1000;
+    const char *flood;
+    guint left_out;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&log_state.lock);
+    if (!log_state.limit)
+        log_state.limit = log_limit_new(SAME_MAX, SAME_MS);
+    while (log_limit_tell(log_state.limit, now_ms, &flood, &left_out)) {
+        char number[16];
+        g_snprintf(number, sizeof number, "%u", left_out);
+        write_pairs(LOG_LEVEL_WARNING, "log.left_out", "what", flood, "lines", number,
+                    NULL);
+    }
+    return log_limit_take(log_state.limit, what, now_ms);
+}
+
+void log_line(enum log_level level, const char *what, ...)
+{
+    if (level > log_state.least || !has_room(what))
+        return;
+    va_list pairs;
+    va_start(pairs, what);
+    write_line(level, what, pairs);
+    va_end(pairs);
 }
 
 static enum log_level level_of_glib(GLogLevelFlags flags)

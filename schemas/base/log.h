@@ -6,6 +6,11 @@
  * With `json`, the same as one JSON object a line.  Under systemd (JOURNAL_STREAM) the time
  * is left out.  Log at the edge, once, with the subject; inner code returns errors instead.
  * Never give it env values, tokens or credentials.
+ *
+ * Of one name 1,000 lines in ten seconds are written: a flood of what has to be refused must
+ * not fill the disk.  How many were left out is told by the first line behind these seconds:
+ *
+ *     2026-01-31T12:00:10.000Z warning log.left_out what=command.rejected lines=29000
  */
 #pragma once
 

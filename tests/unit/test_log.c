@@ -2,6 +2,7 @@
  * test_log.c - lines as they come out of a process.
  */
 #include "log.h"
+#include "log_limit.h"
 
 #include <string.h>
 
@@ -97,6 +98,47 @@ static void test_glib_goes_the_same_way(void)
     expect(speak_glib, "*Z info glib domain=muster message=\"from GLib\"\n");
 }
 
+static void speak_flood(void)
+{
+    g_setenv("JOURNAL_STREAM", "8:1", true);
+    log_setup(LOG_LEVEL_INFO, false);
+    for (int i = 0; i < 1001; i++)
+        log_info("flood");
+    log_info("x");
+}
+
+/* A thousand lines, and no more, and not a word less of anything else. */
+static void test_flood(void)
+{
+    g_autoptr(GString) pattern = g_string_new(NULL);
+    for (int i = 0; i < 1000; i++)
+        g_string_append(pattern, "info flood\n");
+    g_string_append(pattern, "info x\n");
+    expect(speak_flood, pattern->str);
+}
+
+static void test_left_out_is_told(void)
+{
+    g_autoptr(LogLimit) limit = log_limit_new(2, 10);
+    const char *what = NULL;
+    guint left_out = 0;
+    for (int i = 0; i < 5; i++)
+        g_assert_cmpint(log_limit_take(limit, "a", 100 + i), ==, i < 2);
+    g_assert_true(log_limit_take(limit, "b", 105)); /* each name has its own */
+    g_assert_false(log_limit_tell(limit, 109, &what, &left_out));
+    g_assert_true(log_limit_tell(limit, 110, &what, &left_out));
+    g_assert_cmpstr(what, ==, "a");
+    g_assert_cmpuint(left_out, ==, 3);
+    g_assert_false(log_limit_tell(limit, 111, &what, &left_out)); /* once */
+    g_assert_true(log_limit_take(limit, "a", 111));
+    g_assert_true(log_limit_take(limit, "a", 112));
+    g_assert_false(log_limit_take(limit, "a", 113));
+    g_assert_false(
+        log_limit_tell(limit, 120, &what, &left_out)); /* its span began at 111 */
+    g_assert_true(log_limit_tell(limit, 121, &what, &left_out));
+    g_assert_cmpuint(left_out, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -106,5 +148,7 @@ int main(int argc, char **argv)
     g_test_add_func("/log/long_values", test_long_values_are_cut);
     g_test_add_func("/log/json", test_json);
     g_test_add_func("/log/glib", test_glib_goes_the_same_way);
+    g_test_add_func("/log/flood", test_flood);
+    g_test_add_func("/log/left_out", test_left_out_is_told);
     return g_test_run();
 }
