@@ -472,8 +472,15 @@ static void add_tests(struct place *place, const struct suite_test *tests)
     }
 }
 
-/* Short leases, so that the death of a member is found soon. */
-static struct place *place_new(const char *label, const char *url, const char *run)
+/* How long a member may be silent.  Those of this process live, and a busy machine lets
+ * them wait; children die or are stopped, and that is to be found soon. */
+static const struct patience {
+    const char *kafka, *sqlite;
+} own_patience = {"session.timeout.ms=30000", "bus.lease.ms=15000"},
+  childs_patience = {"session.timeout.ms=6000", "bus.lease.ms=1500"};
+
+static struct place *place_new(const char *label, const char *url, const char *run,
+                               const struct patience *patience)
 {
     struct place *place = g_new0(struct place, 1);
     place->label = g_strdup(label);
@@ -482,7 +489,7 @@ static struct place *place_new(const char *label, const char *url, const char *r
     place->properties = g_ptr_array_new_with_free_func(g_free);
     bool is_kafka = g_str_equal(label, "kafka");
     g_ptr_array_add(place->properties,
-                    g_strdup(is_kafka ? "session.timeout.ms=6000" : "bus.lease.ms=1500"));
+                    g_strdup(is_kafka ? patience->kafka : patience->sqlite));
     return place;
 }
 
@@ -500,7 +507,7 @@ static void add_place(GPtrArray *places, const char *label, const char *url)
     g_autofree char *uuid = g_uuid_string_random();
     uuid[8] = '\0';
     g_autofree char *run = g_strconcat("t", uuid, NULL);
-    struct place *place = place_new(label, url, run);
+    struct place *place = place_new(label, url, run, &own_patience);
     g_ptr_array_add(places, place);
     add_tests(place, bus_log_tests);
     add_tests(place, bus_group_tests);
@@ -544,7 +551,7 @@ static int run_tests(bool kafka_only, const char *broker)
 int main(int argc, char **argv)
 {
     if (argc >= 6 && g_str_equal(argv[1], "role")) {
-        struct place *place = place_new(argv[3], argv[4], argv[5]);
+        struct place *place = place_new(argv[3], argv[4], argv[5], &childs_patience);
         int status = suite_role(place, argv[2], argv + 6);
         place_free(place);
         return status;
