@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PYTHON "/usr/bin/python3"
+#define PYTHON     "/usr/bin/python3"
+#define PATIENCE_S 90
 
 struct peer {
     GPid pid;
@@ -89,7 +90,7 @@ GPid peer_pid(const struct peer *peer)
 
 struct reply *docker_reply_of(struct docker *docker, uint64_t ticket)
 {
-    int64_t end = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    int64_t end = g_get_monotonic_time() + PATIENCE_S * G_USEC_PER_SEC;
 
     while (g_get_monotonic_time() < end) {
         struct reply *reply;
@@ -104,7 +105,7 @@ struct reply *docker_reply_of(struct docker *docker, uint64_t ticket)
             reply_free(reply);
         }
     }
-    g_error("no reply within 30 s");
+    g_error("no reply within %d s", PATIENCE_S);
 }
 
 json_t *peer_ask(struct peer *peer, const char *method, const char *path,

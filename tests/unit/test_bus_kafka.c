@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    PATIENCE_MS = 30000,
+    PATIENCE_MS = 90000,
     SESSION_MS = 6000, /* the least that a broker takes by default */
 };
 

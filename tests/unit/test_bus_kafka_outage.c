@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    PATIENCE_MS = 60000,
+    PATIENCE_MS = 90000,
     WORK_MS = 3000,
     AGAIN_MS = 300,
     EVENTS_EACH = 5, /* of one batch */

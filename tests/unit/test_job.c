@@ -11,7 +11,7 @@
 
 #include <unistd.h>
 
-#define PATIENCE_US (10 * G_USEC_PER_SEC)
+#define PATIENCE_US (90 * G_USEC_PER_SEC)
 #define TURNS_MAX   2000
 
 static const struct author author = {

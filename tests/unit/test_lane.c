@@ -11,7 +11,7 @@
 
 #define AT_ONCE     2
 #define WALL_MS     1000000000000
-#define PATIENCE_US (10 * G_USEC_PER_SEC)
+#define PATIENCE_US (90 * G_USEC_PER_SEC)
 
 static const struct author author = {
     .agent_id = "agent", .worker = "slot", .engine_id = "ENGINE"};

@@ -8,7 +8,7 @@
 #include "report.h"
 
 #define ANSWERS_MOST 8
-#define PATIENCE_US  (10 * G_USEC_PER_SEC)
+#define PATIENCE_US  (90 * G_USEC_PER_SEC)
 
 static const struct author author = {
     .agent_id = "agent", .worker = "slot", .engine_id = "ENGINE"};

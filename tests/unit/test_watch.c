@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define PATIENCE_US (20 * G_USEC_PER_SEC)
+#define PATIENCE_US (90 * G_USEC_PER_SEC)
 
 static const struct docker_limits limits = {.at_once = {2, 2, 2, 2, 0}};
 
