@@ -1,8 +1,5 @@
-"""faults - what goes wrong: each is a function that does it, waits as long as it is to last, and undoes it.
-
-    fault(world, which, seconds)    which: a number that chooses among what there is
-
-`needs` says where one makes sense: the kinds of bus and engine, and what must be there.
+"""faults - what goes wrong with programs, engine and bus: each is a function that does it, waits
+as long as it is to last, and undoes it.  (kinds.py says what a fault is, hands.py has what people do.)
 """
 import contextlib
 import functools
@@ -14,35 +11,11 @@ import sqlite3
 import time
 from pathlib import Path
 
-import docker
-import requests
-from world import CRASH_BUILD
+import hands  # noqa: F401  (its faults are noted)
+from kinds import KINDS, fault, one_of, possible  # noqa: F401  (all of them, for those who play)
 
 ROOT = Path(__file__).resolve().parents[2]
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 CLOCKS = ("+300s", "-300s", "+1800s", "-7200s")
-KINDS = {}
-
-
-def fault(*needs):
-    def note(function):
-        KINDS[function.__name__] = (function, set(needs))
-        return function
-    return note
-
-
-def possible(ground, only=()):
-    """The names of those that make sense on that ground."""
-    there = {ground.bus_kind, ground.engine_kind}
-    there |= {"crash"} if (CRASH_BUILD / "muster-worker").exists() else set()
-    there |= {"faketime"} if FAKETIME.exists() else set()
-    there |= {"root"} if os.geteuid() == 0 else set()
-    there |= {"brokers"} if ground.brokers > 1 else set()
-    return sorted(name for name, (_, needs) in KINDS.items() if needs <= there and (not only or name in only))
-
-
-def one_of(things, which):
-    return things[which % len(things)]
 
 
 # --- workers
@@ -301,56 +274,3 @@ def broker_refuses_connections(world, which, seconds):
     proxy.be("refuse")
     proxy.cut()
     hold(proxy, "refuse", seconds)
-
-
-# --- people and hosts
-
-
-def a_container(world, which):
-    """(site, container) of a server of ours."""
-    site = one_of(world.sites, which)
-    found = [c for c in site.containers() if c["labels"].get("muster.container") == c["name"]]
-    return site, one_of(found, which // 7) if found else None
-
-
-def by_hand(world, which, act):
-    with contextlib.suppress(docker.errors.APIError, requests.RequestException):
-        site, container = a_container(world, which)
-        if container:
-            world.by_hand.add(container["labels"]["muster.server.id"])
-            act(site, container)
-
-
-@fault()
-def container_removed(world, which, seconds):
-    by_hand(world, which, lambda site, c: site.api.remove_container(c["id"], force=True))
-
-
-@fault()
-def container_stopped(world, which, seconds):
-    by_hand(world, which, lambda site, c: site.api.stop(c["id"], timeout=1))
-
-
-@fault()
-def container_started(world, which, seconds):
-    by_hand(world, which, lambda site, c: site.api.start(c["id"]))
-
-
-@fault()
-def container_renamed(world, which, seconds):
-    def rename(site, container):
-        site.api.rename(container["id"], site.aside + container["id"][:8])
-        time.sleep(seconds)
-        site.put_back()
-    by_hand(world, which, rename)
-
-
-@fault("root")
-def disk_full(world, which, seconds):
-    site = one_of(world.sites, which)
-    filler = site.data_root / ".filler"
-    with contextlib.suppress(OSError), filler.open("wb") as file:
-        while True:
-            file.write(b"\0" * 65536)
-    time.sleep(seconds)
-    filler.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ class Player:
         for thread in threads:
             thread.join()
         for site in self.world.sites:
-            wait_for("what was renamed to be gone", site.put_back)
+            wait_for("what is aside to be gone", site.put_back)
         self.mark_data()
         self.settle()
 

@@ -124,7 +124,7 @@ class Site:
         if number % 2 == 0:  # what is removed by hand comes back by itself
             world.run("agent", "set", self.id, "--on-missing", "start")
         self.workers = []
-        self.aside = f"renamed-{world.id}-"  # with this begin the names of what somebody renamed
+        self.aside = f"aside-{world.id}-"  # with this begin the names of what is not ours, or not any more
 
     def add_worker(self, slot):
         def start(name, at=None, clock=None, build=BUILD):
@@ -149,13 +149,13 @@ class Site:
         return [network["Name"] for network in patiently(self.api.networks)]
 
     def put_back(self):
-        """Takes away what somebody renamed: for good it would hold its server's ports.  True
-        when none is left; the engine may be away just now."""
-        renamed = [c["id"] for c in self.containers() if c["name"].startswith(self.aside)]
-        for container in renamed:
+        """Takes away what somebody renamed or put there: for good it would hold a server's
+        ports.  True when none is left; the engine may be away just now."""
+        aside = [c["id"] for c in self.containers() if c["name"].startswith(self.aside)]
+        for container in aside:
             with contextlib.suppress(docker.errors.APIError, OSError):
                 self.api.remove_container(container, force=True)
-        return not renamed
+        return not aside
 
     def close(self):
         for kept in self.workers:

@@ -110,6 +110,7 @@ class Container:
         self.stopped_by_hand = False
         self.health = self.labels.get("test.health", "")
         self.networks = self.first_networks()
+        self.image_id = ""
 
     def first_networks(self):
         endpoints = ((self.config.get("NetworkingConfig") or {}).get("EndpointsConfig")) or {}
@@ -243,6 +244,7 @@ class Model:
         name = (name or "scripted_" + secrets.token_hex(4)).lstrip("/")
         self.check_create(name, config, api)
         container = Container(name, config, self.events.now_ns())
+        container.image_id = self.images.get(reference(container.image), {"Id": container.image})["Id"]
         self.claim(name, container.id)
         self.containers[container.id] = container
         self.events.emit("container", "create", container.id, container.attributes())
@@ -472,10 +474,11 @@ class Model:
                 return self.images[name]
         raise Refusal(404, f"no such image: {image}: No such image: {reference(image)}")
 
-    def image_remove(self, image):
+    def image_remove(self, image, force):
+        """By force, what uses it keeps it without its name."""
         self.image(image)
         for container in self.containers.values():
-            if container.image == image:
+            if container.image == image and not force:
                 raise Refusal(409, f'conflict: unable to remove repository reference "{image}" '
                                    f"(must force) - container {container.id[:12]} is using its "
                                    "referenced image")

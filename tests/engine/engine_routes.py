@@ -225,7 +225,8 @@ ROUTES = [
     Route("images", "GET", "/images/json", lambda s, r: list(s.model.images.values())),
     Route("pull", "POST", "/images/create", pull),
     Route("image", "GET", "/images/{*}/json", lambda s, r, i: s.model.image(i)),
-    Route("image_remove", "DELETE", "/images/{*}", lambda s, r, i: s.model.image_remove(i)),
+    Route("image_remove", "DELETE", "/images/{*}",
+          lambda s, r, i: s.model.image_remove(i, r.flag("force"))),
 ]
 
 

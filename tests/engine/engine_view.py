@@ -1,6 +1,6 @@
 """Containers as the engine's two reads show them: the list and the inspection."""
 
-from engine_model import labels_match, reference, rfc3339
+from engine_model import labels_match, rfc3339
 
 
 def status_text(container):
@@ -11,11 +11,6 @@ def status_text(container):
     health = f" ({container.health})" if container.health else ""
     paused = " (Paused)" if container.status == "paused" else ""
     return "Up 4 seconds" + health + paused
-
-
-def image_id(model, container):
-    found = model.images.get(reference(container.image))
-    return found["Id"] if found else "sha256:" + "0" * 64
 
 
 def network_ids(model, container):
@@ -30,7 +25,7 @@ def summary(model, container):
     ports = [{"IP": ip, "PrivatePort": private, "PublicPort": public, "Type": protocol}
              for ip, public, private, protocol in container.published()]
     return {"Id": container.id, "Names": ["/" + container.name], "Image": container.image,
-            "ImageID": image_id(model, container), "Command": "run",
+            "ImageID": container.image_id, "Command": "run",
             "Created": container.created_ns // 1_000_000_000,
             "Ports": ports if container.running else [], "Labels": container.labels,
             "State": container.status, "Status": status_text(container),
@@ -50,7 +45,7 @@ def inspection(model, container):
         ports.setdefault(f"{private}/{protocol}", []).append(
             {"HostIp": ip, "HostPort": str(public)})
     return {"Id": container.id, "Created": rfc3339(container.created_ns), "Path": "run",
-            "Args": [], "State": container.state(), "Image": image_id(model, container),
+            "Args": [], "State": container.state(), "Image": container.image_id,
             "Name": "/" + container.name, "RestartCount": container.restart_count,
             "Driver": "overlay2", "Platform": "linux", "HostConfig": host,
             "Mounts": list(container.mounts()), "Config": {"Labels": {}, "Env": [], **config},

@@ -1,0 +1,34 @@
+"""kinds - which faults there are: faults.py and hands.py note theirs here.
+
+    fault(world, which, seconds)    which: a number that chooses among what there is
+
+`needs` says where one makes sense: the kinds of bus and engine, and what must be there.
+"""
+import os
+from pathlib import Path
+
+from world import CRASH_BUILD
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+KINDS = {}  # name → (function, needs)
+
+
+def fault(*needs):
+    def note(function):
+        KINDS[function.__name__] = (function, set(needs))
+        return function
+    return note
+
+
+def possible(ground, only=()):
+    """The names of those that make sense on that ground."""
+    there = {ground.bus_kind, ground.engine_kind}
+    there |= {"crash"} if (CRASH_BUILD / "muster-worker").exists() else set()
+    there |= {"faketime"} if FAKETIME.exists() else set()
+    there |= {"root"} if os.geteuid() == 0 else set()
+    there |= {"brokers"} if ground.brokers > 1 else set()
+    return sorted(name for name, (_, needs) in KINDS.items() if needs <= there and (not only or name in only))
+
+
+def one_of(things, which):
+    return things[which % len(things)]
