@@ -32,6 +32,35 @@ static const size_t text_fields[] = {
     offsetof(struct container, error),
 };
 
+struct engine_network *engine_network_new(const char *name, const char *id)
+{
+    struct engine_network *network = g_new(struct engine_network, 1);
+
+    network->name = g_strdup(name);
+    network->id = g_strdup(id);
+    return network;
+}
+
+void engine_network_free(struct engine_network *network)
+{
+    if (network == NULL)
+        return;
+    g_free(network->name);
+    g_free(network->id);
+    g_free(network);
+}
+
+const struct engine_network *engine_network_find(const GPtrArray *networks,
+                                                 const char *name)
+{
+    for (guint i = 0; i < networks->len; i++) {
+        const struct engine_network *network = g_ptr_array_index(networks, i);
+        if (g_str_equal(network->name, name))
+            return network;
+    }
+    return NULL;
+}
+
 static char **container_text(struct container *seen, size_t i)
 {
     return (char **)(void *)((char *)seen + text_fields[i]);
@@ -44,7 +73,7 @@ struct container *container_new(void)
     for (size_t i = 0; i < G_N_ELEMENTS(text_fields); i++)
         *container_text(seen, i) = g_strdup("");
     seen->status = CONTAINER_ABSENT;
-    seen->networks = g_ptr_array_new_with_free_func(g_free);
+    seen->networks = g_ptr_array_new_with_free_func((GDestroyNotify)engine_network_free);
     seen->mount_sources = g_ptr_array_new_with_free_func(g_free);
     seen->ports = g_ptr_array_new_with_free_func(shape_port.free);
     seen->started_at = CONTRACT_NONE;
@@ -140,8 +169,8 @@ static void take_networks(struct container *seen, json_t *networks)
     const char *name = NULL;
     json_t *network = NULL;
 
-    json_object_foreach(networks, name, network)
-        g_ptr_array_add(seen->networks, g_strdup(name));
+    json_object_foreach(networks, name, network) g_ptr_array_add(
+        seen->networks, engine_network_new(name, text_at(network, "NetworkID")));
 }
 
 /* --- Ports --------------------------------------------------------------------------- */

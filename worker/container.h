@@ -11,6 +11,17 @@
 
 #include "contract.h"
 
+/* A network of the engine; of one that is made anew under its name, the id is another. */
+struct engine_network {
+    char *name;
+    char *id; /* "" where the engine does not say */
+};
+struct engine_network *engine_network_new(const char *name, const char *id);
+void engine_network_free(struct engine_network *network);
+/* The one of that name, or NULL; borrowed. */
+const struct engine_network *engine_network_find(const GPtrArray *networks,
+                                                 const char *name);
+
 struct container {
     enum container_status status; /* CONTAINER_ABSENT: everything else is empty */
     char *id;
@@ -24,7 +35,7 @@ struct container {
     bool managed;    /* LABEL_MANAGED is "true" */
     bool running;    /* State.Running: also while paused or restarting */
     char *restart_policy;
-    GPtrArray *networks;      /* char *, names it is attached to */
+    GPtrArray *networks;      /* struct engine_network, as it knows those that it is on */
     GPtrArray *mount_sources; /* char *, host paths of its bind mounts */
     GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */
     int64_t started_at;       /* ms, CONTRACT_NONE if never */

@@ -51,7 +51,7 @@ struct facts {
     enum maybe image_here;
     bool pulled;
     bool directories_made;
-    GPtrArray *networks_here; /* char *, or NULL: not asked yet */
+    GPtrArray *networks_here; /* struct engine_network, or NULL: not asked yet */
     bool networks_locked;     /* this job alone makes networks on this host now */
     char *everything; /* purge: the engine's list, to see who else mounts the data */
     size_t everything_length;

@@ -88,8 +88,7 @@ static const struct network *missing_network(const struct facts *facts)
     const GPtrArray *networks = spec_of(facts)->networks;
     for (guint i = 0; i < networks->len; i++) {
         const struct network *network = g_ptr_array_index(networks, i);
-        if (!g_ptr_array_find_with_equal_func(facts->networks_here, network->name,
-                                              g_str_equal, NULL))
+        if (!engine_network_find(facts->networks_here, network->name))
             return network;
     }
     return NULL;
@@ -122,9 +121,10 @@ enum ask ask_networks(struct facts *facts, struct want *want)
     return step_ask_engine(want, request, STEP_CALL_MS);
 }
 
-static GPtrArray *network_names(const struct reply *reply)
+static GPtrArray *listed_networks(const struct reply *reply)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray)
+        listed = g_ptr_array_new_with_free_func((GDestroyNotify)engine_network_free);
     json_t *networks = json_loadb(reply->body, reply->length, 0, NULL);
     size_t i;
     json_t *network;
@@ -135,11 +135,12 @@ static GPtrArray *network_names(const struct reply *reply)
     json_array_foreach(networks, i, network)
     {
         const char *name = json_string_value(json_object_get(network, "Name"));
+        const char *id = json_string_value(json_object_get(network, "Id"));
         if (name)
-            g_ptr_array_add(names, g_strdup(name));
+            g_ptr_array_add(listed, engine_network_new(name, id ? id : ""));
     }
     json_decref(networks);
-    return g_steal_pointer(&names);
+    return g_steal_pointer(&listed);
 }
 
 bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
@@ -154,7 +155,7 @@ bool told_networks(struct facts *facts, enum verdict verdict, const struct reply
                     "the engine made the networks but does not list them");
         return false;
     }
-    facts->networks_here = network_names(reply);
+    facts->networks_here = listed_networks(reply);
     if (!facts->networks_here)
         refusal_set(ret_refusal, CODE_ENGINE_REFUSED,
                     "the engine's list of networks is no list");
@@ -213,13 +214,33 @@ bool told_create(struct facts *facts, enum verdict verdict, const struct reply *
     return false;
 }
 
+/* The container knows it by an id that is nobody's any more: it was removed, and made anew.
+ * (Some engines, Podman of Debian 12, say the name in the id's place.) */
+static bool is_stale(const struct facts *facts, const struct engine_network *joined)
+{
+    const GPtrArray *here = facts->networks_here;
+    if (facts->seen->running || !here || !*joined->id)
+        return false;
+    for (guint i = 0; i < here->len; i++) {
+        const struct engine_network *network = g_ptr_array_index(here, i);
+        if (g_str_equal(network->id, joined->id) ||
+            g_str_equal(network->name, joined->id))
+            return false;
+    }
+    return true;
+}
+
+/* One that a container of ours lacks, or that it could not be started on; to connect it once
+ * more, while it stands still, lets it know the new one (moby's updateNetworkConfig).  What
+ * another command's container lacks was taken from it: that is left as it is. */
 static const struct network *unconnected_network(const struct facts *facts)
 {
     const GPtrArray *networks = spec_of(facts)->networks;
     for (guint i = 0; i < networks->len; i++) {
         const struct network *network = g_ptr_array_index(networks, i);
-        if (!g_ptr_array_find_with_equal_func(facts->seen->networks, network->name,
-                                              g_str_equal, NULL))
+        const struct engine_network *joined = engine_network_find(facts->seen->networks,
+                                                                  network->name);
+        if (joined ? is_stale(facts, joined) : step_made_by_this(facts))
             return network;
     }
     return NULL;
@@ -229,8 +250,6 @@ enum ask ask_connect(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
         return ASK_LOOK;
-    if (!step_made_by_this(facts))
-        return ASK_NOTHING; /* its networks are as its own command left them */
     const struct network *network = unconnected_network(facts);
     if (!network || facts->acted >= spec_of(facts)->networks->len)
         return ASK_NOTHING;

@@ -110,6 +110,7 @@ class Container:
         self.stopped_by_hand = False
         self.health = self.labels.get("test.health", "")
         self.networks = self.first_networks()
+        self.network_ids = {}  # name → id, from when it was on them first
         self.image_id = ""
 
     def first_networks(self):
@@ -165,7 +166,7 @@ class Container:
         return state
 
     def endpoints(self):
-        return {name: {"NetworkID": "", "IPAddress": "172.18.0.2" if self.running else ""}
+        return {name: {"NetworkID": self.network_ids.get(name, ""), "IPAddress": "172.18.0.2" if self.running else ""}
                 for name in self.networks}
 
 
@@ -256,8 +257,9 @@ class Model:
 
     def check_start(self, container):
         for name in container.networks:
-            if name not in self.networks:
-                self.fail_start(container, 404, f"network {name} not found")
+            known = container.network_ids.get(name)
+            if name not in self.networks or known not in (None, self.networks[name]["Id"]):
+                self.fail_start(container, 404, f"network {known or name} not found")
         self.check_mounts(container.host)
         for other in self.containers.values():
             clash = self.clash(container, other) if other.running else None
@@ -292,6 +294,8 @@ class Model:
     def run(self, container):
         for network in container.networks:
             self.events.emit("network", "connect", network, {"container": container.id})
+            if network in self.networks:
+                container.network_ids[network] = self.networks[network]["Id"]
         container.status, container.error, container.exit_code = "running", "", 0
         container.oom_killed = False
         container.started = self.clock()
@@ -438,12 +442,14 @@ class Model:
                                    f"network {name}")
         if name not in container.networks:
             container.networks.append(name)
+        container.network_ids.pop(name, None)  # a new endpoint, of the network that is there now
 
     def network_disconnect(self, name, config):
         container = self.find(config.get("Container", ""))
         if name not in container.networks:
             raise Refusal(500, f"container {container.id} is not connected to network {name}")
         container.networks.remove(name)
+        container.network_ids.pop(name, None)
 
     def network_remove(self, name):
         network = self.network(name)

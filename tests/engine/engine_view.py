@@ -13,13 +13,6 @@ def status_text(container):
     return "Up 4 seconds" + health + paused
 
 
-def network_ids(model, container):
-    endpoints = container.endpoints()
-    for name, endpoint in endpoints.items():
-        endpoint["NetworkID"] = model.networks.get(name, {}).get("Id", "")
-    return endpoints
-
-
 def summary(model, container):
     """One entry of GET /containers/json: what it lacks, the engine's lacks too."""
     ports = [{"IP": ip, "PrivatePort": private, "PublicPort": public, "Type": protocol}
@@ -30,7 +23,7 @@ def summary(model, container):
             "Ports": ports if container.running else [], "Labels": container.labels,
             "State": container.status, "Status": status_text(container),
             "HostConfig": {"NetworkMode": container.host.get("NetworkMode") or "default"},
-            "NetworkSettings": {"Networks": network_ids(model, container)},
+            "NetworkSettings": {"Networks": container.endpoints()},
             "Mounts": list(container.mounts())}
 
 
@@ -49,7 +42,7 @@ def inspection(model, container):
             "Name": "/" + container.name, "RestartCount": container.restart_count,
             "Driver": "overlay2", "Platform": "linux", "HostConfig": host,
             "Mounts": list(container.mounts()), "Config": {"Labels": {}, "Env": [], **config},
-            "NetworkSettings": {"Ports": ports, "Networks": network_ids(model, container)}}
+            "NetworkSettings": {"Ports": ports, "Networks": container.endpoints()}}
 
 
 def is_listed(container, everything, filters):

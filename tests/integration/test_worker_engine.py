@@ -208,6 +208,23 @@ def test_s07_a_port_of_a_host_process_is_named(host, engine):
     assert host.done("start", server)["state"]["status"] == "running"
 
 
+def test_networks_that_were_pruned_while_it_stood_still_are_made_anew(host, engine):
+    networks = [f"{host.id}-{number}" for number in (1, 2)]
+    server = host.created(networks=[{"name": name, "internal": False} for name in networks])
+    host.done("stop", server)
+    try:
+        for name in networks:
+            engine.client.networks.get(name).remove()
+        host.done("start", server)
+        joined = engine.inspect(server.container)["NetworkSettings"]["Networks"]
+        assert {name: joined[name]["NetworkID"] for name in joined} == {
+            name: engine.client.networks.get(name).id for name in networks}
+    finally:
+        host.done("delete", server)
+        for network in engine.client.networks.list(names=networks):
+            engine.remove_network(network)
+
+
 def test_s07_a_stopped_container_is_kept_when_its_port_is_taken(host, engine):
     server = host.created()
     host.done("stop", server)

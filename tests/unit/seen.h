@@ -46,6 +46,14 @@ static inline bool status_is_up(enum container_status status)
            status == CONTAINER_RESTARTING;
 }
 
+/* "name" or "name=id" */
+static inline void seen_on(struct container *seen, const char *value)
+{
+    g_auto(GStrv) words = g_strsplit(value, "=", 2);
+    g_ptr_array_add(seen->networks,
+                    engine_network_new(words[0], words[1] ? words[1] : ""));
+}
+
 static inline void seen_word(struct container *seen, const char *word, const char *value)
 {
     if (g_str_equal(word, "this"))
@@ -59,7 +67,7 @@ static inline void seen_word(struct container *seen, const char *word, const cha
     else if (g_str_equal(word, "restarts"))
         seen->restart_count = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(word, "on"))
-        g_ptr_array_add(seen->networks, g_strdup(value));
+        seen_on(seen, value);
     else if (g_str_equal(word, "restart"))
         seen_set(&seen->restart_policy, value);
     else if (g_str_equal(word, "digest"))

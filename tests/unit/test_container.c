@@ -74,7 +74,8 @@ static void say_container(GString *text, const struct container *seen)
     say(text, "container", seen->canonical);
     say(text, "restart_policy", seen->restart_policy);
     for (guint i = 0; i < seen->networks->len; i++)
-        say(text, "network", g_ptr_array_index(seen->networks, i));
+        say(text, "network",
+            ((struct engine_network *)g_ptr_array_index(seen->networks, i))->name);
     say_ports(text, seen->ports);
     say_number(text, "started_at", seen->started_at);
     say(text, "started_text", seen->started_text);
