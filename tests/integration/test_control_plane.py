@@ -3,6 +3,7 @@
 Real workers throughout.  The real engine where a container is what it is about, scripted ones
 (tests/engine) where the engine has to be slow, large or wrong.
 """
+import json
 import random
 import shutil
 import sqlite3
@@ -318,6 +319,35 @@ def test_s04_an_old_snapshot_after_a_newer_event(bare_fleet, scripted):
         assert not any(listed["server_id"] == second for body in late for listed in body["servers"])
         sync(fleet)
     assert [fleet.status(each) for each in (first, second)] == ["running", "running"]
+
+
+def test_s04_a_list_that_lags_behind_an_event(bare_fleet, scripted):
+    """It has a dead container as running still, and the State of its death comes before the Sync."""
+    fleet = bare_fleet
+    (dying, dying_name), (other, other_name) = fleet.create(**GAME), fleet.create(**GAME)
+    fleet.run("sync", fleet.agent, "--wait")  # the lists of the start are over
+    with never_missing(fleet):
+        old = scripted.ask("GET", "/containers/json?all=1")
+        for entry in old:
+            if entry["Names"] == [f"/{fleet.container_name(other_name)}"]:
+                entry["State"] = "exited"  # so it is looked at, which takes until the State is out
+        looks = {server: f"/containers/{fleet.show(server)['container_id']}/json$" for server in (dying, other)}
+        scripted.script({"method": "GET", "path": "/containers/json", "do": "body", "text": json.dumps(old)},
+                        *({"method": "GET", "path": path, "do": "hold"} for path in looks.values()))
+        scripted.clear_log()
+        scripted.ask("POST", f"/containers/{fleet.container_name(dying_name)}/stop")
+        wait_for("a look at the dead one", lambda: scripted.requests("GET", looks[dying]), every=0.01)
+        time.sleep(1.5)  # what the engine has told lately counts as pending for a second
+        asked = set(fleet.json("sync", fleet.agent)["command_ids"])
+        wait_for("a look at the other one", lambda: scripted.requests("GET", looks[other]), every=0.01)
+        scripted.release()
+        wait_for("the old list", lambda: all_answered(fleet), 60)
+        syncs = [e["body"] for e in fleet.events() if e["agent_id"] == fleet.agent
+                 and e["body"]["type"] == "Sync" and e["cause"] and e["cause"]["command_id"] in asked]
+        told = {listed["server_id"] for body in syncs for listed in body["servers"]}
+        assert {dying, other} == told | {each for body in syncs for each in body["pending"]}
+        sync(fleet)
+    assert [fleet.status(each) for each in (dying, other)] == ["stopped", "running"]
 
 
 def d1_export(fleet, agent, servers):
