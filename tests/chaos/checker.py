@@ -283,8 +283,9 @@ def nothing_left(facts):
     for name in facts.files:
         if name.startswith(".purge-"):
             yield Breach("nothing_left", f"directory {name}", open=True)
+    used = {row["data_dir"] for row in facts.servers.values() if row["status"] != "purged"}  # a name can come again
     for server, row in facts.servers.items():
-        if row["status"] == "purged" and row["data_dir"].rsplit("/", 1)[1] in facts.files:
+        if row["status"] == "purged" and row["data_dir"] not in used and row["data_dir"].rsplit("/", 1)[1] in facts.files:
             yield Breach("nothing_left", f"the data of {server}, which is purged", open=True)
 
 

@@ -177,6 +177,12 @@ def test_what_others_do_is_no_breach():
     assert not check(facts) or {breach.promise for breach in check(facts)} == {"shown_is_there"}
 
 
+def test_the_name_of_a_purged_server_may_come_again():
+    facts = right()
+    facts.servers["s0"] = {"status": "purged", "container_id": None, "data_dir": "/data/alpha"}
+    assert check(facts) == []
+
+
 def test_a_cancelled_one_may_end_before_those_in_front():
     facts = right()
     facts.commands.append(command("k3", "start", 3))
