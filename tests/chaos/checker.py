@@ -41,6 +41,7 @@ class Facts:
     events      as decoded, in order; "offset" added
     committed   (kind, partition) → (offset, metadata)
     asked       command id → server id: what muster said that it has taken
+    told        key → ids of the commands that whoever asked over HTTP was told of; none: refused
     containers  {"id", "name", "status", "labels"} of the engine
     networks    their names
     servers     id → the ledger's row;  ledger: command id → the ledger's row
@@ -53,6 +54,7 @@ class Facts:
     events: list = dataclasses.field(default_factory=list)
     committed: dict = dataclasses.field(default_factory=dict)
     asked: dict = dataclasses.field(default_factory=dict)
+    told: dict = dataclasses.field(default_factory=dict)
     containers: list = dataclasses.field(default_factory=list)
     networks: list = dataclasses.field(default_factory=list)
     servers: dict = dataclasses.field(default_factory=dict)
@@ -103,6 +105,18 @@ def judge_results(value, outcomes):
         yield Breach("one_result", f"{tell(value)} has {outcomes}")
     if outcomes.count("accepted") > 1 or "accepted" in outcomes[1:]:
         yield Breach("one_result", f"{tell(value)} was accepted late or twice: {outcomes}")
+
+
+def asked_once(facts):
+    """However often something was asked under one key (which is its reason), it was taken once, and
+    that is what was told.  One that was told of a refusal may have been taken when it was lost."""
+    sent = {}
+    for command in facts.commands:
+        sent.setdefault(command["value"]["reason"], set()).add(command["value"]["command_id"])
+    for key, told in facts.told.items():
+        found = sent.get(key, set())
+        if found - set(told) if told else len(found) > 1:
+            yield Breach("asked_once", f"{sorted(found)} were sent for what was asked once, and told {told}")
 
 
 def in_order(facts):
@@ -313,7 +327,7 @@ def ledger_is_replay(facts):
                                              f"{ends} in the log", open=True)
 
 
-CHECKS = (one_result, in_order, true_results, told_is_there, offsets_behind_events, offsets_arrive,
+CHECKS = (one_result, asked_once, in_order, true_results, told_is_there, offsets_behind_events, offsets_arrive,
           shown_is_there, nothing_left, data_is_kept, ledger_is_replay)
 AT_ANY_MOMENT = (in_order, true_results, offsets_behind_events)  # of the log alone
 

@@ -92,6 +92,7 @@ def of_all(world, site, log, player):
     """Once all is quiet."""
     facts = of_log(world, site, log)
     facts.asked = {command: server for command, server in player.asked.items() if player.site_of[command] is site}
+    facts.told = player.http.told
     facts.containers = site.containers()
     facts.networks = site.networks()
     facts.servers = {row["id"]: row for row in world.rows("SELECT * FROM servers WHERE agent_id = ?", site.id)}

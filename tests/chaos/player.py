@@ -1,6 +1,6 @@
 """player - plays an episode: its rounds, one after another, and after each the question what broke.
 
-A round: commands by `muster`, faults on threads of their own; then everything is mended, and as
+A round: commands by `muster` and over HTTP, faults on threads of their own; then everything is mended, and as
 long as something is still to come, waited for.  What is right away wrong, or is so after the
 patience, is a breach.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import checker
 import facts
 import faults
+from asking import ByCommandLine, ByHttp, ids_of
 from confluent_kafka import KafkaException
 from fleet import wait_for
 from world import World
@@ -43,6 +44,7 @@ class Player:
         self.slots = {}  # number of a server in the script → (site, id, name)
         self.asked, self.site_of = {}, {}
         self.names = 0
+        self.shell, self.http = ByCommandLine(world), ByHttp(world.address, world.token)
         self.done = collections.Counter()
         self.injected, self.clocks_jumped = collections.Counter(), False
         self.marked = {}  # server id → the file that must stay
@@ -80,18 +82,18 @@ class Player:
     def command(self, step):
         number, action = step["server"] % self.servers, step["action"]
         site = self.world.sites[number % len(self.world.sites)]
+        by = self.http.losing(step.get("lost", 0)) if step.get("by") == "http" else self.shell
         try:
             if action == "sync":
-                code, answer = self.world.muster("sync", site.id)
+                code, answer = by.sync(site)
             elif number not in self.slots:
-                code, answer = self.create(site, number)
+                code, answer = self.create(by, site, number)
             elif action == "create":
-                code, answer = self.world.new_server(site, self.slots[number][2])
+                code, answer = by.create(site, self.slots[number][2])
             else:
-                words = {"purge": ["--yes"], "start": ["--fresh"], "restore": ["--start"]}.get(action, [])
-                code, answer = self.world.muster("server", action, self.slots[number][1], *words)
-        except subprocess.TimeoutExpired:
-            self.problems.append(f"muster {action} hangs")
+                code, answer = by.act(action, site, self.slots[number][1])
+        except (subprocess.TimeoutExpired, TimeoutError) as problem:
+            self.problems.append(f"{action} is not answered: {problem}")
             return
         self.done[f"{action} {'asked' if code == 0 else 'refused' if code == 2 else code}"] += 1
         if code == 0:
@@ -99,16 +101,16 @@ class Player:
             if action == "purge":
                 del self.slots[number]
 
-    def create(self, site, number):
+    def create(self, by, site, number):
         self.names += 1
         name = f"{self.world.id}-{self.names}"
-        code, answer = self.world.new_server(site, name)
+        code, answer = by.create(site, name)
         if code == 0:
             self.slots[number] = (site, answer["server_id"], name)
         return code, answer
 
     def note(self, site, answer):
-        for command in answer.get("command_ids") or [answer["command_id"]]:
+        for command in ids_of(answer):
             self.asked[command], self.site_of[command] = answer.get("server_id"), site
 
     # --- data

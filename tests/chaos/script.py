@@ -2,11 +2,12 @@
 
 A script is a list of rounds, a round a list of steps, a step a dict:
 
-    {"do": "command", "after": s, "server": n, "action": a}
+    {"do": "command", "after": s, "server": n, "action": a, "by": "muster" | "http", "lost": n}
     {"do": "fault", "after": s, "kind": k, "which": n, "for": s}
 
 `after` is the time since the step before.  `server` and `which` are numbers that the player
-takes modulo what there is, so that a step keeps its meaning when others are left out.
+takes modulo what there is, so that a step keeps its meaning when others are left out.  `lost`:
+so many answers over HTTP are lost, and it is asked again.
 
 Pure.
 """
@@ -16,6 +17,7 @@ import random
 ACTIONS = {"create": 10, "start": 16, "stop": 14, "restart": 12, "rebuild": 14, "recreate": 6, "restore": 8,
            "delete": 8, "purge": 5, "cancel": 8, "sync": 4}
 SHORT, LONG = (0.05, 0.8), (2.5, 5.0)
+LOST = (0, 0, 0, 1, 2)
 LONG_IN = 5  # one of so many faults is long: longer than a lease
 
 
@@ -34,8 +36,9 @@ def make_round(chance, kinds, commands, faults, servers):
 
 def command(chance, servers):
     (action,) = chance.choices(list(ACTIONS), ACTIONS.values())
-    return {"do": "command", "after": round(chance.random() ** 3 * 0.4, 3),
+    step = {"do": "command", "after": round(chance.random() ** 3 * 0.4, 3),
             "server": chance.randrange(servers), "action": action}
+    return {**step, "by": "http", "lost": chance.choice(LOST)} if chance.randrange(2) else {**step, "by": "muster"}
 
 
 def fault(chance, kinds):

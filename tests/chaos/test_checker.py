@@ -20,7 +20,7 @@ def result(command, outcome, action="create", status=None, container="c1", serve
 
 def command(command_id, action, offset):
     return {"kind": "commands", "partition": 0, "offset": offset,
-            "value": {"command_id": command_id, "action": action, "server_id": SERVER}}
+            "value": {"command_id": command_id, "action": action, "server_id": SERVER, "reason": f"once-{command_id}"}}
 
 
 def a_container(name=NAME, container="c1", status="running", **labels):
@@ -35,6 +35,7 @@ def right():
         events=[result("k1", "accepted"), result("k1", "done", "create", "running"),
                 result("k2", "accepted", "stop"), result("k2", "done", "stop", "exited")],
         committed={("commands", 0): (3, "")}, asked={"k1": SERVER, "k2": SERVER},
+        told={"once-k1": ["k1"], "once-k3": []},
         containers=[a_container(status="exited")], networks=["zomboid-servers"],
         servers={SERVER: {"status": "stopped", "container_id": "c1", "data_dir": "/data/alpha"}},
         ledger={"k1": {"outcome": "done"}, "k2": {"outcome": "done"}},
@@ -71,6 +72,15 @@ def accepted_twice(facts):
 
 def accepted_after_the_end(facts):
     facts.events.append(result("k2", "accepted"))
+
+
+def queued_again(facts):
+    facts.told["once-k1"] = ["k0"]
+
+
+def refused_and_queued_twice(facts):
+    facts.commands += [command("k3", "start", 3), command("k4", "start", 4)]
+    facts.commands[-1]["value"]["reason"] = "once-k3"
 
 
 def out_of_order(facts):
@@ -149,7 +159,8 @@ def ledger_differs(facts):
 
 BROKEN = [(second_result, "one_result"), (no_result, "one_result"), (never_sent, "one_result"),
           (sent_twice, "one_result"), (result_of_nothing, "one_result"), (accepted_twice, "one_result"),
-          (accepted_after_the_end, "one_result"), (out_of_order, "in_order"), (untrue, "true_results"),
+          (accepted_after_the_end, "one_result"), (queued_again, "asked_once"),
+          (refused_and_queued_twice, "asked_once"), (out_of_order, "in_order"), (untrue, "true_results"),
           (started_by_nobody, "told_is_there"), (replaced_by_nobody, "told_is_there"),
           (offset_ahead, "offsets_behind_events"), (begun_and_not_said, "offsets_behind_events"),
           (offset_behind, "offsets_arrive"), (missing_that_is_there, "shown_is_there"),

@@ -4,6 +4,7 @@ Every program is kept: whatever ends it, it is started again, as systemd would d
 programs and what they talk to stand proxies that can go wrong.
 """
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -182,6 +183,8 @@ class World(Fleet):
         self.registry_prefix = f"{ground.registry.address}/" if ground.registry else "registry.test/"
         self.by_hand = set()  # servers that somebody has touched behind our back
         self.init()
+        self.address = (loopback_of(self.id), Ports.take())
+        self.token = self.json("token", "add", "--role", "admin", "--name", "chaos")["token"]
         self.sites = [Site(self, number, ground.engine) for number in range(agents)]
         self.serve = Kept("serve", self._start_serve)
         for site in self.sites:
@@ -203,7 +206,7 @@ class World(Fleet):
 
     def _start_serve(self, name, at=None):
         return self.launch(name, ["env", *([f"MUSTER_CRASH_AT={at}"] if at else []),
-                                  (CRASH_BUILD if at else BUILD) / "muster", "serve", "--listen", "none",
+                                  (CRASH_BUILD if at else BUILD) / "muster", "serve", "--listen", "%s:%d" % self.address,
                                   "--ledger", self.ledger])
 
     def _tend(self):
@@ -239,6 +242,11 @@ class World(Fleet):
         self.serve.end()
         for site in self.sites:
             site.close()
+
+
+def loopback_of(word):
+    """An address of its own: no other world answers there, whatever goes down and comes back."""
+    return "127." + ".".join(str(1 + byte % 254) for byte in hashlib.sha256(word.encode()).digest()[:3])
 
 
 def decoded(text):
