@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hands  # noqa: F401  (its faults are noted)
 from kinds import KINDS, fault, one_of, possible  # noqa: F401  (all of them, for those who play)
+from world import BEFORE
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = ("+300s", "-300s", "+1800s", "-7200s")
@@ -82,6 +83,12 @@ def worker_dies_at_a_point(world, which, seconds):
     chance = random.Random(which)
     at = f"{chance.choice(worker_points())}:{chance.choice((1, 1, 1, 2, 3))}"
     one_of(world.workers(), which).signal(signal.SIGKILL, at=at)
+
+
+@fault("before")
+def worker_is_older(world, which, seconds):
+    """Its next life is of the version before, beside the others."""
+    one_of(world.workers(), which).signal(signal.SIGTERM, program=BEFORE)
 
 
 @fault("faketime")

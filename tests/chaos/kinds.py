@@ -7,7 +7,7 @@
 import os
 from pathlib import Path
 
-from world import CRASH_BUILD
+from world import BEFORE, CRASH_BUILD
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 KINDS = {}  # name → (function, needs)
@@ -24,6 +24,7 @@ def possible(ground, only=()):
     """The names of those that make sense on that ground."""
     there = {ground.bus_kind, ground.engine_kind}
     there |= {"crash"} if (CRASH_BUILD / "muster-worker").exists() else set()
+    there |= {"before"} if BEFORE.exists() else set()
     there |= {"faketime"} if FAKETIME.exists() else set()
     there |= {"root"} if os.geteuid() == 0 else set()
     there |= {"brokers"} if ground.brokers > 1 else set()

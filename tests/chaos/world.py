@@ -23,6 +23,7 @@ from outpost import PATIENCE
 from scripted_engine import ScriptedEngine
 from services import Ports
 
+BEFORE = BUILD / "tests/muster-worker-before"  # with the contract of the version before (before.gresource.xml)
 CRASH_BUILD = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
 IMAGE = "registry.test/game:1"
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGTRAP}
@@ -128,12 +129,12 @@ class Site:
         self.aside = f"aside-{world.id}-"  # with this begin the names of what is not ours, or not any more
 
     def add_worker(self, slot):
-        def start(name, at=None, clock=None, build=BUILD):
+        def start(name, at=None, clock=None, program=BUILD / "muster-worker"):
             settings = [f"MUSTER_CRASH_AT={at}"] if at else []
             settings += ["LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", f"FAKETIME={clock}",
                          "FAKETIME_DONT_FAKE_MONOTONIC=1"] if clock else []
             return self.world.launch(f"host-{self.number}-{name}", [
-                "env", *settings, (CRASH_BUILD if at else build) / "muster-worker", "--agent", self.id,
+                "env", *settings, CRASH_BUILD / "muster-worker" if at else program, "--agent", self.id,
                 "--data-root", self.data_root, "--worker", slot, "--docker", self.proxy.front,
                 "--registry", self.world.registry_prefix, "--sync-interval", "2s", "--heartbeat", "2s",
                 *self.world.patience])

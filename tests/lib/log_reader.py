@@ -80,21 +80,30 @@ def without_logical_types(schema):
     return [without_logical_types(v) for v in schema] if isinstance(schema, list) else schema
 
 
+def parsed(path):
+    """(fingerprint, schema)"""
+    plain = without_logical_types(json.loads(path.read_text()))
+    return crc_64_avro(canonical(plain).encode()), avro.schema.parse(json.dumps(plain))
+
+
 class Codec:
-    """One schema, both ways, in single-object encoding."""
+    """One schema, both ways, in single-object encoding; what an earlier one wrote is read as ours."""
 
     def __init__(self, name):
-        plain = without_logical_types(json.loads((SCHEMAS / f"{name}.avsc").read_text()))
-        self.schema = avro.schema.parse(json.dumps(plain))
-        self.fingerprint = crc_64_avro(canonical(plain).encode())
+        self.fingerprint, self.schema = parsed(SCHEMAS / f"{name}.avsc")
+        self.writers = dict([(self.fingerprint, self.schema), *map(parsed, SCHEMAS.glob(f"history/{name}/*.avsc"))])
+
+    @staticmethod
+    def fingerprint_of(data):
+        return struct.unpack("<Q", data[2:10])[0]
 
     def decode(self, data):
         assert data[:2] == MARKER, f"not single-object encoding: {data[:16].hex()}"
-        (fingerprint,) = struct.unpack("<Q", data[2:10])
-        assert fingerprint == self.fingerprint, (
+        fingerprint = self.fingerprint_of(data)
+        assert fingerprint in self.writers, (
             f"written with schema {fingerprint:016x}, ours is {self.fingerprint:016x}")
         body = io.BytesIO(data[10:])
-        value = avro.io.DatumReader(self.schema).read(avro.io.BinaryDecoder(body))
+        value = avro.io.DatumReader(self.writers[fingerprint], self.schema).read(avro.io.BinaryDecoder(body))
         assert not body.read(1), "bytes are left over behind the record"
         return value
 

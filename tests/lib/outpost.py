@@ -55,6 +55,7 @@ class Tail:
             if event["agent_id"] == self.agent_id:
                 event["read_at"] = time.time()
                 event["append_ms"] = message.timestamp()[1]
+                event["schema"] = self.codec.fingerprint_of(message.value())
                 self.events.append(event)
             wait = 0
         return self.events
