@@ -82,6 +82,28 @@ def test_all_workers_are_rolled_under_load(outpost, rounds):
     load.finish()
 
 
+def test_l13_partitions_are_added_under_load(outpost, rounds):
+    """By mistake: who sends refuses it or keeps to the count that was made, and workers that end are
+    started again.  What was accepted is answered, once and in order, wherever its partition goes."""
+    often = ("-X", "topic.metadata.refresh.interval.ms=1000")
+    load = Load(outpost, rounds(200), seed=15)
+    workers = {slot: outpost.worker(slot, *often) for slot in "ab"}
+
+    def six_are_shared():
+        for slot, worker in workers.items():
+            if worker.process.poll() is not None:
+                worker.killed = True
+                workers[slot] = outpost.worker(slot, *often, ready=False)
+        return shares(outpost, *workers.values()) == [3, 3]
+    load.until("both to share", lambda: all(shares(outpost, *workers.values())))
+    load.more(5)
+    outpost.add_partitions("commands", 6)
+    load.more(2)
+    outpost.add_partitions("control", 6)
+    load.until("six to be shared", six_are_shared, 120)
+    load.finish()
+
+
 def test_l2_a_zombie_that_wakes_up_under_load(outpost, rounds, short_dir):
     """Its locks are elsewhere, so that nobody can kill it: only the bus can tell it that it is dead."""
     load = Load(outpost, rounds(150), seed=13)

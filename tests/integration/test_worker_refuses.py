@@ -8,7 +8,6 @@ from pathlib import Path
 import docker
 import pytest
 import requests
-from confluent_kafka.admin import AdminClient, NewPartitions
 from conftest import keep
 from fleet import wait_for
 from scripted_host import IMAGE, ScriptedHost
@@ -332,18 +331,9 @@ def test_l11_a_restart_is_done_once_whatever_the_clocks_say(new_host, shift_s):
 # --- L13: the partition count was changed by hand
 
 
-def grow(host, kind, partitions):
-    admin = AdminClient({"bootstrap.servers": host.kafka.address})
-    topic = f"muster.{kind}.{host.agent}"
-    for future in admin.create_partitions([NewPartitions(topic, partitions)]).values():
-        future.result(30)
-    wait_for("the new partitions",
-             lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == partitions)
-
-
 def test_l13_one_topic_was_grown_before_the_start(new_host):
     host = new_host(partitions=2)
-    grow(host, "commands", 3)
+    host.add_partitions("commands", 3)
     worker = host.worker("slot", ready=False)
     assert worker.process.wait(60) == 1
     worker.killed = True  # its end is what is tested
@@ -354,8 +344,8 @@ def test_l13_both_topics_are_grown_under_a_running_worker(new_host):
     host = new_host(partitions=2)
     worker = host.worker("slot", "-X", "topic.metadata.refresh.interval.ms=1000", assigned=True)
     server = host.created()
-    grow(host, "commands", 4)
-    grow(host, "control", 4)
+    host.add_partitions("commands", 4)
+    host.add_partitions("control", 4)
     assert worker.process.wait(60) == 1
     worker.killed = True
     assert "partitions" in worker.output().splitlines()[-1]

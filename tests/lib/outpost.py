@@ -12,7 +12,7 @@ import uuid
 
 from commander import Commander, a_spec, make_topics, partition_of
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 from fleet import Fleet, wait_for
 from log_reader import Codec, LogReader
 
@@ -192,6 +192,14 @@ class Outpost(Fleet):
         return [r for r in self.scripted.log() if r["method"] != "GET" and name.search(r["path"])]
 
     # Kafka behind the worker's back
+
+    def add_partitions(self, kind, count):
+        """The topic has so many from now on."""
+        admin, topic = AdminClient({"bootstrap.servers": self.kafka.address}), f"muster.{kind}.{self.agent}"
+        for future in admin.create_partitions([NewPartitions(topic, count)]).values():
+            future.result(30)
+        wait_for("the new partitions",
+                 lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == count)
 
     @property
     def group(self):
