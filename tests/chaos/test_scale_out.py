@@ -35,7 +35,7 @@ class Load:
 
     def finish(self):
         self.more(10_000)
-        self.outpost.wait_answered(timeout=180)
+        self.outpost.wait_answered()
         self.outpost.judge()
         containers = self.outpost.scripted.containers()
         for server, status in self.last.items():

@@ -19,11 +19,12 @@ import socket
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PATIENCE_S = 240
 
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("engine", timeout=30)
+        super().__init__("engine", timeout=PATIENCE_S)
         self.path = path
 
     def connect(self):
@@ -55,7 +56,7 @@ class ScriptedEngine:
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
             self.process.stdout.close()
             self.process = None
 

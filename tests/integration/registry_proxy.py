@@ -15,6 +15,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from services import PATIENCE_S
+
 FIRST_BYTES = 100
 PASSED_ON = ("Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version")
 
@@ -35,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         for path, failure in proxy.failures:
             if re.search(path, self.path):
                 return self.fail(*failure)
-        connection = http.client.HTTPConnection(proxy.behind, timeout=30)
+        connection = http.client.HTTPConnection(proxy.behind, timeout=PATIENCE_S)
         connection.request(self.command, self.path, headers={"Accept": self.headers.get("Accept", "*/*")})
         answer = connection.getresponse()
         body = answer.read()

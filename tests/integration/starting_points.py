@@ -9,7 +9,7 @@ import uuid
 
 import docker
 from fleet import wait_for
-from services import ROOT
+from services import PATIENCE_S, ROOT
 
 ADOPTED = {"adopted", "adopted_elsewhere"}
 LEFT = {"left_running", "left_stopped", "left_never_ran", "left_half", "left_done"}
@@ -59,7 +59,7 @@ class Case:
 class Stage:
     def __init__(self, host, scripted=None, sick_image=None):
         self.host, self.scripted, self.sick_image = host, scripted, sick_image
-        self.api = docker.APIClient(base_url=f"unix://{host.docker}", version="1.41", timeout=60)
+        self.api = docker.APIClient(base_url=f"unix://{host.docker}", version="1.41", timeout=PATIENCE_S)
 
     def play(self, rows):
         """{row: case} with the result of each."""
@@ -69,7 +69,7 @@ class Stage:
             for done in [threads.submit(self.arrange, case) for case in cases]:
                 done.result()
         commands = {case: self.act(case) for case in cases}
-        self.host.wait_answered(timeout=280)
+        self.host.wait_answered()
         for case, command in commands.items():
             case.result = self.host.result_of(command)
         return {str(case.row): case for case in cases}
@@ -92,7 +92,7 @@ class Stage:
                 spec["digest"] = "d0"
             self.host.ask("restore" if quiet else "create", case.server)
             spec.update(healthy)
-        self.host.wait_answered(timeout=280)
+        self.host.wait_answered()
 
     # --- what happens behind its back
 

@@ -18,13 +18,12 @@ from pathlib import Path
 
 from fleet import BUILD, Fleet, Process, wait_for
 from scripted_engine import ScriptedEngine
-from services import Ports
+from services import PATIENCE_S, Ports
 
 CRASH_BUILD = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
 IMAGE = "registry.test/game:1"
 TERMINAL = ("done", "failed", "rejected", "expired", "cancelled")
 LABEL = "muster.server.id"
-PATIENCE_S = 60
 TOGETHER = 8  # visits whose servers are prepared in one go
 # The engine goes on with what it was told for longer than a worker needs to come back.
 SLOW = {route: 250 for route in ("create", "start", "stop", "rename", "update", "remove",

@@ -17,7 +17,7 @@ import pytest
 from fleet import BUILD, wait_for
 from outpost import PATIENCE
 from scripted_engine import ScriptedEngine
-from services import Ports
+from services import PATIENCE_S, Ports
 
 GAME = {"image": "registry.test/game", "image_tag": "1"}
 DAY_MS = 86_400_000
@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 
 def ask(fleet, sql, *values):
     """Rows of the ledger, read beside whoever writes it."""
-    with sqlite3.connect(f"file:{fleet.ledger}?mode=ro", uri=True, timeout=10) as db:
+    with sqlite3.connect(f"file:{fleet.ledger}?mode=ro", uri=True, timeout=PATIENCE_S) as db:
         return db.execute(sql, values).fetchall()
 
 
@@ -155,7 +155,7 @@ def test_every_button_of_a_missing_server_works(fleet):
     fleet.start_worker()
     servers = {action: fleet.create(wait=False) for action in BUTTONS}
     for server_id, _ in servers.values():
-        fleet.wait_status(server_id, "running", 60)
+        fleet.wait_status(server_id, "running")
     for _, name in servers.values():
         fleet.engine.remove(fleet.container_name(name))
     for server_id, _ in servers.values():
@@ -214,7 +214,7 @@ def test_a_missing_server_is_started_by_itself(fleet):
     for each in (shown, stopped):
         fleet.wait_status(each, "missing")
     assert fleet.show(stopped)["healing"].endswith("not meant to run")
-    wait_for("the healing", lambda: healings(fleet, server_id), 60)
+    wait_for("the healing", lambda: healings(fleet, server_id))
     assert healings(fleet, server_id) == ["done "] and fleet.status(server_id) == "running"
     assert fleet.engine.inspect(fleet.container_name(name))["State"]["Running"]
     assert [fleet.status(each) for each in (shown, stopped)] == ["missing", "missing"]
@@ -229,7 +229,7 @@ def test_healing_never_begins_with_fresh_data(fleet):
     assert fleet.show(server_id)["data_exists"] is True
     fleet.engine.remove(fleet.container_name(name))
     shutil.rmtree(fleet.data_root / name)
-    wait_for("an attempt", lambda: healings(fleet, server_id), 60)
+    wait_for("an attempt", lambda: healings(fleet, server_id))
     assert healings(fleet, server_id) == ["failed mount_failed"]
     assert not (fleet.data_root / name).exists() and not fleet.engine.find(fleet.container_name(name))
     assert fleet.status(server_id) == "missing"
@@ -253,7 +253,7 @@ def test_s22_the_data_disk_is_not_mounted(bare_fleet, scripted):
     fleet.run("agent", "release", fleet.agent, "--reason", "mounted again")
     assert fleet.json("agent", "show", fleet.agent)["mass_absence_at"] is None
     for server_id in servers:
-        fleet.wait_status(server_id, "running", 60)
+        fleet.wait_status(server_id, "running")
     refused = fleet.run("agent", "release", fleet.agent, expect=2).stderr
     assert "nothing to release" in refused
 
@@ -310,7 +310,7 @@ def test_s04_an_old_snapshot_after_a_newer_event(bare_fleet, scripted):
         wait_for("the list", lambda: scripted.requests("GET", "/containers/json"), every=0.01)
         second, _ = fleet.create(**GAME)
         scripted.release()
-        wait_for("the old list", lambda: all_answered(fleet), 60)
+        wait_for("the old list", lambda: all_answered(fleet))
         events = [e for e in fleet.events() if e["agent_id"] == fleet.agent]
         made = next(i for i, e in enumerate(events) if e["server_id"] == second
                     and e["body"].get("outcome") == "done")
@@ -434,14 +434,14 @@ def test_an_agent_that_is_not_heard_of_is_offline(bare_fleet, short_dir):
         shown = fleet.show(server_id)
         assert (shown["agent_online"], shown["shown_status"], shown["status"]) == (True, "running", "running")
         worker.kill()
-        wait_for("the agent to be offline", lambda: fleet.show(server_id)["agent_online"] is False, 60)
+        wait_for("the agent to be offline", lambda: fleet.show(server_id)["agent_online"] is False)
         shown = fleet.show(server_id)
         assert (shown["shown_status"], shown["status"]) == ("unknown", "running")
         assert fleet.show(deleted)["shown_status"] == "deleted"
         assert "unknown" in fleet.run("server", "list", "--agent", fleet.agent).stdout
         assert fleet.json("agent", "show", fleet.agent)["workers"] == 0
         start()
-        wait_for("the agent to be online", lambda: fleet.show(server_id)["shown_status"] == "running", 60)
+        wait_for("the agent to be online", lambda: fleet.show(server_id)["shown_status"] == "running")
 
 
 def test_an_agent_on_another_engine_is_bound_again(bare_fleet, short_dir):
@@ -479,7 +479,7 @@ def test_l1_a_stale_backlog(bare_fleet, short_dir):
         time.sleep(1.5)
         engine.clear_log()
         fleet.start_worker(name="a", docker=engine.path, registry="registry.test/")
-        wait_for("all answers", lambda: all_answered(fleet), 60)
+        wait_for("all answers", lambda: all_answered(fleet))
         assert set(own(fleet, "commands", "outcome", "action <> 'create'")) == {("expired",)}
         assert not [r for r in engine.log() if r["method"] in ("POST", "DELETE") and "/containers/" in r["path"]]
         for server_id in servers:
@@ -581,7 +581,7 @@ def exactly_the_removed_are_missing(fleet, directory, count, removed_count, comm
         for i in range(count):
             create_on(fleet, list(engines)[i % 3], made)
         wait_for("all to run", lambda: own(fleet, "servers", "count(*)", "status = 'running'")
-                 == [(count,)], 120)
+                 == [(count,)])
         victims = set(chance.sample(sorted(made), removed_count))
         others = sorted(set(made) - victims)
 
@@ -602,8 +602,8 @@ def exactly_the_removed_are_missing(fleet, directory, count, removed_count, comm
                 engines[agent].ask("DELETE", f"/containers/{container}?force=1")
             for worker in workers:
                 worker.join()
-            wait_for("all commands to end", lambda: all_answered(fleet), 120)
-            wait_for("the missing", lambda: missing_now(fleet) == removed, 60)
+            wait_for("all commands to end", lambda: all_answered(fleet))
+            wait_for("the missing", lambda: missing_now(fleet) == removed)
             for agent in engines:
                 fleet.run("sync", agent, "--wait=60")
             assert missing_now(fleet) == removed
@@ -613,8 +613,8 @@ def exactly_the_removed_are_missing(fleet, directory, count, removed_count, comm
 
 
 @pytest.mark.bus("sqlite")
-def test_exactly_those_that_are_gone_are_missing(bare_fleet, short_dir):
-    exactly_the_removed_are_missing(bare_fleet, short_dir, 300, 40, 200)
+def test_exactly_those_that_are_gone_are_missing(bare_fleet, short_dir, rounds):
+    exactly_the_removed_are_missing(bare_fleet, short_dir, *map(rounds, (300, 40, 200)))
 
 
 @pytest.mark.long
@@ -628,14 +628,14 @@ def test_exactly_those_that_are_gone_are_missing_on_a_real_engine(fleet):
     fleet.start_worker()
     servers = [fleet.create(wait=False) for _ in range(9)]
     for server_id, _ in servers:
-        fleet.wait_status(server_id, "running", 60)
+        fleet.wait_status(server_id, "running")
     gone, kept = servers[:3], servers[3:]
     with never_missing(fleet, *(server_id for server_id, _ in gone)):
         for (server_id, _), (_, name) in zip(kept, gone * 2):
             fleet.server("restart", server_id, wait=False)
             if fleet.engine.find(fleet.container_name(name)):
                 fleet.engine.remove(fleet.container_name(name))
-        wait_for("all commands to end", lambda: all_answered(fleet), 120)
+        wait_for("all commands to end", lambda: all_answered(fleet))
         sync(fleet)
         wait_for("the missing", lambda: missing_now(fleet) == {server_id for server_id, _ in gone})
 
@@ -671,10 +671,10 @@ def test_l8_serve_killed_under_load(bare_fleet, short_dir, rounds):
             serve.kill()
         stop.touch()
         for asker in askers:
-            asker.wait(60)
+            asker.wait(PATIENCE_S)
         fleet.start_serve()
-        wait_for("all answers", lambda: all_answered(fleet), 120)
-        wait_for("an empty outbox", lambda: not own(fleet, "outbox", "1"), 30)
+        wait_for("all answers", lambda: all_answered(fleet))
+        wait_for("an empty outbox", lambda: not own(fleet, "outbox", "1"))
         fleet.close()
         accepted = ask(fleet, "SELECT command_id FROM commands WHERE agent_id = ? ORDER BY rowid", fleet.agent)
         records = [e["cause"]["command_id"] for e in fleet.events()
@@ -694,6 +694,6 @@ def test_a_port_has_one_serve(bare_fleet):
     ledger = bare_fleet.directory / "another.db"
     subprocess.run([BUILD / "muster", "init", "--bus", bare_fleet.bus_url, "--ledger", ledger], check=True)
     second = subprocess.run([BUILD / "muster", "serve", "--bus", bare_fleet.bus_url, "--ledger", ledger,
-                             "--listen", f"127.0.0.1:{bare_fleet.http_port}"], text=True, timeout=30,
+                             "--listen", f"127.0.0.1:{bare_fleet.http_port}"], text=True, timeout=PATIENCE_S,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert second.returncode not in (0, None) and f"127.0.0.1:{bare_fleet.http_port}" in second.stdout

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from fleet import Process, wait_for
 from scripted_engine import ScriptedEngine
+from services import PATIENCE_S
 from sweep import CRASH_BUILD, IMAGE, TERMINAL, ScriptedBay, points_in
 
 
@@ -20,7 +21,7 @@ def muster(bay, *words, **settings):
     """The program that dies at a point; its exit code."""
     command = [CRASH_BUILD / "muster", *words, "--bus", bay.bus_url, "--ledger", bay.ledger]
     return subprocess.run(command, env=dict(os.environ, **settings), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60).returncode
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE_S).returncode
 
 
 def told_of(bay, server):
@@ -110,7 +111,7 @@ def one_life(fleet, server, action, name, **settings):
     with contextlib.suppress(AssertionError):  # it may die before
         process.wait_ready()  # else the one that queues sends, too
     command = fleet.server(action, server, wait=False)["command_id"]
-    wait_for("its death or the end", lambda: process.process.poll() is not None or ended(fleet, server, command), 60)
+    wait_for("its death or the end", lambda: process.process.poll() is not None or ended(fleet, server, command))
     died = process.process.poll() is not None
     process.killed = True
     process.stop()

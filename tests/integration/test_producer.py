@@ -12,6 +12,7 @@ import time
 import pytest
 from fleet import BUILD, wait_for
 from log_reader import Codec, LogReader
+from services import PATIENCE_S
 
 D1_COLUMNS = {"id", "agent_id", "name", "container_id", "image_tag", "image", "game_port", "udp_port",
               "rcon_port", "server_data_path", "status", "data_exists", "created_at", "updated_at",
@@ -152,7 +153,7 @@ def test_events_follow(bare_fleet):
                                          "--ledger", bare_fleet.ledger], ready=False)
     wait_for("the first event", lambda: "create" in follow.output())
     bare_fleet.server("stop", made["server_id"], wait=False)
-    wait_for("the second", lambda: '"action":"stop"' in follow.output(), timeout=10)
+    wait_for("the second", lambda: '"action":"stop"' in follow.output())
     follow.kill()
 
 
@@ -250,9 +251,9 @@ def test_l13_a_changed_partition_count_is_refused(bare_fleet):
     admin = AdminClient({"bootstrap.servers": bare_fleet.kafka.address})
     topic = f"muster.commands.{bare_fleet.agent}"
     for future in admin.create_partitions([NewPartitions(topic, 6)]).values():
-        future.result(30)
+        future.result(PATIENCE_S)
     wait_for("the new partitions",
-             lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == 6)
+             lambda: len(admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions) == 6)
     done = add_server(bare_fleet, "alpha", expect=2)
     assert f"{topic} has 6 partitions and was made with 4" in done.stderr
     assert bare_fleet.json("server", "list", "--agent", bare_fleet.agent) == []

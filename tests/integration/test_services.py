@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from fleet import Process, wait_for
 from log_reader import LogReader, canonical, crc_64_avro
-from services import Ports
+from services import PATIENCE_S, Ports
 
 
 def test_the_fingerprint_is_the_one_of_the_specification():
@@ -49,7 +49,7 @@ def test_the_demo_image_saves_its_world(engine, image, short_dir):
         image, detach=True, name=f"demo-{short_dir.name}",
         volumes={str(short_dir): {"bind": "/home/steam/Zomboid"}})
     try:
-        wait_for("its world", (short_dir / "world.save").exists, 10)
+        wait_for("its world", (short_dir / "world.save").exists)
         container.stop(timeout=10)
         assert engine.inspect(container.id)["State"]["ExitCode"] == 0
         assert b"stopping" in container.logs()
@@ -74,7 +74,7 @@ def produce(kafka, topic, values, commit):
 def make_topic(kafka, topic):
     admin = AdminClient({"bootstrap.servers": kafka.address})
     for future in admin.create_topics([NewTopic(topic, 2, 1)]).values():
-        future.result(30)
+        future.result(PATIENCE_S)
 
 
 def test_the_reader_sees_what_was_committed_and_nothing_else(kafka):

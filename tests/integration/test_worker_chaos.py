@@ -10,6 +10,7 @@ import pytest
 from fleet import BUILD, wait_for
 from outpost import PATIENCE, TERMINAL, Outpost, Tail, judge, mixed_orders
 from scripted_engine import ScriptedEngine
+from services import PATIENCE_S
 
 
 class Killer:
@@ -53,7 +54,7 @@ def check_containers(outpost, last, find):
 
 def kcat_topics(kafka):
     done = subprocess.run(["kcat", "-L", "-b", kafka.address], text=True, capture_output=True,
-                          timeout=30, check=True)
+                          timeout=PATIENCE_S, check=True)
     return done.stdout
 
 
@@ -68,7 +69,7 @@ def test_commands_survive_workers_that_are_killed(outpost, rounds):
     for at in range(0, len(orders), 100):
         outpost.send_all(orders[at:at + 100])
         killer()
-    outpost.wait_answered(timeout=240, meanwhile=killer)
+    outpost.wait_answered(meanwhile=killer)
     assert killer.killed >= min(rounds(3), 3)
     outpost.judge()
     containers = outpost.scripted.containers()
@@ -90,7 +91,7 @@ def test_200_commands_for_40_servers_on_a_real_engine(real_outpost, rounds):
     orders, last = mixed_orders(servers, 5 * len(servers), seed=2)
     killer = Killer(lambda slot: outpost.worker(slot, ready=False), every=4.0)
     outpost.send_all(orders)
-    outpost.wait_answered(timeout=280, meanwhile=killer)
+    outpost.wait_answered(meanwhile=killer)
     assert killer.killed >= min(rounds(3), 3)
     outpost.judge()
     check_containers(outpost, last, lambda name: (
@@ -149,7 +150,7 @@ def test_200_commands_through_the_control_plane(scripted, bare_fleet, results, r
                     if e["body"]["outcome"] in TERMINAL}
         return not {command_id for _, command_id, _ in sent} - answered
 
-    wait_for("all results", all_answered, 240, every=0.5)
+    wait_for("all results", all_answered, every=0.5)
     assert killer.killed >= min(rounds(2), 2)
     made = {e["server_id"]: e["cause"]["command_id"] for e in reversed(results())
             if e["cause"]["action"] == "create"}
@@ -177,15 +178,15 @@ def test_workers_join_and_leave_and_nothing_is_lost(outpost, rounds):
     a = outpost.worker("a", assigned=True)
     outpost.send_all(parts[0])
     b = outpost.worker("b")
-    wait_for("two to share", lambda: outpost.partitions_of(a) and outpost.partitions_of(b), 30)
+    wait_for("two to share", lambda: outpost.partitions_of(a) and outpost.partitions_of(b))
     outpost.send_all(parts[1])
     c = outpost.worker("c")
-    wait_for("three to share", lambda: all(map(outpost.partitions_of, (a, b, c))), 30)
+    wait_for("three to share", lambda: all(map(outpost.partitions_of, (a, b, c))))
     outpost.send_all(parts[2])
     a.stop()
     assert a.process.returncode == 0
     outpost.send_all(parts[3])
-    outpost.wait_answered(timeout=120)
+    outpost.wait_answered()
     outpost.wait_assigned(b, c)
     outpost.judge()
     assert {e["worker"] for e in outpost.tail.terminals()} == {"a", "b", "c"}
@@ -203,7 +204,7 @@ def test_a_drain_that_takes_too_long_ends_well_and_is_gone_on_with(narrow_outpos
     outpost.wait_answered()
     outpost.send("stop", server_id, "done")
     wait_for("the stop", lambda: outpost.scripted.requests("POST", "/stop"))
-    worker.stop(timeout=20)
+    worker.stop()
     assert worker.process.returncode == 0, worker.output()
     outpost.send("start", server_id, "done")
     outpost.worker("a", assigned=True)
@@ -223,7 +224,7 @@ def test_a_drain_without_an_engine_waits_for_nothing(narrow_outpost):
     wait_for("the stop", lambda: outpost.scripted.requests("POST", "/stop"))
     outpost.scripted.stop()
     wait_for("the engine to be missed", lambda: "engine.down" in worker.output())
-    worker.stop(timeout=60)
+    worker.stop()
     assert worker.process.returncode == 0, worker.output()
 
 
@@ -259,14 +260,14 @@ def test_what_many_jobs_have_begun_survives_a_takeover(narrow_outpost):
     def begun():
         return {e["cause"]["command_id"] for e in outpost.tail.results()
                 if e["body"]["outcome"] == "accepted"}
-    wait_for("many to have begun", lambda: len(begun()) >= 100, 60)
+    wait_for("many to have begun", lambda: len(begun()) >= 100)
     time.sleep(3)
     began = len(begun())
     first.kill()
     outpost.scripted.clear_script()
     outpost.scripted.release()
     outpost.worker("b", assigned=True)
-    outpost.wait_answered(timeout=180)
+    outpost.wait_answered()
     outpost.judge()  # at most one `accepted` each: what had begun was known to have
     assert len(outpost.scripted.containers()) == len(servers)
     print(f"{began} of {len(servers)} had begun")

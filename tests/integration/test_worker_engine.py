@@ -11,7 +11,7 @@ from fleet import wait_for
 from host import Host
 from log_reader import LogReader
 from registry_proxy import RegistryProxy
-from services import Engine, run_script
+from services import PATIENCE_S, Engine, run_script
 
 NETWORKS = {"zomboid-servers", "zomboid-backend"}
 
@@ -391,7 +391,7 @@ def test_s16_a_slow_pull_blocks_nobody(pulling, proxy):
     again = of_image(host, slow.spec["image"], slow.spec["image_tag"])
     proxy.hold("/v2/slow/blobs/")
     waiting = [host.ask("create", server) for server in (slow, again)]
-    assert proxy.holding.wait(30)
+    assert proxy.holding.wait(PATIENCE_S)
     host.done("stop", stopped)
     host.done("delete", deleted)
     host.created()
@@ -431,7 +431,7 @@ def test_s16_stops_beside_a_throttled_pull_and_its_cancel(pulling, proxy, second
     assert host.terminals_of(command) == [] and host.terminals_of(cancelled) == []
     host.done("cancel", unwanted, target=cancelled)
     assert host.result_of(cancelled)["outcome"] == "cancelled"
-    assert proxy.left.wait(60), "the engine goes on with a pull that nobody wants"
+    assert proxy.left.wait(PATIENCE_S), "the engine goes on with a pull that nobody wants"
     assert host.result_of(command, 2 * seconds + 60)["outcome"] == "done"
     print(f"stops beside a pull of {seconds} s: median {sorted(beside)[2]:.0f} ms, alone {sorted(alone)[2]:.0f} ms, "
           f"ratio {sorted(beside)[2] / sorted(alone)[2]:.2f}")
@@ -593,7 +593,7 @@ def test_s11_the_engine_is_killed_in_the_middle_and_idle(own_engine, new_host):
     commands.append(host.ask("create", host.new()))
     engine.start()
     for command in commands:
-        result = host.result_of(command, timeout=120)
+        result = host.result_of(command)
         assert (result["outcome"], result["state"]["status"]) == ("done", "running"), result
     assert [host.listed(server)[0]["container_id"] for server in servers] == ids
 

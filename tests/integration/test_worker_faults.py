@@ -136,7 +136,7 @@ def test_s01_a_list_that_hangs(host, engine):
     servers = five(host)
     since = host.mark()
     engine.script({"method": "GET", "path": "^/containers/json", "times": 0, "do": "hang"})
-    result = host.result_of(host.ask_sync(), timeout=120)
+    result = host.result_of(host.ask_sync())
     assert (result["outcome"], result["code"]) == ("failed", "sync_failed"), result
     assert "did not answer in time" in result["message"]
     told = [e["body"] for e in host.tail.read()[since:] if "outcome" not in e["body"]]

@@ -5,6 +5,7 @@ import pytest
 from confluent_kafka import Producer
 from fleet import wait_for
 from outpost import PATIENCE, forget_group, judge
+from services import PATIENCE_S
 
 BIG = 1048588 - 200  # the broker takes batches of 1 MiB and 12 bytes
 
@@ -22,7 +23,7 @@ def slow_to_stop(outpost, ms):
                                 "save_timeout_s": 30})
 
 
-def wait_request(outpost, method, path, number=1, timeout=30):
+def wait_request(outpost, method, path, number=1, timeout=PATIENCE_S):
     return wait_for(f"{method} {path}", lambda: (
         lambda found: found if len(found) >= number else None)(
             outpost.scripted.requests(method, path)), timeout)
@@ -77,7 +78,7 @@ def test_l2_a_worker_that_stands_still_is_killed_and_its_stop_is_finished(narrow
     zombie.killed = True  # not by us
     heir = outpost.worker("b")
     outpost.wait_assigned(heir)
-    assert zombie.process.wait(10) == -9
+    assert zombie.exit_code() == -9
     assert outpost.outcome(stop) == "done"
     send_and_wait(outpost, "delete", server_id)
     send_and_wait(outpost, "create", server_id)
@@ -95,7 +96,7 @@ def test_l2_a_new_owner_waits_until_the_last_call_has_returned(narrow_outpost, n
     server_id, stop = stop_in_the_middle(outpost, old, ms=14000)
     old.pause()
     heir = outpost.worker(names[1], "--takeover", "60s")
-    wait_for("the heir to be given the partition", lambda: outpost.is_member(names[1]), 30)
+    wait_for("the heir to be given the partition", lambda: outpost.is_member(names[1]))
     old.resume()
     restart = outpost.send("restart", server_id, "done")
     assert outpost.outcome(stop) == "done"
@@ -128,7 +129,7 @@ def test_l2_l10_a_zombie_without_a_lock_publishes_nothing(narrow_outpost, short_
     seen = len(outpost.tail.read())
     outpost.scripted.clear_log()
     zombie.resume()
-    wait_for("the zombie to see that it has lost", lambda: " revoked" in zombie.output(), 30)
+    wait_for("the zombie to see that it has lost", lambda: " revoked" in zombie.output())
     outpost.judge(settle=2)
     assert "b" not in {e["worker"] for e in outpost.tail.read()[seen:]}
     assert outpost.scripted.requests("POST") + outpost.scripted.requests("DELETE") == []
@@ -161,7 +162,7 @@ def test_l10_a_batch_from_before_the_partitions_moved_is_not_committed(narrow_ou
         outpost.wait_answered()
         zombie.resume()
         wait_for("the zombie to see that it has lost", lambda: (
-            " revoked" in zombie.output() or zombie.process.poll() is not None), 30)
+            " revoked" in zombie.output() or zombie.process.poll() is not None))
         outpost.judge()
         for process in (zombie, heir):
             process.kill()
@@ -218,7 +219,7 @@ def poisons(outpost):
     ]
 
 
-def rejection_of(outpost, topic, offset, timeout=30):
+def rejection_of(outpost, topic, offset, timeout=PATIENCE_S):
     def find():
         return [e for e in outpost.tail.terminals() if e["cause"]["topic"] == topic
                 and e["cause"]["offset"] == offset]
@@ -291,7 +292,7 @@ def test_l4_a_fenced_worker_commits_no_offset_without_its_event(narrow_outpost):
                         "transactional.id": f"{outpost.group}.a"})
     usurper.init_transactions(30)
     worker.killed = True  # it ends by itself, and not well
-    assert worker.process.wait(30) == 1, worker.output()
+    assert worker.exit_code() == 1, worker.output()
     assert not outpost.scripted.containers()[outpost.container(server_id)]["State"]["Running"]
     assert stop not in outpost.tail.answered() and outpost.committed() == offset
     outpost.worker("a", assigned=True)
@@ -305,7 +306,7 @@ def test_l4_the_next_process_of_a_slot_fences_the_one_before(narrow_outpost, sho
     first = outpost.worker("a", assigned=True)
     second = outpost.worker("a", ready=False)  # the host's lock of the slot is in the way
     second.killed = True
-    assert second.process.wait(30) == 1
+    assert second.exit_code() == 1
     assert "held by another worker" in second.output()
     elsewhere = short_dir / "elsewhere"
     elsewhere.mkdir()
@@ -315,7 +316,7 @@ def test_l4_the_next_process_of_a_slot_fences_the_one_before(narrow_outpost, sho
     server_id = outpost.server()
     first.killed = True
     create = outpost.send("create", server_id, "done")
-    assert first.process.wait(60) == 1, first.output()
+    assert first.exit_code() == 1, first.output()
     outpost.wait_assigned(third)
     assert outpost.outcome(create) == "done"
     outpost.judge()
@@ -363,7 +364,7 @@ def broker_gone(outpost, kafka, seconds):
     kafka.kill()
     time.sleep(seconds)
     kafka.start()
-    outpost.wait_answered(timeout=180)
+    outpost.wait_answered()
     outpost.judge()
     assert worker.process.poll() is None, worker.output()
     assert outpost.scripted.containers() == {}
@@ -416,7 +417,7 @@ def forget(outpost):
         code = forget_group(outpost.kafka.address, outpost.group)
         assert code in (0, 68, 69), code  # 68: it still has members; 69: it has gone
         return code != 68
-    wait_for("the group to be empty", forgotten, 30)
+    wait_for("the group to be empty", forgotten)
     assert outpost.committed() < 0
 
 
@@ -487,7 +488,7 @@ def test_l9_topics_made_anew_and_filled_beyond_its_position_end_it_too(narrow_ou
     outpost.send_all([("create", outpost.server(), "done") for _ in range(6)])
     worker.resume()
     worker.killed = True
-    assert worker.process.wait(60) == 1, worker.output()
+    assert worker.exit_code() == 1, worker.output()
     outpost.worker("a", assigned=True)
     outpost.wait_answered()
     outpost.judge()
@@ -503,7 +504,7 @@ def test_l9_topics_made_anew_under_a_running_worker_end_it(narrow_outpost):
     outpost.make_topics_anew()
     fresh = outpost.send("create", outpost.server(), "done")
     worker.killed = True
-    assert worker.process.wait(30) == 1, worker.output()
+    assert worker.exit_code() == 1, worker.output()
     outpost.worker("a", assigned=True)
     assert outpost.outcome(fresh) == "done"
     outpost.judge()

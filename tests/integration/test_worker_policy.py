@@ -16,7 +16,7 @@ from conftest import fleets_key
 from fleet import BUILD, wait_for
 from log_reader import LogReader
 from outpost import Outpost
-from services import Ports, Registry, run_script
+from services import PATIENCE_S, Ports, Registry, run_script
 
 NAME, PASSWORD, WRONG = "ann", "correct-horse-7", "battery-staple-8"
 
@@ -345,7 +345,7 @@ def test_a_worker_without_a_policy_lives_through_a_sighup(host):
 
 def check(policy, *extra):
     command = [BUILD / "muster-worker", "--check-policy", "--policy", policy.path, *extra]
-    return subprocess.run(list(map(str, command)), text=True, timeout=30, stdout=subprocess.PIPE,
+    return subprocess.run(list(map(str, command)), text=True, timeout=PATIENCE_S, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
 
 
@@ -371,6 +371,6 @@ def test_check_policy_says_what_is_allowed(policy):
 def test_a_worker_does_not_start_with_a_broken_policy(host, policy):
     policy.write({"pids": {"max": "many"}})
     worker = host.run_worker("--policy", policy.path, ready=False)
-    assert worker.process.wait(30) == 2
+    assert worker.exit_code() == 2
     assert "pids.max" in worker.output()
     host.processes.clear()

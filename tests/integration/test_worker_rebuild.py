@@ -74,7 +74,7 @@ def running(host, engine, names):
     """{name: (server, what its container is like)}, all running, with a world."""
     servers = {name: host.new(networks=NETWORKS) for name in names}
     for command in [host.ask("create", server) for server in servers.values()]:
-        assert host.outcome(command, 120) == "done", host.result_of(command)
+        assert host.outcome(command) == "done", host.result_of(command)
     for server in servers.values():
         data = host.data_root / server.name / "data"
         wait_for("a saved world", (data / "world.save").exists)
@@ -114,7 +114,7 @@ def test_s05_a_rebuild_that_fails_leaves_the_old_one_running(host, engine, image
     commands = rebuild(host, servers, by_name)
     for name, command in commands.items():
         server, before = servers[name]
-        result = host.result_of(command, 120)
+        result = host.result_of(command)
         judge(host, engine, server, before, by_name[name], result)
     assert left_aside(engine, host) == []
     host.judge()
@@ -133,7 +133,7 @@ def test_s05_s13_the_same_while_the_worker_is_killed_at_any_moment(host, engine,
         time.sleep(chance.uniform(0.3, 2.5))
         worker.kill()
         worker = host.worker("slot")
-    host.wait_answered(timeout=180)
+    host.wait_answered()
     for name, command in commands.items():
         server, before = servers[name]
         result = host.result_of(command)

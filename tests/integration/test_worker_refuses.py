@@ -11,7 +11,7 @@ import requests
 from conftest import keep
 from fleet import wait_for
 from scripted_host import IMAGE, ScriptedHost
-from services import Ports
+from services import PATIENCE_S, Ports
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def changes(host):
 
 def by_hand(host, name, labels=None, mounts=(), **state):
     """A container that somebody else has made; it runs."""
-    api = docker.APIClient(base_url=f"unix://{host.docker}", version="1.41", timeout=60)
+    api = docker.APIClient(base_url=f"unix://{host.docker}", version="1.41", timeout=PATIENCE_S)
     made = api.create_container(IMAGE, name=name, labels=labels or {}, host_config=api.create_host_config(
         mounts=[docker.types.Mount("/data", str(path), "bind") for path in mounts]))
     api.start(made["Id"])
@@ -140,7 +140,7 @@ def test_s19_a_symlink_in_the_data_is_removed_and_not_followed(host, short_dir):
 
 
 def longest_turn(port):
-    figures = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    figures = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S).text
     return float(re.search(r"^muster_worker_turn_seconds_max (\S+)", figures, re.M)[1])
 
 
@@ -160,7 +160,7 @@ def test_a_purge_of_100_000_files_holds_up_nobody(new_host):
     wait_for("the purge", lambda: list(host.data_root.glob(".purge-*")))
     restarts = [host.ask("restart", other) for _ in range(2)]
     for command in [*restarts, purge]:
-        assert host.outcome(command, 120) == "done"
+        assert host.outcome(command) == "done"
     ended = [e["cause"]["command_id"] for e in host.tail.terminals()]
     assert ended.index(restarts[0]) < ended.index(purge)
     assert not (host.data_root / large.name).exists()
@@ -335,7 +335,7 @@ def test_l13_one_topic_was_grown_before_the_start(new_host):
     host = new_host(partitions=2)
     host.add_partitions("commands", 3)
     worker = host.worker("slot", ready=False)
-    assert worker.process.wait(60) == 1
+    assert worker.exit_code() == 1
     worker.killed = True  # its end is what is tested
     assert f"muster.commands.{host.agent} has 3 partitions and muster.control.{host.agent} has 2" in worker.output()
 
@@ -346,7 +346,7 @@ def test_l13_both_topics_are_grown_under_a_running_worker(new_host):
     server = host.created()
     host.add_partitions("commands", 4)
     host.add_partitions("control", 4)
-    assert worker.process.wait(60) == 1
+    assert worker.exit_code() == 1
     worker.killed = True
     assert "partitions" in worker.output().splitlines()[-1]
     assert host.status_of(server) == "running"

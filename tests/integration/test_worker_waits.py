@@ -14,6 +14,7 @@ from conftest import keep
 from fleet import wait_for
 from host import Host
 from scripted_host import IMAGE, ScriptedHost
+from services import PATIENCE_S
 
 SAVE = ["/save"]
 
@@ -203,7 +204,7 @@ def play_stuck(host):
     for _ in range(3):  # others are served meanwhile
         host.done("restart", servers["other"])
     others_took = time.monotonic() - began
-    results = {name: host.result_of(command, 120) for name, command in commands.items() if name != "stop again"}
+    results = {name: host.result_of(command) for name, command in commands.items() if name != "stop again"}
     return servers, commands, results, others_took
 
 
@@ -358,7 +359,7 @@ def told(host):
 
 def burst(socket, server_ids, rounds):
     """Containers of ours, made, started and killed by somebody else."""
-    api = docker.APIClient(base_url=f"unix://{socket}", version="1.41", timeout=60)
+    api = docker.APIClient(base_url=f"unix://{socket}", version="1.41", timeout=PATIENCE_S)
     for number, server_id in enumerate(server_ids):
         name = f"burst-{server_id[:8]}"
         labels = {"muster.managed": "true", "muster.server.id": server_id, "muster.container": name,
@@ -389,7 +390,7 @@ def test_s12_after_a_burst_the_log_says_what_the_engine_says(own_host):
              for c in engine.containers().values()}
     assert len(there) > 100 and set(there.values()) == {"running", "exited"}
     wait_for("the log to say the same", lambda: {
-        i: s for i, s in told(host).items() if s != "absent"} == there, timeout=60)
+        i: s for i, s in told(host).items() if s != "absent"} == there)
     started = {}
     for event in host.tail.read():
         body = event["body"]

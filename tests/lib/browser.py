@@ -10,7 +10,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from services import ROOT
+from services import PATIENCE_S, ROOT
 
 WAIT_MS = 30000
 WIDE, NARROW = {"width": 1400, "height": 850}, {"width": 390, "height": 844}
@@ -47,7 +47,7 @@ class Browser:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
 
 
 class Page:

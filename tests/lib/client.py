@@ -10,6 +10,7 @@ from pathlib import Path
 
 import requests
 from fleet import wait_for
+from services import PATIENCE_S
 
 OPENAPI = Path(__file__).resolve().parents[2] / "producer/web/openapi.json"
 
@@ -27,7 +28,7 @@ class Client:
 
     def ask(self, method, path, body=None, expect=200, **more):
         """The response, whose status has to be `expect` (None: any)."""
-        response = self.session.request(method, self.url + path, json=body, timeout=90, **more)
+        response = self.session.request(method, self.url + path, json=body, timeout=PATIENCE_S, **more)
         assert expect is None or response.status_code == expect, (
             f"{method} {path}: {response.status_code}, not {expect}: {response.text}")
         return response
@@ -51,7 +52,7 @@ class Client:
         assert response.headers["Location"] == f"/commands/{queued['command_id']}"
         return queued
 
-    def wait(self, queued, seconds=60):
+    def wait(self, queued, seconds=PATIENCE_S):
         """The command, once it has a result."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -76,7 +77,7 @@ class Stream:
         headers = {"Last-Event-ID": last} if last else {}
         self.messages, self.over = [], False
         self.response = client.session.get(client.url + "/events", params=query, headers=headers,
-                                           stream=True, timeout=(10, 60))
+                                           stream=True, timeout=PATIENCE_S)
         assert self.response.status_code == 200, self.response.text
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -99,11 +100,11 @@ class Stream:
         return [message for message in self.messages if message[1] == event
                 and all(message[2].get(name) == value for name, value in fields.items())]
 
-    def wait(self, event, timeout=30, **fields):
-        return wait_for(f"{event} {fields}", lambda: self.find(event, **fields), timeout, 0.02)[-1]
+    def wait(self, event, **fields):
+        return wait_for(f"{event} {fields}", lambda: self.find(event, **fields), every=0.02)[-1]
 
-    def wait_over(self, timeout=30):
-        wait_for("the stream to end", lambda: self.over, timeout)
+    def wait_over(self):
+        wait_for("the stream to end", lambda: self.over)
 
     @property
     def last(self):
@@ -114,5 +115,5 @@ class Stream:
         connection = self.response.raw._connection
         if connection and connection.sock:
             connection.sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self.response.close()

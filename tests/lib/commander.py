@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from log_reader import Codec
+from services import PATIENCE_S
 
 SEED = 0x9747B28C
 M = 0x5BD1E995
@@ -42,7 +43,7 @@ def make_topics(bootstrap, agent_id, partitions=4, events=32, **config):
     tag = {"retention.bytes": str(1 << 62 | random.getrandbits(62))}  # by which a log is known again
     config = {"message.timestamp.type": "LogAppendTime", **tag, **config}
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    there = admin.list_topics(timeout=10).topics
+    there = admin.list_topics(timeout=PATIENCE_S).topics
     new = [NewTopic(name, count, 1, config=config)
            for name, count in wanted.items() if name not in there]
     for future in admin.create_topics(new).values() if new else ():
@@ -103,7 +104,7 @@ class Commander:
         done = []
         self.producer.produce(topic, value=value, key=key, partition=partition, headers=headers,
                               timestamp=append_ms, on_delivery=lambda error, message: done.append((error, message)))
-        self.producer.flush(30)
+        self.producer.flush(PATIENCE_S)
         error, message = done[0]
         assert error is None, error
         return message.partition(), message.offset()
@@ -135,16 +136,16 @@ class Commander:
         None is aborted."""
         relay = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0,
                           "transactional.id": f"relay-{uuid.uuid4()}"})
-        relay.init_transactions(30)
+        relay.init_transactions(PATIENCE_S)
         for batch in batches:
             relay.begin_transaction()
             for command in filter(None, batch):
                 self.queue_command(command, relay)
             if batch[-1] is not None:
-                relay.commit_transaction(30)
+                relay.commit_transaction(PATIENCE_S)
             else:
-                relay.flush(30)
-                relay.abort_transaction(30)
+                relay.flush(PATIENCE_S)
+                relay.abort_transaction(PATIENCE_S)
 
     def send(self, action, server_id, spec=None, headers=None, **changes):
         """Queues it; returns the command's id."""

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from log_reader import LogReader
-from services import Ports
+from services import PATIENCE_S, Ports
 
 BUILD = Path(os.environ.get("MUSTER_BUILD", "build")).resolve()
 
 
-def wait_for(what, condition, timeout=30, every=0.1):
+def wait_for(what, condition, timeout=PATIENCE_S, every=0.1):
     """Ask until the answer is true, and return it."""
     end = time.monotonic() + timeout
     while True:
@@ -51,7 +51,7 @@ class Process:
     def output(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def wait_ready(self, timeout=30):
+    def wait_ready(self, timeout=PATIENCE_S):
         """Until it says READY=1, as it would to systemd."""
         end = time.monotonic() + timeout
         self._notify.settimeout(0.1)
@@ -81,9 +81,13 @@ class Process:
         """kill -9, and reap it."""
         self.killed = True
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
-    def stop(self, timeout=60):
+    def exit_code(self):
+        """Once it has ended by itself."""
+        return self.process.wait(PATIENCE_S)
+
+    def stop(self, timeout=PATIENCE_S):
         """SIGTERM; a clean end is the only right one.  Does nothing if it is gone already."""
         if self.process.poll() is not None:
             return
@@ -121,7 +125,7 @@ class Fleet:
 
     # The muster program
 
-    def run(self, *arguments, expect=0, timeout=120, stdin=None):
+    def run(self, *arguments, expect=0, timeout=PATIENCE_S, stdin=None):
         """`muster ARGUMENTS`; expect is the exit code that is right, None any."""
         command = [str(BUILD / "muster"), *map(str, arguments), "--bus", self.bus_url,
                    "--ledger", str(self.ledger)]
@@ -132,7 +136,7 @@ class Fleet:
             f"stdout: {done.stdout}\nstderr: {done.stderr}")
         return done
 
-    def json(self, *arguments, expect=0, timeout=120):
+    def json(self, *arguments, expect=0, timeout=PATIENCE_S):
         return json.loads(self.run(*arguments, "--json", expect=expect, timeout=timeout).stdout)
 
     def init(self):
@@ -204,8 +208,8 @@ class Fleet:
     def status(self, server):
         return self.show(server)["status"]
 
-    def wait_status(self, server, status, timeout=30):
-        return wait_for(f"{server} to be {status}", lambda: self.status(server) == status, timeout)
+    def wait_status(self, server, status):
+        return wait_for(f"{server} to be {status}", lambda: self.status(server) == status)
 
     # The log
 

@@ -2,7 +2,7 @@
 from commander import partition_of
 from fleet import wait_for
 from outpost import TERMINAL, Outpost
-from services import Ports
+from services import PATIENCE_S, Ports
 
 
 def is_result_of(event, command_id):
@@ -42,14 +42,14 @@ class Host(Outpost):
         all_options = self.command(action, server.id)["options"]
         return self.send(action, server.id, options={**all_options, **(options or {})}, **changes)
 
-    def result_of(self, command_id, timeout=60):
+    def result_of(self, command_id, timeout=PATIENCE_S):
         return self.result(command_id, timeout)["body"]
 
-    def do(self, action, server, timeout=60, **changes):
+    def do(self, action, server, timeout=PATIENCE_S, **changes):
         """A command and its terminal result."""
         return self.result_of(self.ask(action, server, **changes), timeout)
 
-    def done(self, action, server, timeout=60, **changes):
+    def done(self, action, server, timeout=PATIENCE_S, **changes):
         result = self.do(action, server, timeout, **changes)
         assert result["outcome"] == "done", (action, result)
         return result
@@ -82,7 +82,7 @@ class Host(Outpost):
         """A number for `since`: from now on."""
         return len(self.tail.read())
 
-    def wait_event(self, what, wanted, since=0, timeout=30):
+    def wait_event(self, what, wanted, since=0, timeout=PATIENCE_S):
         return wait_for(what, lambda: next(filter(wanted, self.tail.read()[since:]), None), timeout)
 
     def wait_state(self, server, status, since=0):

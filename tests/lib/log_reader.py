@@ -12,6 +12,7 @@ from pathlib import Path
 import avro.io
 import avro.schema
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from services import PATIENCE_S
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 MARKER = b"\xc3\x01"
@@ -133,7 +134,7 @@ class LogReader:
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
 
-    def read(self, topic, codec=None, timeout=30, begin=None):
+    def read(self, topic, codec=None, timeout=PATIENCE_S, begin=None):
         """All committed records there are, in order within each partition.  `begin`: partition →
         the offset to begin at, where that is not the first."""
         consumer = Consumer({
@@ -156,14 +157,14 @@ class LogReader:
         finally:
             consumer.close()
 
-    def events(self, agent_id=None, timeout=30):
+    def events(self, agent_id=None, timeout=PATIENCE_S):
         """The events of one agent (or of all) as dicts; they are in order for one agent."""
         found = [m.value for m in self.read("muster.events", Codec("event"), timeout)]
         return [e for e in found if agent_id is None or e["agent_id"] == agent_id]
 
     @staticmethod
     def _drain(consumer, topic, codec, deadline, begin):
-        metadata = consumer.list_topics(topic, timeout=10).topics[topic]
+        metadata = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic]
         if metadata.error:
             raise KafkaException(metadata.error)
         waiting = set(metadata.partitions)

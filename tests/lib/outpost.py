@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from fleet import Fleet, wait_for
 from log_reader import Codec, LogReader
+from services import PATIENCE_S
 
 EVENTS = "muster.events"
 TERMINAL = {"done", "failed", "rejected", "expired", "cancelled"}
@@ -33,7 +34,7 @@ class Tail:
             "bootstrap.servers": bootstrap, "group.id": f"tail-{agent_id}",
             "enable.auto.commit": False, "isolation.level": "read_committed",
             "fetch.wait.max.ms": 20})
-        partitions = len(self._consumer.list_topics(EVENTS, 30).topics[EVENTS].partitions)
+        partitions = len(self._consumer.list_topics(EVENTS, PATIENCE_S).topics[EVENTS].partitions)
         partition = partition_of(agent_id, partitions)
         place = TopicPartition(EVENTS, partition)
         wait_for("the log", lambda: self._end_of(place) is not None)
@@ -42,7 +43,7 @@ class Tail:
 
     def _end_of(self, place):
         try:
-            return self._consumer.get_watermark_offsets(place, 30)[1]
+            return self._consumer.get_watermark_offsets(place, PATIENCE_S)[1]
         except KafkaException:
             return None  # a topic that was made just now
 
@@ -75,7 +76,7 @@ class Tail:
         loose = Consumer({"bootstrap.servers": self._bootstrap, "group.id": "ends",
                           "isolation.level": "read_uncommitted"})
         try:
-            return tuple(c.get_watermark_offsets(place, 30)[1] for c in (self._consumer, loose))
+            return tuple(c.get_watermark_offsets(place, PATIENCE_S)[1] for c in (self._consumer, loose))
         finally:
             loose.close()
 
@@ -119,7 +120,7 @@ class Outpost(Fleet):
                 count = None
         return count
 
-    def wait_assigned(self, *processes, timeout=60):
+    def wait_assigned(self, *processes, timeout=PATIENCE_S):
         """Until these have all partitions between them."""
         def all_of_them():
             return sum(self.partitions_of(p) or 0 for p in processes) == self.partitions
@@ -159,16 +160,16 @@ class Outpost(Fleet):
 
     # Results
 
-    def result(self, command_id, timeout=60):
+    def result(self, command_id, timeout=PATIENCE_S):
         """Its terminal result, once it can be read."""
         def find():
             return [e for e in self.tail.terminals() if e["cause"]["command_id"] == command_id]
         return wait_for(f"the result of {command_id}", find, timeout)[0]
 
-    def outcome(self, command_id, timeout=60):
+    def outcome(self, command_id, timeout=PATIENCE_S):
         return self.result(command_id, timeout)["body"]["outcome"]
 
-    def wait_answered(self, timeout=120, meanwhile=None):
+    def wait_answered(self, timeout=PATIENCE_S, meanwhile=None):
         """Until every command that was sent has a terminal result."""
         wanted = {command_id for _, command_id, _ in self.sent}
         def none_open():
@@ -210,7 +211,7 @@ class Outpost(Fleet):
         consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": self.group})
         try:
             wanted = [TopicPartition(f"muster.{kind}.{self.agent}", partition)]
-            found = consumer.committed(wanted, timeout=30)[0]
+            found = consumer.committed(wanted, timeout=PATIENCE_S)[0]
             return found.offset
         finally:
             consumer.close()
@@ -218,17 +219,17 @@ class Outpost(Fleet):
     def make_topics_anew(self, **config):
         admin = AdminClient({"bootstrap.servers": self.kafka.address})
         topics = [f"muster.{kind}.{self.agent}" for kind in ("commands", "control")]
-        for future in admin.delete_topics(topics, operation_timeout=30).values():
+        for future in admin.delete_topics(topics, operation_timeout=PATIENCE_S).values():
             future.result()
         wait_for("the topics to be gone", lambda: not set(topics) & set(
-            admin.list_topics(timeout=10).topics))
+            admin.list_topics(timeout=PATIENCE_S).topics))
         make_topics(self.kafka.address, self.agent, self.partitions, **config)
         self.commander = Commander(self.kafka.address, self.agent, self.partitions)
 
     def is_member(self, slot):
         """Whether the group has given that slot its place."""
         admin = AdminClient({"bootstrap.servers": self.kafka.address})
-        (group,) = admin.list_groups(self.group, timeout=10)
+        (group,) = admin.list_groups(self.group, timeout=PATIENCE_S)
         return group.state == "Stable" and any(
             slot == (m.id.rsplit(".", 1)[-1])[:len(slot)] and m.assignment for m in group.members)
 
@@ -236,7 +237,7 @@ class Outpost(Fleet):
         consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "ends"})
         try:
             place = TopicPartition(f"muster.{kind}.{self.agent}", partition)
-            return consumer.get_watermark_offsets(place, 30)[1]
+            return consumer.get_watermark_offsets(place, PATIENCE_S)[1]
         finally:
             consumer.close()
 
@@ -257,7 +258,7 @@ def forget_group(bootstrap, group):
     body = struct.pack(">hhih", 42, 0, 1, len(name)) + name
     body += struct.pack(">ih", 1, len(group)) + group.encode()
     host, port = bootstrap.split(":")
-    with socket.create_connection((host, int(port)), 30) as broker:
+    with socket.create_connection((host, int(port)), PATIENCE_S) as broker:
         broker.sendall(struct.pack(">i", len(body)) + body)
         answer = broker.recv(4096)
     (code,) = struct.unpack(">h", answer[-2:])

@@ -9,6 +9,8 @@ import docker
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+# Where a test waits for what has to come: only one that fails waits as long, however busy the machine.
+PATIENCE_S = 240
 
 
 def run_script(name, *arguments):
@@ -24,7 +26,7 @@ class Engine:
 
     def __init__(self, socket, directory=None, options=()):
         self.socket, self.directory, self.options = socket, directory, options
-        self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
+        self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=PATIENCE_S)
 
     def find(self, name):
         """The container of that name, or None."""
@@ -76,7 +78,7 @@ class Registry:
         return run_script("demo-image", engine.socket, self.address, name, *options)
 
     def tags(self, repository):
-        return requests.get(f"http://{self.address}/v2/{repository}/tags/list", timeout=10).json()["tags"]
+        return requests.get(f"http://{self.address}/v2/{repository}/tags/list", timeout=PATIENCE_S).json()["tags"]
 
     def stop(self):
         run_script("registry", "stop", "--dir", self.directory)

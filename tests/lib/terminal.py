@@ -9,6 +9,8 @@ import subprocess
 import termios
 import time
 
+from services import PATIENCE_S
+
 # What moves the cursor, colours and clears: ECMA-48 control sequences, and a window's title.
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>()][0-9A-B]?")
 
@@ -45,23 +47,23 @@ class Terminal:
         """Without colours and the like."""
         return SEQUENCE.sub("", self.raw).replace("\r\n", "\n")
 
-    def wait_for(self, text, timeout=30):
+    def wait_for(self, text, timeout=PATIENCE_S):
         end = time.monotonic() + timeout
         while text not in self.text:
             assert time.monotonic() < end and self._read(0.1), f"{text!r} is not in {self.raw!r}"
         return self
 
-    def wait_end(self, timeout=60):
+    def wait_end(self, timeout=PATIENCE_S):
         """Its exit code."""
         end = time.monotonic() + timeout
         while self._read(0.1):
             assert time.monotonic() < end, f"still there: {self.raw!r}"
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         os.close(self.fd)
 
     def __enter__(self):
