@@ -507,7 +507,7 @@ def test_it_ends_in_order(desk):
         ["curl", "-s", "-H", f"Authorization: Bearer {desk.tokens['viewer']}",
          f"{desk.url}/commands/{queued['command_id']}?wait=60"], stdout=subprocess.PIPE, text=True)
     wait_for("it to wait", lambda: "\nmuster_http_waits 1\n" in desk.viewer.ask("GET", "/metrics").text)
-    desk.process.stop()
+    desk.process.stop(timeout=50)  # who waits is not waited for
     assert json.loads(waiting.communicate(timeout=PATIENCE_S)[0])["finished_at"] is None
     for stream in streams:
         stream.wait_over()
