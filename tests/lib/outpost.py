@@ -198,9 +198,9 @@ class Outpost(Fleet):
         """The topic has so many from now on."""
         admin, topic = AdminClient({"bootstrap.servers": self.kafka.address}), f"muster.{kind}.{self.agent}"
         for future in admin.create_partitions([NewPartitions(topic, count)]).values():
-            future.result(30)
+            future.result(PATIENCE_S)
         wait_for("the new partitions",
-                 lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == count)
+                 lambda: len(admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions) == count)
 
     @property
     def group(self):
