@@ -74,6 +74,13 @@ class Ground:
                                  self.directory / "registry")
         self.image = self.registry.push_demo(self.engine, "steam-zomboid:latest")
 
+    def renew_engine_if_stuck(self):
+        """Between worlds.  An engine that is killed while it restarts a container can wait for that
+        container's end for ever (20.10 with live-restore), whatever is done to it."""
+        if self.engine and self.engine.client.api.containers(all=True):
+            run_script("engine", "remove", "--dir", self.directory / "engine")
+            self.start_engine()
+
     def stop(self):
         for script, verb in (("kafka", "kill"), ("registry", "stop"), ("engine", "remove")):
             if (self.directory / script).exists():

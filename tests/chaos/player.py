@@ -121,8 +121,8 @@ class Player:
             place = site.data_root / name / "data"
             if server not in self.marked and place.is_dir():
                 with contextlib.suppress(OSError):
-                    (place / "world.save").write_text(server)
-                    self.marked[server] = place / "world.save"
+                    (place / "chaos.mark").write_text(server)
+                    self.marked[server] = place / "chaos.mark"
 
     def kept_data(self, site):
         return {server: path.exists() for server, path in self.marked.items() if site.data_root in path.parents}
@@ -221,6 +221,7 @@ def play(rounds, ground, keep=None, patience_s=PATIENCE_S):
         with contextlib.suppress(Exception):
             played.outcomes = outcomes_of(world)
         world.close()
+        ground.renew_engine_if_stuck()
         if played.broken and keep:
             shutil.copytree(directory, keep, ignore=shutil.ignore_patterns("*.sock", "data"), dirs_exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
