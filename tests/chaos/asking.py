@@ -12,6 +12,7 @@ from services import Ports
 
 ANSWER_MOST_S = 90
 NOT_NOW = (429, 503)  # of HTTP: asked again
+ANSWERS = (202, 404, 409)  # queued, or not possible as things are; any other is a mistake of ours or of theirs
 WORDS = {"purge": ["--yes"], "start": ["--fresh"], "restore": ["--start"]}
 FIELDS = {"start": {"fresh": True}, "restore": {"start": True}}
 
@@ -90,7 +91,7 @@ class ByHttp:
                 answer = connection.getresponse()
                 text = answer.read()
                 if answer.status not in NOT_NOW:
-                    assert answer.status == 202 or 400 <= answer.status < 500, f"{asked[:2]}: {answer.status} {text}"
+                    assert answer.status in ANSWERS, f"{asked[:2]}: {answer.status} {text}"
                     return answer.status, json.loads(text)
             if time.monotonic() > end:
                 raise TimeoutError(f"{asked[:2]} has no answer")
