@@ -77,7 +77,7 @@ class Stream:
         headers = {"Last-Event-ID": last} if last else {}
         self.messages, self.over = [], False
         self.response = client.session.get(client.url + "/events", params=query, headers=headers,
-                                           stream=True, timeout=PATIENCE_S)
+                                           stream=True, timeout=(PATIENCE_S, 60))
         assert self.response.status_code == 200, self.response.text
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -115,5 +115,5 @@ class Stream:
         connection = self.response.raw._connection
         if connection and connection.sock:
             connection.sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE_S)
+        self._thread.join(10)
         self.response.close()
