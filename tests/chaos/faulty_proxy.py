@@ -89,7 +89,8 @@ class FaultyProxy:
     async def _cut(self, reset):
         for writer in list(self.writers):
             if reset and is_port(self.front):
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                with contextlib.suppress(OSError):  # it ended just now
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
 
     async def _connect(self):
