@@ -153,22 +153,30 @@ static void write_pairs(enum log_level level, const char *what, ...)
     va_end(pairs);
 }
 
-/* Whether there is room for one more of that name; tells how many there were none for. */
-static bool has_room(const char *what)
+/* Tells how many lines of a flood there was no room for. */
+static void tell_left_out(int64_t now_ms)
 {
-    int64_t now_ms = g_get_monotonic_time() / 1000;
     const char *flood;
     guint left_out;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&log_state.lock);
-    if (!log_state.limit)
-        log_state.limit = log_limit_new(SAME_MAX, SAME_MS);
     while (log_limit_tell(log_state.limit, now_ms, &flood, &left_out)) {
         char number[16];
         g_snprintf(number, sizeof number, "%u", left_out);
         write_pairs(LOG_LEVEL_WARNING, "log.left_out", "what", flood, "lines", number,
                     NULL);
     }
-    return log_limit_take(log_state.limit, what, now_ms);
+}
+
+/* Whether there is room for one more line of that name. */
+static bool has_room(const char *what)
+{
+    g_mutex_lock(&log_state.lock);
+    int64_t now_ms = g_get_monotonic_time() / 1000;
+    if (!log_state.limit)
+        log_state.limit = log_limit_new(SAME_MAX, SAME_MS);
+    tell_left_out(now_ms);
+    bool room = log_limit_take(log_state.limit, what, now_ms);
+    g_mutex_unlock(&log_state.lock);
+    return room;
 }
 
 void log_line(enum log_level level, const char *what, ...)
