@@ -48,6 +48,7 @@ class Facts:
     files       names right below the data root
     kept        server id → whether what was in its data is still there
     by_hand     server ids whose containers somebody else has touched
+    engine_stops    [from, to] in ms: when the engine went, and when it was back
     audit       what `audit replay --verify` and `audit check` found
     """
     commands: list = dataclasses.field(default_factory=list)
@@ -62,6 +63,7 @@ class Facts:
     files: set = dataclasses.field(default_factory=set)
     kept: dict = dataclasses.field(default_factory=dict)
     by_hand: set = dataclasses.field(default_factory=set)
+    engine_stops: list = dataclasses.field(default_factory=list)
     audit: list = dataclasses.field(default_factory=list)
 
     def results(self):
@@ -139,15 +141,21 @@ def in_order(facts):
         reached[server] = max(offset, reached.get(server, -1))
 
 
+def ended_with_the_engine(facts, state):
+    return state["status"] == "exited" and state["finished_at"] and \
+        any(begin <= state["finished_at"] <= end for begin, end in facts.engine_stops)
+
+
 def true_results(facts):
-    """What is done has left what its action means, unless somebody else was at it."""
+    """What is done has left what its action means, unless somebody else was at it, or it ended
+    with its engine before it was looked at."""
     for event in facts.events:
         body = event["body"]
         if body.get("outcome") != "done" or not body["state"] or event["server_id"] in facts.by_hand:
             continue
         status = None if body["state"]["status"] == "absent" else body["state"]["status"]
         action = event["cause"]["action"]
-        if action in LEAVES and status not in LEAVES[action]:
+        if action in LEAVES and status not in LEAVES[action] and not ended_with_the_engine(facts, body["state"]):
             yield Breach("true_results", f"{action} of {event['server_id']} is done, and it is {status}")
 
 

@@ -85,7 +85,8 @@ def of_log(world, site, log):
     commands = [{"kind": kind, "partition": partition, "offset": offset, "value": value}
                 for kind in ("commands", "control")
                 for partition, offset, value in log.read(f"muster.{kind}.{site.id}", kind)]
-    return Facts(committed=committed, commands=commands, events=events, by_hand=set(world.by_hand))
+    return Facts(committed=committed, commands=commands, events=events, by_hand=set(world.by_hand),
+                 engine_stops=list(world.engine_stops))
 
 
 def of_all(world, site, log, player):

@@ -127,9 +127,19 @@ def serve_dies_at_a_point(world, which, seconds):
 # --- the engine
 
 
+@contextlib.contextmanager
+def engine_stops(world):
+    """Its containers may end with it."""
+    span = [time.time() * 1000, float("inf")]
+    world.engine_stops.append(span)
+    yield
+    span[1] = time.time() * 1000
+
+
 @fault("scripted")
 def engine_restarts(world, which, seconds):
-    one_of(world.sites, which).scripted.restart(down_ms=int(seconds * 1000), killed=which % 2 == 0)
+    with engine_stops(world):
+        one_of(world.sites, which).scripted.restart(down_ms=int(seconds * 1000), killed=which % 2 == 0)
 
 
 REQUESTS = (("POST", "/containers/create"), ("POST", "/start"), ("POST", "/stop"), ("POST", "/rename"),
@@ -178,16 +188,18 @@ def image_cannot_be_pulled(world, which, seconds):
 
 @fault("real")
 def engine_killed(world, which, seconds):
-    world.ground.engine.kill()
-    time.sleep(seconds)
-    world.ground.engine.start()
+    with engine_stops(world):
+        world.ground.engine.kill()
+        time.sleep(seconds)
+        world.ground.engine.start()
 
 
 @fault("real")
 def engine_restarted(world, which, seconds):
-    world.ground.engine.stop()
-    time.sleep(seconds)
-    world.ground.engine.start()
+    with engine_stops(world):
+        world.ground.engine.stop()
+        time.sleep(seconds)
+        world.ground.engine.start()
 
 
 @fault("real")

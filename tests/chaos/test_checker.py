@@ -10,7 +10,8 @@ NAME = "steam-zomboid-alpha"
 
 
 def state(status, container):
-    return {"status": status, "container_id": container, "oom_killed": False}
+    return {"status": status, "container_id": container, "oom_killed": False,
+            "finished_at": 5000 if status == "exited" else None}
 
 
 def result(command, outcome, action="create", status=None, container="c1", server=SERVER):
@@ -186,6 +187,22 @@ def test_what_others_do_is_no_breach():
     facts.by_hand.add(SERVER)
     untrue(facts)
     assert not check(facts) or {breach.promise for breach in check(facts)} == {"shown_is_there"}
+
+
+def started_and_exited():
+    """The result of a start that is done, and the container has ended since."""
+    facts = right()
+    facts.commands[1]["value"]["action"] = facts.events[-1]["cause"]["action"] = "start"
+    facts.events[-2]["cause"]["action"] = "start"
+    return facts
+
+
+@pytest.mark.parametrize("stops, broken", [([[4000, 6000]], set()), ([[4000, float("inf")]], set()),
+                                           ([[1000, 4000]], {"true_results"}), ([], {"true_results"})])
+def test_a_container_may_end_with_its_engine(stops, broken):
+    facts = started_and_exited()
+    facts.engine_stops = stops
+    assert {breach.promise for breach in check(facts)} == broken
 
 
 def test_the_name_of_a_purged_server_may_come_again():

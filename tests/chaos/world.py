@@ -183,6 +183,7 @@ class World(Fleet):
         self.patience = PATIENCE if kafka else ("-X", "bus.lease.ms=2000", "--takeover", "2s")
         self.registry_prefix = f"{ground.registry.address}/" if ground.registry else "registry.test/"
         self.by_hand = set()  # servers that somebody has touched behind our back
+        self.engine_stops = []  # [from, to] in ms: when an engine was told to go, and when it was back
         self.init()
         self.address = (loopback_of(self.id), Ports.take())
         self.token = self.json("token", "add", "--role", "admin", "--name", "chaos")["token"]
