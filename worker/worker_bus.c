@@ -37,8 +37,29 @@ void worker_set_assignment(struct worker *worker, struct assignment *assignment_
     heartbeats_assign(worker->heartbeats, assignment_taken);
 }
 
+/* Somebody added partitions: servers have other ones now, and a Sync would count what nobody
+ * has recorded. */
+static bool has_grown(struct worker *worker, const struct bus_notice *notice)
+{
+    for (guint i = 0; i < notice->partitions->len; i++) {
+        const struct bus_partition *mine = g_ptr_array_index(notice->partitions, i);
+        if (mine->partition < worker->partitions)
+            continue;
+        worker_end(
+            worker,
+            g_error_new(BUS_ERROR, BUS_ERROR_PARTITIONS,
+                        "%s has more partitions than the %d with which this worker "
+                        "began: somebody changed them by hand",
+                        mine->topic, worker->partitions));
+        return true;
+    }
+    return false;
+}
+
 static void begin_takeover(struct worker *worker, const struct bus_notice *notice)
 {
+    if (has_grown(worker, notice))
+        return;
     const struct takeover_setup setup = {
         .bus = worker->config->bus,
         .consumer = worker->consumer,

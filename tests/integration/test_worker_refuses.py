@@ -340,13 +340,14 @@ def test_l13_one_topic_was_grown_before_the_start(new_host):
     assert f"muster.commands.{host.agent} has 3 partitions and muster.control.{host.agent} has 2" in worker.output()
 
 
-def test_l13_topics_are_grown_under_a_running_worker(new_host):
+@pytest.mark.parametrize("topics", [["commands"], ["commands", "control"], ["control", "commands"]], ids="-".join)
+def test_l13_topics_are_grown_under_a_running_worker(new_host, topics):
     host = new_host(partitions=2)
     worker = host.worker("slot", "-X", "topic.metadata.refresh.interval.ms=1000", assigned=True)
     server = host.created()
-    host.add_partitions("commands", 4)
+    for topic in topics:
+        host.add_partitions(topic, 4)
     assert worker.exit_code() == 1
     worker.killed = True
-    assert "partitions" in worker.output().splitlines()[-1]
-    host.add_partitions("control", 4)
+    assert "has more partitions than the 2 " in worker.output().splitlines()[-1]
     assert host.status_of(server) == "running"
