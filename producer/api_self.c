@@ -56,7 +56,8 @@ static const struct {
     {"servers", "muster_servers", "status", "Servers by their stored status."},
     {"commands", "muster_commands_open", "state", "Commands without a result."},
     {"outbox", "muster_outbox", NULL, "Events that wait to be sent."},
-    {"agents", "muster_agents", "held", "Agents, and whether the relay holds them."},
+    {"agents", "muster_agents", "held",
+     "Agents, and whether they are held: no command for them is taken."},
 };
 
 struct figures {

@@ -73,8 +73,10 @@ struct server_row *cli_find_server(struct call *call, const char *words, GError 
 bool cli_check_agent(struct call *call, const struct agent_row *agent, GError **error)
 {
     g_autoptr(GError) wrong = NULL;
-    if (call->away || relay_check_agent(call->session.bus, agent, &wrong))
+    if (call->away)
         return true;
+    if (relay_check_agent(call->session.bus, agent, &wrong))
+        return !agent->held || ledger_lift(call->session.ledger, agent->id, error);
     if (g_error_matches(wrong, BUS_ERROR, BUS_ERROR_UNREACHABLE))
         return true; /* the ledger takes it all the same, and sends it later */
     g_propagate_error(error, g_steal_pointer(&wrong));

@@ -22,7 +22,7 @@ CREATE TABLE agents (
     server_data_path TEXT NOT NULL,
     engine_id TEXT, -- pinned when first seen
     partitions INTEGER NOT NULL, -- of its commands topic
-    held TEXT, -- why the relay sends it nothing
+    held TEXT, -- why no command for it is taken
     mass_absence_at INTEGER,
     last_event_at INTEGER,
     created_at INTEGER NOT NULL,
@@ -221,3 +221,7 @@ WHEN OLD.status <> NEW.status BEGIN
         (NEW.id, NEW.agent_id, NEW.status, coalesce(NEW.status_at, NEW.updated_at));
 END;
 CREATE INDEX commands_issued ON commands (issued_at, command_id);
+
+-- version 5
+
+ALTER TABLE agents ADD COLUMN sends INTEGER NOT NULL DEFAULT 1; -- 0: held, and what was taken is not sent

@@ -165,7 +165,7 @@ GPtrArray *ledger_unsent(struct ledger *ledger, int limit, GError **error)
         ledger,
         "SELECT seq, event_id, agent_id, command_id, topic, partition, key, command, "
         "event, event_key FROM outbox WHERE sent_at IS NULL AND agent_id NOT IN "
-        "(SELECT id FROM agents WHERE held IS NOT NULL) ORDER BY seq LIMIT ?1",
+        "(SELECT id FROM agents WHERE NOT sends) ORDER BY seq LIMIT ?1",
         error);
     if (!select)
         return NULL;
@@ -180,8 +180,10 @@ GPtrArray *ledger_unsent(struct ledger *ledger, int limit, GError **error)
 GPtrArray *ledger_unsent_agents(struct ledger *ledger, GError **error)
 {
     g_autoptr(GPtrArray) agents = g_ptr_array_new_with_free_func(g_free);
-    struct query *select = query(
-        ledger, "SELECT DISTINCT agent_id FROM outbox WHERE sent_at IS NULL", error);
+    struct query *select = query(ledger,
+                                 "SELECT agent_id FROM outbox WHERE sent_at IS NULL "
+                                 "UNION SELECT id FROM agents WHERE held IS NOT NULL",
+                                 error);
     if (!select)
         return NULL;
     enum query_step step;
@@ -242,18 +244,29 @@ bool ledger_is_unsent(struct ledger *ledger, const char *event_id, bool *ret_uns
     return step != QUERY_FAILED;
 }
 
-bool ledger_hold(struct ledger *ledger, const char *agent_id, const char *why,
+bool ledger_hold(struct ledger *ledger, const char *agent_id, const char *why, bool sends,
                  GError **error)
 {
     struct query *hold = query(
-        ledger,
-        "UPDATE agents SET held = ?2 WHERE (?1 IS NULL OR id = ?1) AND held IS NOT ?2",
-        error);
+        ledger, "UPDATE agents SET held = ?2, sends = ?3 WHERE id = ?1", error);
     if (!hold)
         return false;
     query_text(hold, 1, agent_id);
     query_text(hold, 2, why);
+    query_integer(hold, 3, sends);
     return query_run(hold, error);
+}
+
+bool ledger_lift(struct ledger *ledger, const char *agent_id, GError **error)
+{
+    struct query *lift = query(ledger,
+                               "UPDATE agents SET held = NULL, sends = 1 "
+                               "WHERE held IS NOT NULL AND (?1 IS NULL OR id = ?1)",
+                               error);
+    if (!lift)
+        return false;
+    query_text(lift, 1, agent_id);
+    return query_run(lift, error);
 }
 
 /* --- Positions ---------------------------------------------------------------------------------- */

@@ -53,9 +53,9 @@ typedef struct outgoing Outgoing;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outgoing, outgoing_free)
 
 bool ledger_queue(struct ledger *ledger, const struct outgoing *outgoing, GError **error);
-/* The oldest unsent ones of agents that are not held, in order: struct outgoing. */
+/* The oldest ones that may be sent, in order: struct outgoing. */
 GPtrArray *ledger_unsent(struct ledger *ledger, int limit, GError **error);
-/* Agents that have some: char *. */
+/* Agents that have unsent ones, or are held: char *. */
 GPtrArray *ledger_unsent_agents(struct ledger *ledger, GError **error);
 bool ledger_mark_sent(struct ledger *ledger, const char *event_id, int64_t now,
                       GError **error);
@@ -66,9 +66,11 @@ bool ledger_is_unsent(struct ledger *ledger, const char *event_id, bool *ret_uns
                       GError **error);
 /* All that the log is not known to have, in order: GBytes, encoded events. */
 GPtrArray *ledger_unconfirmed(struct ledger *ledger, GError **error);
-/* Why the relay sends an agent nothing; NULL lifts it, for all agents if `agent_id` is. */
-bool ledger_hold(struct ledger *ledger, const char *agent_id, const char *why,
+/* No command for the agent is taken any more, because of `why`; `sends`: what was taken is sent. */
+bool ledger_hold(struct ledger *ledger, const char *agent_id, const char *why, bool sends,
                  GError **error);
+/* Lifts that, for all agents if `agent_id` is NULL. */
+bool ledger_lift(struct ledger *ledger, const char *agent_id, GError **error);
 
 /* --- Positions -------------------------------------------------------------------------------- */
 

@@ -10,13 +10,16 @@
 
 #define BATCH  200
 #define BUS_MS 10000
+#define LOOK_EVERY_US \
+ (5 * 60 * G_USEC_PER_SEC) /* at topics: two questions to the bus, each */
 
 struct relay {
     struct ledger *ledger;
     struct bus *bus;
     struct codec *codec;
     struct bus_sender *sender; /* NULL until there is something to send */
-    GHashTable *checked;       /* agent ids whose topics are right */
+    GHashTable *seen;          /* ids of agents whose topics were looked at … */
+    int64_t seen_since;        /* … since then (monotonic, µs) */
     int32_t partitions;        /* of muster.events */
 };
 
@@ -26,7 +29,7 @@ struct relay *relay_new(struct ledger *ledger, struct bus *bus, struct codec *co
     relay->ledger = ledger;
     relay->bus = bus;
     relay->codec = codec;
-    relay->checked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    relay->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return relay;
 }
 
@@ -35,7 +38,7 @@ void relay_free(struct relay *relay)
     if (!relay)
         return;
     bus_sender_close(relay->sender);
-    g_hash_table_unref(relay->checked);
+    g_hash_table_unref(relay->seen);
     g_free(relay);
 }
 
@@ -49,7 +52,39 @@ bool relay_check_agent(struct bus *bus, const struct agent_row *agent, GError **
            eventlog_check_topic(bus, control, agent->partitions, error);
 }
 
-/* Checks the agents that something waits for; holds back those whose topics are wrong. */
+/* Somebody added partitions.  What was accepted has its place there all the same. */
+static bool has_grown(struct relay *relay, const char *topic, int64_t recorded)
+{
+    int32_t partitions;
+    return bus_topic_partitions(relay->bus, topic, BUS_MS, &partitions, NULL) &&
+           partitions >= recorded;
+}
+
+static bool hold_agent(struct relay *relay, const struct agent_row *agent,
+                       const GError *wrong, GError **error)
+{
+    g_autofree char *commands = topic_commands(agent->id);
+    g_autofree char *control = topic_control(agent->id);
+    bool sends = has_grown(relay, commands, agent->partitions) &&
+                 has_grown(relay, control, agent->partitions);
+    log_error("relay.held", "agent", agent->id, "why", wrong->message);
+    return ledger_hold(relay->ledger, agent->id, wrong->message, sends, error);
+}
+
+static bool check_agent(struct relay *relay, const struct agent_row *agent,
+                        GError **error)
+{
+    g_autoptr(GError) wrong = NULL;
+    if (relay_check_agent(relay->bus, agent, &wrong))
+        return !agent->held || ledger_lift(relay->ledger, agent->id, error);
+    if (g_error_matches(wrong, BUS_ERROR, BUS_ERROR_PARTITIONS) ||
+        g_error_matches(wrong, BUS_ERROR, BUS_ERROR_NO_TOPIC))
+        return hold_agent(relay, agent, wrong, error);
+    g_propagate_error(error, g_steal_pointer(&wrong));
+    return false;
+}
+
+/* Holds those of which the topics are wrong, and lifts it where somebody has mended them. */
 static bool check_agents(struct relay *relay, GError **error)
 {
     g_autoptr(GPtrArray) agents = ledger_unsent_agents(relay->ledger, error);
@@ -57,25 +92,24 @@ static bool check_agents(struct relay *relay, GError **error)
         return false;
     for (guint i = 0; i < agents->len; i++) {
         g_autoptr(AgentRow) agent = NULL;
-        g_autoptr(GError) wrong = NULL;
         const char *id = agents->pdata[i];
-        if (g_hash_table_contains(relay->checked, id))
+        if (g_hash_table_contains(relay->seen, id))
             continue;
-        if (!ledger_load_agent(relay->ledger, id, &agent, error))
+        if (!ledger_load_agent(relay->ledger, id, &agent, error) ||
+            (agent && !check_agent(relay, agent, error)))
             return false;
-        bool good = !agent || relay_check_agent(relay->bus, agent, &wrong);
-        bool final = g_error_matches(wrong, BUS_ERROR, BUS_ERROR_PARTITIONS) ||
-                     g_error_matches(wrong, BUS_ERROR, BUS_ERROR_NO_TOPIC);
-        if (!good && !final) {
-            g_propagate_error(error, g_steal_pointer(&wrong));
-            return false;
-        }
-        if (!ledger_hold(relay->ledger, id, good ? NULL : wrong->message, error))
-            return false;
-        if (!good)
-            log_error("relay.held", "agent", id, "why", wrong->message);
-        g_hash_table_add(relay->checked, g_strdup(id));
+        g_hash_table_add(relay->seen, g_strdup(id));
     }
+    return true;
+}
+
+static bool is_time_to_look(struct relay *relay)
+{
+    int64_t now = g_get_monotonic_time();
+    if (now < relay->seen_since + LOOK_EVERY_US)
+        return false;
+    g_hash_table_remove_all(relay->seen);
+    relay->seen_since = now;
     return true;
 }
 
@@ -185,7 +219,7 @@ static bool hold(struct relay *relay, const struct outgoing *outgoing, const GEr
                  GError **error)
 {
     log_error("relay.held", "agent", outgoing->agent_id, "why", why->message);
-    return ledger_hold(relay->ledger, outgoing->agent_id, why->message, error);
+    return ledger_hold(relay->ledger, outgoing->agent_id, why->message, false, error);
 }
 
 static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **error)
@@ -250,8 +284,10 @@ bool relay_step(struct relay *relay, int *ret_sent, GError **error)
     g_autoptr(GPtrArray) unsent = ledger_unsent(relay->ledger, BATCH, error);
     if (!unsent)
         return false;
+    if ((is_time_to_look(relay) || unsent->len > 0) && !check_agents(relay, error))
+        return false;
     if (unsent->len > 0) {
-        if (!start_sender(relay, error) || !check_agents(relay, error))
+        if (!start_sender(relay, error))
             return false;
         g_ptr_array_unref(unsent);
         unsent = ledger_unsent(relay->ledger, BATCH,

@@ -225,12 +225,24 @@ static int64_t expiry(const struct request *request)
     return request->now + ms;
 }
 
+static bool check_not_held(const struct work *work, GError **error)
+{
+    if (!work->agent->held)
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "no command for agent %s is taken: %s", work->agent->name,
+                work->agent->held);
+    return false;
+}
+
 /* Queues one command: for `work->server`, or a sync of `partition`. */
 static struct queued *queue_command(struct work *work, int32_t partition,
                                     const char *target, GError **error)
 {
     const struct request *request = work->request;
     const char *server_id = work->server ? work->server->id : NULL;
+    if (!check_not_held(work, error))
+        return NULL;
     g_autofree char *command_id = uuid7_new(request->now);
     g_autofree char *event_id = uuid7_new(request->now);
     g_autofree char *topic = rule_of(request->action)->on_control

@@ -50,7 +50,7 @@ struct agent_row {
     char *server_data_path;
     char *engine_id;         /* pinned when first seen; NULL before */
     int64_t partitions;      /* of its commands topic, fixed when that was made */
-    char *held;              /* why the relay sends it nothing; NULL: it does */
+    char *held;              /* why no command for it is taken; NULL: they are */
     char *on_missing;        /* "show" or "start" */
     int64_t mass_absence_at; /* CONTRACT_NONE: no such mark */
     int64_t last_event_at;   /* append time; CONTRACT_NONE: never heard of */

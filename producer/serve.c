@@ -198,7 +198,7 @@ static bool serve_begin(struct serve *serve, GError **error)
     serve->bell = bell_listen(serve->session->common->ledger, error);
     /* An agent whose topics were wrong may have been mended. */
     return serve->bell >= 0 && ledger_check(serve->session->ledger, error) &&
-           ledger_hold(serve->session->ledger, NULL, NULL, error);
+           ledger_lift(serve->session->ledger, NULL, error);
 }
 
 /* Its threads inherit that signals are the loop's. */

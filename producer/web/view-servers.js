@@ -118,7 +118,7 @@ function noticesOf(agent, app) {
             ),
         );
     if (agent.held)
-        notices.push(h("div", { class: "notice odd" }, `Nothing is sent to it: ${agent.held}`));
+        notices.push(h("div", { class: "notice odd" }, `No command for it is taken: ${agent.held}`));
     return notices;
 }
 

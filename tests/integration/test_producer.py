@@ -10,6 +10,8 @@ import subprocess
 import time
 
 import pytest
+from client import Client
+from commander import add_partitions, partition_of
 from fleet import BUILD, wait_for
 from log_reader import Codec, LogReader
 from services import PATIENCE_S
@@ -247,16 +249,53 @@ def test_a_bus_that_is_away_is_4_and_the_command_is_sent_later(bare_fleet):
 
 @pytest.mark.bus("kafka")
 def test_l13_a_changed_partition_count_is_refused(bare_fleet):
-    from confluent_kafka.admin import AdminClient, NewPartitions
-    admin = AdminClient({"bootstrap.servers": bare_fleet.kafka.address})
     topic = f"muster.commands.{bare_fleet.agent}"
-    for future in admin.create_partitions([NewPartitions(topic, 6)]).values():
-        future.result(PATIENCE_S)
-    wait_for("the new partitions",
-             lambda: len(admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions) == 6)
+    add_partitions(bare_fleet.kafka.address, topic, 6)
     done = add_server(bare_fleet, "alpha", expect=2)
     assert f"{topic} has 6 partitions and was made with 4" in done.stderr
     assert bare_fleet.json("server", "list", "--agent", bare_fleet.agent) == []
+
+
+@pytest.mark.bus("kafka")
+def test_l13_what_was_accepted_before_is_sent_to_its_place(bare_fleet):
+    """And nothing more is accepted, over HTTP either."""
+    fleet, kafka = bare_fleet, bare_fleet.kafka
+    url, fleet.bus_url = fleet.bus_url, "kafka://127.0.0.1:1"
+    for name in ("alpha", "beta", "gamma"):
+        add_server(fleet, name, expect=4)
+    fleet.bus_url = url
+    for kind in ("commands", "control"):
+        add_partitions(kafka.address, f"muster.{kind}.{fleet.agent}", 6)
+    fleet.start_serve()
+    wait_for("the accepted ones to be sent", lambda: len(commands_sent(fleet)) == 3)
+    assert [place for place, _, _ in commands_sent(fleet)] == [
+        partition_of(command["server_id"], 4) for _, _, command in commands_sent(fleet)]
+    token = fleet.json("token", "add", "--role", "admin", "--name", "l13")["token"]
+    client = Client(f"http://127.0.0.1:{fleet.http_port}", token)
+    problem = client.problem("POST", f"/agents/{fleet.agent}/servers/sync", 409, {})
+    assert "has 6 partitions and was made with 4" in problem["detail"]
+    assert client.get(f"/agents/{fleet.agent}")["held"] in problem["detail"]
+
+
+@pytest.mark.bus("kafka")
+def test_an_agent_that_was_mended_is_sent_to_again(bare_fleet):
+    """Its topic was deleted by hand, and is made again."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+    fleet, topic = bare_fleet, f"muster.commands.{bare_fleet.agent}"
+    admin = AdminClient({"bootstrap.servers": fleet.kafka.address})
+    admin.delete_topics([topic])[topic].result(PATIENCE_S)
+    serve = fleet.start_serve()
+    token = fleet.json("token", "add", "--role", "admin", "--name", "mended")["token"]
+    client = Client(f"http://127.0.0.1:{fleet.http_port}", token)
+    create = {"name": "alpha", "game_port": 16261, "udp_port": 16262, "rcon_port": 27015, "image": IMAGE[1]}
+    client.queue("POST", f"/agents/{fleet.agent}/servers", create)
+    wait_for("it to be held", lambda: client.get(f"/agents/{fleet.agent}")["held"])
+    client.problem("POST", f"/agents/{fleet.agent}/servers", 409, {**create, "name": "beta"})
+    admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(PATIENCE_S)
+    serve.stop()
+    fleet.start_serve()
+    wait_for("what waited to be sent", lambda: len(commands_sent(fleet)) == 1)
+    assert fleet.json("agent", "list")[0]["held"] is None
 
 
 # With and without `muster serve`, and killed

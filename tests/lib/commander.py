@@ -7,8 +7,8 @@ import time
 import uuid
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
-
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from fleet import wait_for
 from log_reader import Codec
 from services import PATIENCE_S
 
@@ -48,6 +48,15 @@ def make_topics(bootstrap, agent_id, partitions=4, events=32, **config):
            for name, count in wanted.items() if name not in there]
     for future in admin.create_topics(new).values() if new else ():
         future.result()
+
+
+def add_partitions(bootstrap, topic, count):
+    """It has so many from now on, as everybody sees."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_partitions([NewPartitions(topic, count)]).values():
+        future.result(PATIENCE_S)
+    wait_for("the new partitions",
+             lambda: len(admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions) == count)
 
 
 def a_spec(name, image, data_path, ports=(), **changes):

@@ -10,9 +10,9 @@ import struct
 import time
 import uuid
 
-from commander import Commander, a_spec, make_topics, partition_of
+from commander import Commander, a_spec, add_partitions, make_topics, partition_of
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient
 from fleet import Fleet, wait_for
 from log_reader import Codec, LogReader
 from services import PATIENCE_S
@@ -195,12 +195,7 @@ class Outpost(Fleet):
     # Kafka behind the worker's back
 
     def add_partitions(self, kind, count):
-        """The topic has so many from now on."""
-        admin, topic = AdminClient({"bootstrap.servers": self.kafka.address}), f"muster.{kind}.{self.agent}"
-        for future in admin.create_partitions([NewPartitions(topic, count)]).values():
-            future.result(PATIENCE_S)
-        wait_for("the new partitions",
-                 lambda: len(admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions) == count)
+        add_partitions(self.kafka.address, f"muster.{kind}.{self.agent}", count)
 
     @property
     def group(self):

@@ -290,9 +290,13 @@ static void test_outbox_keeps_order(struct place_at *at, gconstpointer data)
     assert_unsent(ledger, "123");
     g_assert_true(ledger_mark_sent(ledger, "2", 1, NULL));
     assert_unsent(ledger, "13");
-    g_assert_true(ledger_hold(ledger, "a1", "its topic is wrong", NULL));
+    g_assert_true(ledger_hold(ledger, "a1", "its topic has grown", true, NULL));
+    assert_unsent(ledger, "13");
+    g_assert_true(ledger_hold(ledger, "a1", "its topic is gone", false, NULL));
     assert_unsent(ledger, "");
-    g_assert_true(ledger_hold(ledger, NULL, NULL, NULL));
+    g_assert_true(ledger_lift(ledger, "another", NULL));
+    assert_unsent(ledger, "");
+    g_assert_true(ledger_lift(ledger, NULL, NULL));
     assert_unsent(ledger, "13");
     g_assert_true(ledger_confirm(ledger, "1", NULL));
     assert_unsent(ledger, "3");

@@ -278,6 +278,22 @@ static void test_a_refused_request_leaves_nothing(struct desk *desk, gconstpoint
     assert_status(desk, queued, STATUS_DELETED);
 }
 
+static void test_nothing_is_taken_for_an_agent_that_is_held(struct desk *desk,
+                                                            gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Queued) queued = running_server(desk);
+    tell_records(desk);
+    g_assert_true(ledger_hold(desk->ledger, "a1", "its topic has grown", true, NULL));
+    g_assert_null(act(desk, ACTION_STOP, queued->server_id, &error));
+    g_assert_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED);
+    g_assert_nonnull(strstr(error->message, "its topic has grown"));
+    assert_status(desk, queued, STATUS_RUNNING);
+    g_assert_true(ledger_lift(desk->ledger, "a1", NULL));
+    g_clear_error(&error);
+    queued_free(good(act(desk, ACTION_STOP, queued->server_id, &error), &error));
+}
+
 static void test_a_bad_record_is_refused(struct desk *desk, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -674,6 +690,8 @@ int main(int argc, char **argv)
         {"/request/a_name_is_taken_until_purged", test_a_name_is_taken_until_purged},
         {"/request/a_refused_request_leaves_nothing",
          test_a_refused_request_leaves_nothing},
+        {"/request/nothing_is_taken_for_an_agent_that_is_held",
+         test_nothing_is_taken_for_an_agent_that_is_held},
         {"/request/a_bad_record_is_refused", test_a_bad_record_is_refused},
         {"/request/a_sync_is_one_command_a_partition",
          test_a_sync_is_one_command_a_partition},
