@@ -11,11 +11,14 @@ import sqlite3
 import time
 from pathlib import Path
 
-import hands  # noqa: F401  (its faults are noted)
+import hands
+from commander import add_partitions
+from confluent_kafka import KafkaException
 from kinds import KINDS, fault, one_of, possible  # noqa: F401  (all of them, for those who play)
 from world import BEFORE
 
 ROOT = Path(__file__).resolve().parents[2]
+ADDED_MOST_S = 60
 CLOCKS = ("+300s", "-300s", "+1800s", "-7200s")
 
 
@@ -251,6 +254,17 @@ def bus_locked(world, which, seconds):
         db.execute("BEGIN IMMEDIATE")
         time.sleep(min(seconds, 3))
         db.execute("ROLLBACK")
+
+
+@fault("kafka", lasting=True)
+def partitions_added(world, which, seconds):
+    """By mistake.  A broker may be away meanwhile."""
+    site = one_of(world.sites, which)
+    site.has_grown = True
+    for kind in ("commands", "control"):
+        time.sleep(seconds / 4)
+        hands.until_done(lambda topic=f"muster.{kind}.{site.id}": add_partitions(
+            world.kafka.address, topic, site.partitions + 1 + which % 3), time.monotonic() + ADDED_MOST_S, KafkaException)
 
 
 @fault("kafka")

@@ -63,10 +63,10 @@ def a_port(world, site, which):
     return one_of(ports, which // 7) if ports else None
 
 
-def until_done(act, end):
+def until_done(act, end, *no_matter):
     """Tries it until then; whether it could be done."""
     while time.monotonic() < end:
-        with contextlib.suppress(OSError, docker.errors.APIError):
+        with contextlib.suppress(OSError, docker.errors.APIError, *no_matter):
             act()
             return True
         time.sleep(0.05)

@@ -11,24 +11,28 @@ from world import BEFORE, CRASH_BUILD
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 KINDS = {}  # name → (function, needs)
+LASTING = set()  # names of those that nobody can undo: they come in the last round
 
 
-def fault(*needs):
+def fault(*needs, lasting=False):
     def note(function):
         KINDS[function.__name__] = (function, set(needs))
+        if lasting:
+            LASTING.add(function.__name__)
         return function
     return note
 
 
 def possible(ground, only=()):
-    """The names of those that make sense on that ground."""
+    """(The names of those that make sense on that ground, those among them that last.)"""
     there = {ground.bus_kind, ground.engine_kind}
     there |= {"crash"} if (CRASH_BUILD / "muster-worker").exists() else set()
     there |= {"before"} if BEFORE.exists() else set()
     there |= {"faketime"} if FAKETIME.exists() else set()
     there |= {"root"} if os.geteuid() == 0 else set()
     there |= {"brokers"} if ground.brokers > 1 else set()
-    return sorted(name for name, (_, needs) in KINDS.items() if needs <= there and (not only or name in only))
+    names = {name for name, (_, needs) in KINDS.items() if needs <= there and (not only or name in only)}
+    return sorted(names - LASTING), sorted(names & LASTING)
 
 
 def one_of(things, which):

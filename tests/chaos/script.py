@@ -19,12 +19,17 @@ ACTIONS = {"create": 10, "start": 16, "stop": 14, "restart": 12, "rebuild": 14, 
 SHORT, LONG = (0.05, 0.8), (2.5, 5.0)
 LOST = (0, 0, 0, 1, 2)
 LONG_IN = 5  # one of so many faults is long: longer than a lease
+LASTING_IN = 3  # one of so many episodes ends with what nobody can undo
 
 
-def make(seed, rounds, kinds, commands=12, faults=6, servers=8):
-    """`kinds`: the names of faults to choose from."""
-    return [make_round(random.Random(f"{seed} {number}"), kinds, commands, faults, servers)
+def make(seed, rounds, kinds, lasting=(), commands=12, faults=6, servers=8):
+    """`kinds`: the names of faults to choose from; `lasting`: of those that come in the last round."""
+    made = [make_round(random.Random(f"{seed} {number}"), kinds, commands, faults, servers)
             for number in range(rounds)]
+    chance = random.Random(f"{seed} end")
+    if lasting and chance.randrange(LASTING_IN) == 0:
+        made[-1].insert(chance.randrange(len(made[-1]) + 1), fault(chance, lasting))
+    return made
 
 
 def make_round(chance, kinds, commands, faults, servers):

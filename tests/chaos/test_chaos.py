@@ -28,7 +28,7 @@ def play_seeds(episodes, rounds, **where):
         kinds = faults.possible(ground)
         injected = 0
         for seed in range(SEED, SEED + episodes):
-            played = play(make(seed, rounds, kinds), ground)
+            played = play(make(seed, rounds, *kinds), ground)
             assert not played.broken, f"seed {seed}, round {played.rounds + 1}: {played.broken}\n{played.broken.tail}"
             injected += sum(played.injected.values())
         print(f"{episodes * rounds} rounds, {injected} faults, seeds from {SEED}")

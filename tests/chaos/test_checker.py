@@ -205,6 +205,15 @@ def test_a_container_may_end_with_its_engine(stops, broken):
     assert {breach.promise for breach in check(facts)} == broken
 
 
+def test_without_syncs_a_container_may_go_unseen():
+    facts = right()
+    facts.has_grown = True
+    present_that_is_gone(facts)
+    assert check(facts) == []
+    second_result(facts)
+    assert "one_result" in {breach.promise for breach in check(facts)}
+
+
 def test_the_name_of_a_purged_server_may_come_again():
     facts = right()
     facts.servers["s0"] = {"status": "purged", "container_id": None, "data_dir": "/data/alpha"}

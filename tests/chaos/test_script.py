@@ -10,6 +10,13 @@ def test_a_seed_is_a_script():
     assert make(7, 5, KINDS)[:3] == make(7, 3, KINDS)
 
 
+def test_what_lasts_comes_in_the_last_round():
+    scripts = [make(seed, 3, KINDS, ["partitions_added"]) for seed in range(20)]
+    places = [{number for number, steps in enumerate(script) for step in steps if step.get("kind") == "partitions_added"}
+              for script in scripts]
+    assert {2} in places and set() in places and all(place <= {2} for place in places)
+
+
 def test_what_fails_is_shrunk_to_what_it_needs():
     rounds = make(1, 4, KINDS)
     needed = [rounds[1][2], rounds[3][0]]

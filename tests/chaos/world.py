@@ -125,6 +125,7 @@ class Site:
                                  "--partitions", self.partitions)["id"])
         if number % 2 == 0:  # what is removed by hand comes back by itself
             world.run("agent", "set", self.id, "--on-missing", "start")
+        self.has_grown = False  # somebody has added partitions to its topics
         self.workers = []
         self.aside = f"aside-{world.id}-"  # with this begin the names of what is not ours, or not any more
 
