@@ -314,6 +314,21 @@ def test_with_serve_running(bare_fleet):
     assert len(commands_sent(bare_fleet)) == 3
 
 
+@pytest.mark.bus("kafka")
+def test_a_copied_ledger_that_sends_too_sends_nothing_twice(bare_fleet):
+    """Each fences the other, and says so; what each has accepted is sent once."""
+    fleet, ledger, copy = bare_fleet, bare_fleet.ledger, bare_fleet.directory / "copy.db"
+    with sqlite3.connect(ledger) as db:
+        db.execute("VACUUM INTO ?", [str(copy)])
+    made, serves = [], {}
+    for name, path in (("alpha", ledger), ("beta", copy), ("gamma", ledger), ("delta", copy)):
+        fleet.ledger = path
+        serves[path] = serves.get(path) or fleet.start_serve()
+        made.append(add_server_json(fleet, name)["command_id"])
+    assert sorted(command["command_id"] for _, _, command in commands_sent(fleet)) == sorted(made)
+    assert serves[copy].output().count("does the muster of another ledger send on this bus?") >= 2  # a log of both
+
+
 def test_the_log_alone_makes_the_fleet_again(bare_fleet):
     made = add_server_json(bare_fleet, "alpha", "-e", "PASSWORD=geheim")
     bare_fleet.server("stop", made["server_id"], wait=False)

@@ -376,7 +376,7 @@ def burst(socket, server_ids, rounds):
 
 def test_s12_after_a_burst_the_log_says_what_the_engine_says(own_host):
     host, engine = own_host, own_host.scripted
-    worker = host.worker("slot", assigned=True)
+    worker = host.worker("slot", "--sync-interval", "1h", assigned=True)  # no other list would find it
     ids = [host.new().id for _ in range(200)]
     threads = [threading.Thread(target=burst, args=(engine.path, ids[i::4], 3)) for i in range(4)]
     for thread in threads:
