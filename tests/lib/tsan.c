@@ -1,17 +1,14 @@
 /*
  * tsan.c - what ThreadSanitizer has to be told of libraries that were built without it.
  *
- * It learns that one thing comes before another from the calls that it knows: pthread's.  GLib
- * locks by futexes, and librdkafka starts its threads by C11's thrd_create(), which sets up
- * nothing of the sanitizer's (it then crashes in the new thread).  So each call of GLib that hands
- * something to another thread is made through here, and says so.  Linked into every program of
- * -DMUSTER_SANITIZE=thread, and into no other.
+ * It learns that one thing comes before another from the calls that it knows: pthread's, and GLib
+ * locks by futexes.  So each call of GLib that hands something to another thread is made through
+ * here, and says so.  Linked into every program of -DMUSTER_SANITIZE=thread, and into no other.
  */
 #include <dlfcn.h>
 #include <glib.h>
 #include <pthread.h>
 #include <sanitizer/tsan_interface.h>
-#include <threads.h>
 
 /* The library's own, behind ours. */
 #define REAL(name)                                                  \
@@ -128,36 +125,4 @@ void(g_thread_pool_free)(GThreadPool *pool, gboolean immediate, gboolean wait)
         return;
     __tsan_acquire(call);
     g_free(call);
-}
-
-/* --- C11 threads --------------------------------------------------------------------------- */
-
-struct c11_call {
-    thrd_start_t function;
-    void *data;
-};
-
-static void *c11_run(void *data)
-{
-    struct c11_call call = *(struct c11_call *)data;
-    g_free(data);
-    return GINT_TO_POINTER(call.function(call.data));
-}
-
-/* glibc's thrd_t is a pthread_t. */
-int thrd_create(thrd_t *thread, thrd_start_t function, void *data)
-{
-    struct c11_call *call = g_new(struct c11_call, 1);
-    *call = (struct c11_call){function, data};
-    return pthread_create(thread, NULL, c11_run, call) ? thrd_error : thrd_success;
-}
-
-int thrd_join(thrd_t thread, int *ret_result)
-{
-    void *result = NULL;
-    if (pthread_join(thread, &result))
-        return thrd_error;
-    if (ret_result)
-        *ret_result = GPOINTER_TO_INT(result);
-    return thrd_success;
 }
