@@ -13,6 +13,7 @@ target_sources(test_bus_sqlite PRIVATE unit/bus_suite.c unit/bus_suite_vfs.c)
 # What only the Kafka bus has: its properties; its errors on a broker; outages, on a broker of
 # its own.
 muster_test(bus_kafka_conf bus)
+muster_test(bus_kafka_start bus)
 muster_test(bus_kafka bus)
 set_tests_properties(bus_kafka PROPERTIES LABELS kafka SKIP_RETURN_CODE 77)
 muster_test(bus_kafka_outage bus)

@@ -238,6 +238,23 @@ rd_kafka_conf_t *kafka_conf_new(struct kafka *kafka)
     return rd_kafka_conf_dup(kafka->base_conf);
 }
 
+/* A thread that is not ready within a minute of the clock on the wall, which may jump, goes on
+ * to read the properties and to call back: rd_kafka_new() leaves it behind. */
+static rd_kafka_t *client_failed(struct kafka *kafka, rd_kafka_conf_t *conf,
+                                 const char *text, GError **error)
+{
+    const bool is_refused = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG;
+    if (is_refused)
+        rd_kafka_conf_destroy(conf);
+    else
+        kafka->left = conf;
+    g_set_error(error, BUS_ERROR, is_refused ? BUS_ERROR_USAGE : BUS_ERROR_FATAL,
+                is_refused ? "librdkafka cannot work with these properties: %s"
+                           : "librdkafka did not start: %s",
+                text);
+    return NULL;
+}
+
 rd_kafka_t *kafka_client_new(struct kafka *kafka, rd_kafka_type_t type,
                              rd_kafka_conf_t *conf, const struct kafka_setting *settings,
                              GError **error)
@@ -250,11 +267,8 @@ rd_kafka_t *kafka_client_new(struct kafka *kafka, rd_kafka_type_t type,
     rd_kafka_conf_set_socket_cb(mine, make_socket);
     rd_kafka_conf_set_opaque(mine, kafka);
     rd_kafka_t *client = rd_kafka_new(type, mine, text, sizeof(text));
-    if (!client) {
-        g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE,
-                    "librdkafka cannot work with these properties: %s", text);
-        return NULL;
-    }
+    if (!client)
+        return client_failed(kafka, g_steal_pointer(&mine), text, error);
     g_steal_pointer(&mine); /* the client's now */
     return client;
 }
@@ -434,6 +448,8 @@ static void kafka_close(struct bus *bus)
         rd_kafka_destroy(kafka->asker);
     if (kafka->base_conf)
         rd_kafka_conf_destroy(kafka->base_conf);
+    if (kafka->left)
+        return;
     g_mutex_clear(&kafka->lock);
     g_free(kafka->complaint);
     g_free(kafka->brokers);

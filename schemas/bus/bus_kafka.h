@@ -29,6 +29,8 @@ struct kafka {
     char *complaint;            /* the newest error that librdkafka told of, and … */
     int64_t complained_us;      /* … when, by g_get_monotonic_time() */
     rd_kafka_resp_err_t complaint_code;
+    rd_kafka_conf_t
+        *left; /* with threads of a client that never was: both stay for ever */
 };
 
 /* A property that we set ourselves. */
@@ -38,7 +40,8 @@ struct kafka_setting {
 };
 
 /* A client with the bus's properties and, over them, `settings` (ended by a NULL name).
- * `conf` has what only calls can set, or is NULL; it is taken. */
+ * `conf` has what only calls can set, or is NULL; it is taken.  BUS_ERROR_FATAL: librdkafka
+ * did not get its threads going. */
 rd_kafka_conf_t *kafka_conf_new(struct kafka *kafka);
 rd_kafka_t *kafka_client_new(struct kafka *kafka, rd_kafka_type_t type,
                              rd_kafka_conf_t *conf, const struct kafka_setting *settings,
