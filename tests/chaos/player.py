@@ -221,6 +221,8 @@ def play(rounds, ground, keep=None, patience_s=PATIENCE_S):
         with contextlib.suppress(Exception):
             played.outcomes = outcomes_of(world)
         world.close()
+        if not played.broken and world.crashes():
+            played.broken = Broken(world.crashes(), player.tail())
         ground.renew_engine_if_stuck()
         if played.broken and keep:
             shutil.copytree(directory, keep, ignore=shutil.ignore_patterns("*.sock", "data"), dirs_exist_ok=True)

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -27,7 +28,9 @@ BEFORE = BUILD / "tests/muster-worker-before"  # with the contract of the versio
 CRASH_BUILD = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
 IMAGE = "registry.test/game:1"
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGTRAP}
+REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ")
 BACK_AFTER_S = 0.1
+END_MOST_S = 60
 CLI_MOST_S = 90
 
 
@@ -50,6 +53,11 @@ class PatientEngine(ScriptedEngine):
         return patiently(lambda: super(PatientEngine, self).ask(*words))
 
 
+def how_ended(process):
+    """Its exit code, or words for what must not be."""
+    return "a sanitizer's report" if REPORT.search(process.output()) else process.process.returncode
+
+
 class Kept:
     """A program that is started again when it ends.  `start(**how)` makes a Process; `how` is
     for the next life alone."""
@@ -64,7 +72,7 @@ class Kept:
     def tend(self):
         with self.lock:
             if self.process and self.process.process.poll() is not None:
-                self.ends.append((self.process, self.process.process.returncode))
+                self.ends.append((self.process, how_ended(self.process)))
                 self.process.killed = True
                 self.process.close()
                 self.process = None
@@ -89,14 +97,13 @@ class Kept:
         with self.lock:
             if self.process:
                 try:
-                    self.process.process.wait(30)
+                    self.process.process.wait(END_MOST_S)
+                    self.ends.append((self.process, how_ended(self.process)))
                 except subprocess.TimeoutExpired:
                     self.process.kill()
-                    self.ends.append((self.process, "did not end within 30 s of SIGTERM"))
+                    self.ends.append((self.process, f"nothing: SIGTERM was {END_MOST_S} s ago"))
                 self.process.killed = True
                 self.process.close()
-        if self.process:
-            self.ends.append((self.process, self.process.process.returncode))
 
     def crashes(self):
         return [f"{process.name} ended by {code}: {process.output()[-1500:]}" for process, code in self.ends
@@ -222,7 +229,8 @@ class World(Fleet):
     def muster(self, *words, timeout=CLI_MOST_S):
         """The decoded answer, or None if it was refused or could not be had."""
         done = self.run(*words, "--json", expect=None, timeout=timeout)
-        assert done.returncode in (0, 1, 2, 3, 4), f"muster {words} ended with {done.returncode}: {done.stderr}"
+        assert done.returncode in (0, 1, 2, 3, 4) and not REPORT.search(done.stderr), (
+            f"muster {words} ended with {done.returncode}: {done.stderr}")
         return done.returncode, decoded(done.stdout) if done.returncode == 0 else done.stderr
 
     def new_server(self, site, name):
