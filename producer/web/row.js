@@ -91,8 +91,13 @@ export function setButtons(box, buttons, server, app) {
 
 /* The sentence of a row, and when what it says was so. */
 function sentenceOf(server) {
-    if (server.status === "missing")
-        return { text: `Its container is gone. ${server.healing}`, at: server.missing_since };
+    if (server.status === "missing") {
+        const gone =
+            shownStatus(server) === "unknown"
+                ? "When last heard of, its container was gone."
+                : "Its container is gone.";
+        return { text: `${gone} ${server.healing}`, at: server.missing_since };
+    }
     return { text: lastWords(server), at: server.last_at, trouble: isTrouble(server.last_outcome) };
 }
 

@@ -17,7 +17,9 @@ function noticesOf(server, agent, app) {
     if (server.status === "missing")
         say(
             "bad",
-            "Its container is gone since ",
+            shownStatus(server) === "unknown"
+                ? "When last heard of, its container was gone since "
+                : "Its container is gone since ",
             time(server.missing_since),
             ". The record and what is known of its data are kept: the buttons bring it back or take it away.",
         );
