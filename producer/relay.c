@@ -8,10 +8,9 @@
 #include "ledger_rows.h"
 #include "log.h"
 
-#define BATCH  200
-#define BUS_MS 10000
-#define LOOK_EVERY_US \
- (5 * 60 * G_USEC_PER_SEC) /* at topics: two questions to the bus, each */
+#define BATCH         200
+#define BUS_MS        10000
+#define LOOK_EVERY_US (5 * 60 * G_USEC_PER_SEC) /* at topics: each costs two questions */
 
 struct relay {
     struct ledger *ledger;

@@ -29,8 +29,7 @@ struct kafka {
     char *complaint;            /* the newest error that librdkafka told of, and … */
     int64_t complained_us;      /* … when, by g_get_monotonic_time() */
     rd_kafka_resp_err_t complaint_code;
-    rd_kafka_conf_t
-        *left; /* with threads of a client that never was: both stay for ever */
+    rd_kafka_conf_t *left; /* to threads of a client that failed: both stay for ever */
 };
 
 /* A property that we set ourselves. */
