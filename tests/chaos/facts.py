@@ -9,8 +9,10 @@ import sqlite3
 
 import group_offsets
 from checker import Facts
+from fleet import wait_for
 from log_reader import Codec, LogReader
 
+DECIDED_MOST_S = 90
 PLACE = 1 << 40  # records.place is partition id × this + offset
 
 
@@ -39,6 +41,9 @@ class SqliteLog:
             found += have
         return found
 
+    def wait_decided(self):
+        """A transaction is there for all, or for nobody."""
+
     def committed(self, agent):
         rows = self.query(
             "SELECT topics.name, partitions.partition, positions.offset, positions.metadata FROM positions"
@@ -66,6 +71,16 @@ class KafkaLog:
             have.setdefault(m.partition, []).append((m.partition, m.offset, m.value))
         return [record for _, records in sorted(have.items()) for record in records]
 
+    def wait_decided(self):
+        """A transaction ends in one partition after another: until those end that are seen now."""
+        reader = LogReader(self.address)
+        ends = reader.ends("muster.events", "read_uncommitted")
+
+        def are_passed():
+            stable = reader.ends("muster.events")
+            return all(stable[partition] >= end for partition, end in ends.items())
+        wait_for("open transactions to end", are_passed, DECIDED_MOST_S)
+
     def committed(self, agent):
         topics = {f"muster.{kind}.{agent}": self.partitions[agent] for kind in ("commands", "control")}
         found = group_offsets.committed(self.address, f"muster.worker.{agent}", topics)
@@ -76,10 +91,11 @@ def open_log(world):
     return (KafkaLog if world.kafka else SqliteLog)(world)
 
 
-def of_log(world, site, log):
+def of_log(world, site, log, committed=None):
     """What the bus alone says: true at any moment, since what follows from something is read
-    before it - the offsets before the events, these before the commands."""
-    committed = log.committed(site.id)
+    before it - the offsets (if they are not those of before) before the events, these before
+    the commands."""
+    committed = committed or log.committed(site.id)
     events = [{**value, "offset": offset} for partition, offset, value in log.read("muster.events", "events")
               if value["agent_id"] == site.id]
     commands = [{"kind": kind, "partition": partition, "offset": offset, "value": value}

@@ -64,7 +64,7 @@ class Kept:
 
     def __init__(self, name, start):
         self.name, self.start = name, start
-        self.process, self.next_life = None, {}
+        self.process, self.life, self.next_life = None, {}, {}
         self.wanted, self.down_until = True, 0.0
         self.ends, self.lives = [], 0
         self.lock = threading.Lock()
@@ -78,9 +78,9 @@ class Kept:
                 self.process = None
                 self.down_until = max(self.down_until, time.monotonic() + BACK_AFTER_S)
             if self.wanted and not self.process and time.monotonic() >= self.down_until:
-                how, self.next_life = self.next_life, {}
+                self.life, self.next_life = self.next_life, {}
                 self.lives += 1
-                self.process = self.start(f"{self.name}-{self.lives}", **how)
+                self.process = self.start(f"{self.name}-{self.lives}", **self.life)
 
     def signal(self, number, down=0.0, **next_life):
         """Sends it; if that ends it, it stays away for `down` seconds."""
@@ -93,7 +93,8 @@ class Kept:
     def end(self):
         self.wanted = False
         self.signal(signal.SIGCONT)
-        self.signal(signal.SIGTERM)
+        # With another time of day it waits by both clocks: half an hour, if they are so far apart.
+        self.signal(signal.SIGKILL if "clock" in self.life else signal.SIGTERM)
         with self.lock:
             if self.process:
                 try:

@@ -147,9 +147,10 @@ class LogReader:
         finally:
             consumer.close()
 
-    def ends(self, topic):
-        """partition → the offset behind its last record."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "log-reader"})
+    def ends(self, topic, isolation="read_committed"):
+        """partition → the offset behind its last record, or behind the last that is not in an open transaction."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "log-reader",
+                             "isolation.level": isolation})
         try:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
