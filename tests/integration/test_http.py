@@ -479,11 +479,11 @@ def read_nothing(front, path="/events", last=None):
 @sqlite
 def test_slow_readers_hold_nobody_back(desk):
     """Of old events and of new ones; the log that they were asked for is larger than any buffer."""
+    quick = [desk.viewer.stream()]
+    tag = quick[0].wait("hello")[0].partition("-")[0]
     config = {f"NAME_{'X' * 90}_{number}": "" for number in range(50)}  # names stand in events
     server = desk.operator.queue("POST", f"{desk.agent}/servers", desk.body(config=config))["server_id"]
     path = f"{desk.agent}/servers/{server}"
-    quick = [desk.viewer.stream()]
-    tag = quick[0].wait("hello")[0].partition("-")[0]
 
     def told():
         """Whoever is cut off, since this machine is busy, goes on behind what was seen."""
