@@ -7,7 +7,8 @@
 #include "log.h"
 #include "log_tag.h"
 
-#define QUEUED_MOST 4000 /* commands received and not answered */
+#define QUEUED_MOST 4000  /* commands received and not answered */
+#define ASK_MS      30000 /* one question to the bus */
 
 /* --- assignment ----------------------------------------------------------------------------------- */
 
@@ -39,18 +40,33 @@ void worker_set_assignment(struct worker *worker, struct assignment *assignment_
 
 /* Somebody added partitions: servers have other ones now, and a Sync would count what nobody
  * has recorded. */
+static void end_grown(struct worker *worker)
+{
+    worker_end(worker,
+               g_error_new(BUS_ERROR, BUS_ERROR_PARTITIONS,
+                           "the agent's topics have more partitions than the %d with "
+                           "which this worker began: somebody changed them by hand",
+                           worker->partitions));
+}
+
+static bool has_both(const struct bus_notice *notice, int32_t number)
+{
+    unsigned topics = 0;
+    for (guint i = 0; i < notice->partitions->len; i++) {
+        const struct bus_partition *given = g_ptr_array_index(notice->partitions, i);
+        topics += given->partition == number;
+    }
+    return topics == 2;
+}
+
+/* With one topic grown, numbers of the two are given to different workers. */
 static bool has_grown(struct worker *worker, const struct bus_notice *notice)
 {
     for (guint i = 0; i < notice->partitions->len; i++) {
         const struct bus_partition *mine = g_ptr_array_index(notice->partitions, i);
-        if (mine->partition < worker->partitions)
+        if (mine->partition < worker->partitions && has_both(notice, mine->partition))
             continue;
-        worker_end(
-            worker,
-            g_error_new(BUS_ERROR, BUS_ERROR_PARTITIONS,
-                        "%s has more partitions than the %d with which this worker "
-                        "began: somebody changed them by hand",
-                        mine->topic, worker->partitions));
+        end_grown(worker);
         return true;
     }
     return false;
@@ -138,6 +154,7 @@ struct log_check {
     struct bus *bus;
     char *commands, *control; /* topics */
     char *commands_tag, *control_tag;
+    int32_t partitions; /* of both; 0: it could not be asked */
 };
 
 static void check_log_work(void *data)
@@ -145,6 +162,13 @@ static void check_log_work(void *data)
     struct log_check *check = data;
     check->commands_tag = log_tag_ask(check->bus, check->commands);
     check->control_tag = log_tag_ask(check->bus, check->control);
+    int32_t control;
+    if (!bus_topic_partitions(check->bus, check->commands, ASK_MS, &check->partitions,
+                              NULL) ||
+        !bus_topic_partitions(check->bus, check->control, ASK_MS, &control, NULL))
+        check->partitions = 0;
+    else
+        check->partitions = MAX(check->partitions, control);
 }
 
 static bool is_another(const char *tag, const char *now)
@@ -164,6 +188,8 @@ static void check_log_done(void *data)
                    g_error_new(BUS_ERROR, BUS_ERROR_RANGE,
                                "the agent's topics were made anew; starting again "
                                "reads from the log what has been answered"));
+    else if (check->partitions > worker->partitions)
+        end_grown(worker);
     g_free(check->commands);
     g_free(check->control);
     g_free(check->commands_tag);

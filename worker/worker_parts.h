@@ -82,7 +82,7 @@ void worker_take_notices(struct worker *worker);
 void worker_end_takeover(struct worker *worker);
 void worker_finish_revoke(struct worker *worker);
 void worker_take_records(struct worker *worker);
-/* Asks, on a thread, whether the topics are still those of the assignment. */
+/* Asks, on a thread, whether the topics are still those of the assignment, and have not grown. */
 void worker_check_log(struct worker *worker);
 /* Everything of the old assignment goes; takes the new one, or NULL. */
 void worker_set_assignment(struct worker *worker, struct assignment *assignment_taken);
