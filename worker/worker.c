@@ -64,8 +64,13 @@ static void end_drain(struct worker *worker, int64_t now_ms)
                       inventory_is_running(worker->inventory);
     const bool over = publisher_is_idle(worker->publisher) &&
                       (!runs || !watch_is_up(worker->watch));
-    if (over || !worker->assignment || now_ms >= worker->drain_until)
-        worker->stop = true;
+    if (!over && worker->assignment && now_ms < worker->drain_until)
+        return;
+    heartbeats_drain(
+        worker->heartbeats); /* its last word: what it has begun and not ended */
+    heartbeats_advance(worker->heartbeats, lanes_running(worker->lanes), now_ms,
+                       wall_ms());
+    worker->stop = true;
 }
 
 /* A list of the engine, too, touches what was given back; it comes every half a minute. */

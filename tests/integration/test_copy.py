@@ -137,6 +137,21 @@ def test_a_living_worker(yard, short_dir):
 
 
 @pytest.mark.bus("sqlite")
+def test_a_worker_that_has_ended_with_commands_waiting(yard, short_dir):
+    """It has ended what it had begun: what waits behind that is no sign of life."""
+    worker = yard.start_worker()
+    server, _ = yard.create()
+    yard.engine.script({"method": "POST", "path": "/stop", "do": "hold"})
+    unanswered(yard, server, "stop", "start")
+    wait_for("the stop", lambda: yard.engine.requests("POST", "/stop"))
+    worker.process.terminate()
+    wait_for("it to drain", lambda: " draining" in worker.output())
+    yard.engine.release()
+    assert worker.exit_code() == 0
+    assert move(yard, f"sqlite://{short_dir}/other.db")["commands_waiting"] == 1
+
+
+@pytest.mark.bus("sqlite")
 def test_a_running_serve(bare_fleet, short_dir):
     serve = bare_fleet.start_serve()
     assert "stop `muster serve`" in copy(bare_fleet, f"sqlite://{short_dir}/other.db", expect=2).stderr
