@@ -19,7 +19,8 @@ struct hub_stream {
     char *server_id;
     char *owner;
     int refs;
-    int64_t at;      /* seq of the next item, unless it is behind */
+    int64_t at;      /* seq of the next item; while it is behind, none is taken */
+    int64_t log_at;  /* seq of the first event that it did not get out of the log */
     int64_t *places; /* while it is behind */
     bool behind;
     bool filling; /* somebody is at it */
@@ -230,6 +231,8 @@ static bool take_item(struct hub_stream *stream)
     for (; stream->at < hub->end; stream->at++) {
         const struct item *item = g_queue_peek_nth(&hub->ring,
                                                    (guint)(stream->at - hub->first));
+        if (item->news == NEWS_LOG && stream->at < stream->log_at)
+            continue;
         if (!hub_stream_wants(stream, item->news, item->agent_id, item->server_id))
             continue;
         stream->part = g_bytes_ref(item->text);
@@ -341,7 +344,7 @@ bool hub_stream_catches_up(struct hub_stream *stream, const int64_t *next)
     bool good = memcmp(next, hub->next, (size_t)hub->partitions * sizeof *next) == 0;
     if (good) {
         stream->behind = false;
-        stream->at = hub->end;
+        stream->log_at = hub->end; /* rows that were told meanwhile are not in the log */
     }
     g_mutex_unlock(&hub->mutex);
     return good;

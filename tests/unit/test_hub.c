@@ -163,6 +163,7 @@ static void catches_up(struct bench *bench, gconstpointer data)
     assert_reads(stream, "id: abcdef-1.4\nevent: log\ndata: {\"n\":3}\n\n");
     g_assert_cmpint(bench->behind, ==, 1); /* it is being filled already */
     hub_tell_log(bench->hub, 1, 9, "agent", "server", "{\"n\":9}");
+    hub_tell_row(bench->hub, NEWS_SERVER, "agent", "server", "{\"id\":1}");
     g_assert_false(hub_stream_catches_up(stream, end)); /* there is more by now */
     hub_stream_places(stream)[1] = 10;
     hub_stream_add(stream, "{\"n\":9}");
@@ -171,6 +172,7 @@ static void catches_up(struct bench *bench, gconstpointer data)
     hub_stream_unref(stream);
     hub_tell_log(bench->hub, 1, 12, "agent", "server", "{\"n\":12}");
     assert_reads(stream, "id: abcdef-1.a\nevent: log\ndata: {\"n\":9}\n\n"
+                         "event: server\ndata: {\"id\":1}\n\n" /* not in the log */
                          "id: abcdef-1.d\nevent: log\ndata: {\"n\":12}\n\n");
     hub_stream_close(stream);
 }
