@@ -85,17 +85,17 @@ port_is_open() {    # PORT: something accepts TCP connections there
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# A TCP port that nobody listens on, below the range that the kernel hands out by itself.
+# A TCP port that nobody listens on, far below the range that the kernel hands out by itself.
 free_port() {
     local port
     for _ in $(seq 100); do
-        port=$((20000 + RANDOM % 12000))
+        port=$((10000 + RANDOM % 10000))
         if ! port_is_open "$port"; then
             printf '%s\n' "$port"
             return
         fi
     done
-    die "no free port found between 20000 and 32000"
+    die "no free port found between 10000 and 20000"
 }
 
 # One start or stop of a directory at a time.  Descriptor 9 must be closed for what stays.

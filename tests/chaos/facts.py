@@ -9,7 +9,6 @@ import sqlite3
 
 import group_offsets
 from checker import Facts
-from fleet import wait_for
 from log_reader import Codec, LogReader
 
 DECIDED_MOST_S = 90
@@ -72,14 +71,7 @@ class KafkaLog:
         return [record for _, records in sorted(have.items()) for record in records]
 
     def wait_decided(self):
-        """A transaction ends in one partition after another: until those end that are seen now."""
-        reader = LogReader(self.address)
-        ends = reader.ends("muster.events", "read_uncommitted")
-
-        def are_passed():
-            stable = reader.ends("muster.events")
-            return all(stable[partition] >= end for partition, end in ends.items())
-        wait_for("open transactions to end", are_passed, DECIDED_MOST_S)
+        LogReader(self.address).wait_settled("muster.events", DECIDED_MOST_S)
 
     def committed(self, agent):
         topics = {f"muster.{kind}.{agent}": self.partitions[agent] for kind in ("commands", "control")}

@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 
 import hands
+from checker import ENGINE_SHIFT_MS
 from commander import add_partitions
 from confluent_kafka import KafkaException
+from fleet import wait_for
 from kinds import KINDS, fault, one_of, possible  # noqa: F401  (all of them, for those who play)
 from world import BEFORE
 
@@ -141,8 +143,17 @@ def engine_stops(world):
 
 @fault("scripted")
 def engine_restarts(world, which, seconds):
+    scripted = one_of(world.sites, which).scripted
     with engine_stops(world):
-        one_of(world.sites, which).scripted.restart(down_ms=int(seconds * 1000), killed=which % 2 == 0)
+        scripted.restart(down_ms=int(seconds * 1000), killed=which % 2 == 0)
+        time.sleep(0.1)  # it answers before it goes
+        wait_for("the engine to be back", lambda: is_there(scripted))
+
+
+def is_there(scripted):
+    with contextlib.suppress(OSError):
+        return scripted.state()
+    return None
 
 
 REQUESTS = (("POST", "/containers/create"), ("POST", "/start"), ("POST", "/stop"), ("POST", "/rename"),
@@ -175,7 +186,7 @@ def engine_is_slow(world, which, seconds):
 
 @fault("scripted")
 def engine_clock_jumps(world, which, seconds):
-    one_of(world.sites, which).scripted.set(clock_shift_ms=one_of((-300_000, 300_000, 0), which))
+    one_of(world.sites, which).scripted.set(clock_shift_ms=one_of((-ENGINE_SHIFT_MS, ENGINE_SHIFT_MS, 0), which))
 
 
 @fault("scripted")

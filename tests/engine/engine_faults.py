@@ -11,6 +11,7 @@ A rule is a JSON object:
 
     do=hang   no answer until the client leaves or POST /_release
     do=hold   the answer is of now, and goes out at POST /_release
+    do=wait   until POST /_release, then as usual
     do=delay  `ms` pass, then as usual
     do=close  the connection ends without a byte of answer
     do=error  `status` (500) with `text` as {"message": text}; `raw`: as it is
@@ -23,7 +24,7 @@ A rule is a JSON object:
 """
 import re
 
-DOINGS = ("hang", "hold", "delay", "close", "error", "break", "slow", "body", "huge", "lines")
+DOINGS = ("hang", "hold", "wait", "delay", "close", "error", "break", "slow", "body", "huge", "lines")
 
 
 class Rule:

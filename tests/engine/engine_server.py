@@ -233,8 +233,9 @@ class Server:
 
     async def go_wrong(self, rule, connection, request, entry):
         answer = None
-        if rule.do == "delay":
-            await asyncio.sleep(rule.get("ms", 100) / 1000)
+        if rule.do in ("delay", "wait"):
+            await (asyncio.sleep(rule.get("ms", 100) / 1000) if rule.do == "delay" else
+                   connection.until_closed(self.release))
             return await self.go_right(connection, request, entry)
         if rule.get("apply") or rule.do in ("break", "slow", "hold"):
             answer = await self.answer(connection, request)

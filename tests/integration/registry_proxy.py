@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[:FIRST_BYTES])
             self.wfile.flush()
             proxy.holding.set()
-            proxy.released.wait(120)
+            proxy.released.wait(PATIENCE_S)
             body = body[FIRST_BYTES:]
         seconds = next((s for path, s in proxy.slowed if re.search(path, self.path)), 0)
         if seconds:

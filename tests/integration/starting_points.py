@@ -9,7 +9,7 @@ import uuid
 
 import docker
 from fleet import wait_for
-from services import PATIENCE_S, ROOT
+from services import PATIENCE_S, ROOT, pause
 
 ADOPTED = {"adopted", "adopted_elsewhere"}
 LEFT = {"left_running", "left_stopped", "left_never_ran", "left_half", "left_done"}
@@ -114,7 +114,7 @@ class Stage:
         self.api.stop(case.name)
 
     def arrange_paused(self, case):
-        self.api.pause(case.name)
+        pause(self.api, case.name)
 
     def arrange_restarting(self, case):
         wait_for("it to be started again and again", lambda: (

@@ -174,7 +174,8 @@ def test_what_is_unmanaged_is_adopted(front):
     front.engine.ask("POST", f"/containers/steam-zomboid-{name}/start")
     front.operator.done("POST", f"{front.agent}/servers/sync")
     [found] = wait_for("it to be listed", lambda: front.viewer.get(f"{front.agent}/found", kind="unmanaged"))
-    assert found["name"] == f"steam-zomboid-{name}" and front.viewer.get("/found") == [found]
+    [of_all] = front.viewer.get("/found")
+    assert found["name"] == f"steam-zomboid-{name}" and {**of_all, "seen_at": found["seen_at"]} == found
     answer = front.operator.ask("POST", f"{front.agent}/adopt", {
         "container": found["container_id"][:12], "game_port": 1, "udp_port": 2, "rcon_port": 3}, expect=202)
     assert answer.json()["command_id"] is None
@@ -417,18 +418,27 @@ def test_https(bare_fleet, short_dir):
 # News
 
 
+def wait_told(stream, command):
+    """Its result: rows are told as soon as the ledger has them."""
+    wait_for("the result to be told", lambda: [
+        data for _, _, data in stream.find("log", server_id=command["server_id"])
+        if data["cause"] and data["cause"]["command_id"] == command["command_id"]
+        and data["body"].get("outcome") == "done"])
+
+
 def test_a_stream_goes_on_where_it_was_cut_off(front):
     path, server_id = front.create()
     live = front.viewer.stream()
     hello = live.wait("hello")
     assert hello[2] == {"resumed": False}
-    front.operator.done("POST", f"{path}/stop")
+    wait_told(live, front.operator.done("POST", f"{path}/stop"))
     live.wait("server", id=server_id, status="stopped")
     live.close()
     seen = live.find("log")
     cut_off = seen[len(seen) // 2][0]
-    front.operator.done("POST", f"{path}/start")
+    started = front.operator.done("POST", f"{path}/start")
     again = front.viewer.stream(cut_off)
+    wait_told(again, started)
     again.wait("server", id=server_id, status="running")
     assert again.messages[0][1:] == ("hello", {"resumed": True})
     again.close()
@@ -442,7 +452,7 @@ def test_a_stream_goes_on_where_it_was_cut_off(front):
     far = front.viewer.stream(tag)
     wait_for("all of it", lambda: len(far.find("log")) >= len(whole))
     assert sorted((data["partition"], data["offset"]) for _, _, data in far.find("log"))[:len(whole)] == sorted(whole)
-    front.operator.done("POST", f"{path}/stop")
+    wait_told(far, front.operator.done("POST", f"{path}/stop"))
     far.wait("server", id=server_id, status="stopped")
     numbers = [(data["partition"], data["offset"]) for _, _, data in far.find("log")]
     assert len(numbers) == len(set(numbers))

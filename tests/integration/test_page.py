@@ -100,6 +100,7 @@ def test_the_page_deletes_with_a_question_and_restores(served, open_page):
     container = served.container_name(name)
     create(served, page, name)
     wait_status(page, name, "running")
+    wait_for("its world", (served.data_root / name / "data" / "world.save").exists)
     page.click(f"{row(name)} .name")
     page.click('.panel [data-choice="delete"]')
     page.shoot("question")
@@ -115,9 +116,8 @@ def test_the_page_deletes_with_a_question_and_restores(served, open_page):
     assert served.engine.find(container).status == "created"
     page.click(button(name, "start"))
     wait_status(page, name, "running")
-    words = page.text(".panel .history")
     for said in ("Create was asked for", "Deleted", "Restored", "Started"):
-        assert said in words
+        page.wait(f'.panel .history :text("{said}")')
     page.shoot("history")
     assert page.run(IS_SAME)
 
@@ -301,7 +301,7 @@ def test_of_2000_rows_only_the_changed_one_is_drawn(bare_fleet, open_page):
     server, name = bare_fleet.create(wait=False, image="registry.test/game")
     page = open_page(bare_fleet)
     page.wait(row(name))
-    wait_for("all rows", lambda: page.count(".row .badge") >= 1900)
+    wait_for("all rows", lambda: page.count(".row .badge") == page.count(".row"))
     page.run("""new Promise((done) => requestIdleCallback(() => {
         window.changed = new Set();
         new MutationObserver((list) => {

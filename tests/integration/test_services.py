@@ -60,15 +60,16 @@ def test_the_demo_image_saves_its_world(engine, image, short_dir):
 
 def produce(kafka, topic, values, commit):
     producer = Producer({"bootstrap.servers": kafka.address, "transactional.id": topic})
-    producer.init_transactions(30)
+    producer.init_transactions(PATIENCE_S)
     producer.begin_transaction()
     for value in values:
         producer.produce(topic, value, key="k", partition=0)
     if commit:
-        producer.commit_transaction(30)
+        producer.commit_transaction(PATIENCE_S)
+        LogReader(kafka.address).wait_settled(topic)
     else:
-        producer.flush(30)
-        producer.abort_transaction(30)
+        producer.flush(PATIENCE_S)
+        producer.abort_transaction(PATIENCE_S)
 
 
 def make_topic(kafka, topic):

@@ -92,7 +92,7 @@ def test_waiting_is_one_line_that_is_written_over(bare_fleet, short_dir):
         words = [BUILD / "muster", "server", "rebuild", server_id, "--wait", "--bus", fleet.bus_url,
                  "--ledger", fleet.ledger]
         with Terminal(words, columns=50) as terminal:
-            terminal.wait_for("rebuild: waits for its worker, 1 s")
+            terminal.wait_for(r"rebuild: waits for its worker, [1-9]\d* s")
             fleet.start_worker(name="a", docker=engine.path, registry="registry.test/")
             assert terminal.wait_end() == 0
             before, after = terminal.raw.rsplit("\r\x1b[K", 1)

@@ -43,7 +43,7 @@ def test_l14_the_watermark_moves_over_the_gaps_of_transactions(narrow_outpost):
     outpost.commander.send_together(*batches)
     for command in commands:
         outpost.note(command, "done")
-    assert outpost.end_of() >= 2 * len(commands) + 2  # a marker behind each
+    wait_for("a marker behind each", lambda: outpost.end_of() >= 2 * len(commands) + 2)
     worker = outpost.worker("a", assigned=True)
     outpost.wait_answered()
     outpost.judge()
@@ -61,7 +61,7 @@ def test_l14_the_watermark_moves_over_the_gaps_of_transactions(narrow_outpost):
 # --- L2, L10: zombies
 
 
-def stop_in_the_middle(outpost, worker, ms=4000):
+def stop_in_the_middle(outpost, worker, ms=10000):
     """A stop of which the engine has taken the request; the server's id and the command's."""
     server_id = slow_to_stop(outpost, ms)
     send_and_wait(outpost, "create", server_id)
@@ -119,7 +119,7 @@ def test_l2_l10_a_zombie_without_a_lock_publishes_nothing(narrow_outpost, short_
                                   docker=outpost.docker, registry="registry.test/",
                                   env_log="worker-zombie", root_first=elsewhere)
     outpost.wait_assigned(zombie)
-    server_id, stop = stop_in_the_middle(outpost, zombie, ms=3000)
+    server_id, stop = stop_in_the_middle(outpost, zombie)
     zombie.pause()
     outpost.worker("a", assigned=True)
     assert outpost.result(stop)["worker"] == "a"
@@ -283,14 +283,15 @@ def test_l4_a_fenced_worker_commits_no_offset_without_its_event(narrow_outpost):
     worker = outpost.worker("a", assigned=True)
     server_id = outpost.server()
     send_and_wait(outpost, "create", server_id)
-    outpost.scripted.script({"method": "POST", "path": "/stop", "do": "delay", "ms": 3000})
+    outpost.scripted.script({"method": "POST", "path": "/stop", "do": "hold"})
     offset = outpost.committed()
     stop = outpost.send("stop", server_id, "done")
     wait_request(outpost, "POST", "/stop")
     assert outpost.committed() == offset  # begun is not done
     usurper = Producer({"bootstrap.servers": outpost.kafka.address,
                         "transactional.id": f"{outpost.group}.a"})
-    usurper.init_transactions(30)
+    usurper.init_transactions(PATIENCE_S)
+    outpost.scripted.release()
     worker.killed = True  # it ends by itself, and not well
     assert worker.exit_code() == 1, worker.output()
     assert not outpost.scripted.containers()[outpost.container(server_id)]["State"]["Running"]
@@ -328,9 +329,10 @@ def test_l4_the_next_process_of_a_slot_fences_the_one_before(narrow_outpost, sho
 def test_l6_no_transaction_stays_open_across_engine_work(narrow_outpost):
     outpost = narrow_outpost
     outpost.worker("a", assigned=True)
-    stopping, other = slow_to_stop(outpost, 10000), outpost.server()
+    stopping, other = outpost.server(), outpost.server()
     pulling = outpost.server(image_tag="2")
     send_and_wait(outpost, "create", stopping)
+    outpost.scripted.script({"method": "POST", "path": "/stop", "do": "hold"})
     outpost.scripted.script({"method": "POST", "path": "/images/create.*2$", "do": "lines",
                              "lines": [{"status": "Pulling fs layer", "id": "aa"}],
                              "then": "hang"})
@@ -383,7 +385,7 @@ def test_l7_the_broker_is_gone_in_the_middle_of_work(new_outpost, own_kafka, sec
 def history(outpost):
     """A log with answered commands, one begun and one waiting; then the worker is killed."""
     worker = outpost.worker("a", assigned=True)
-    done, busy = outpost.server(), slow_to_stop(outpost, 3000)
+    done, busy = outpost.server(), slow_to_stop(outpost, 10000)
     for action in ("create", "delete", "create", "stop"):
         send_and_wait(outpost, action, done)
     send_and_wait(outpost, "create", busy)

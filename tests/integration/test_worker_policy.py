@@ -136,6 +136,12 @@ def make_helper(directory, script):
     helper.chmod(helper.stat().st_mode | stat.S_IXUSR)
 
 
+def a_gate(directory):
+    """A file, and words of a shell that wait for it."""
+    gate = directory / "gate"
+    return gate, f"while [ ! -e {gate} ]; do sleep 0.05; done"
+
+
 class CommandLines(threading.Thread):
     """What every process's command line said, while this runs."""
 
@@ -197,14 +203,17 @@ def test_a_helper_of_the_host_is_asked(locked, private, config, short_dir, monke
     asked = short_dir / "asked"
     answer = json.dumps({"ServerURL": private.address, "Username": NAME, "Secret": PASSWORD})
     (short_dir / "answer").write_text(answer)
-    make_helper(short_dir / "bin", f"cat >>{asked}; echo \" $*\" >>{asked}; sleep 0.3; cat {short_dir}/answer")
+    gate, wait = a_gate(short_dir)
+    make_helper(short_dir / "bin", f"cat >>{asked}; echo \" $*\" >>{asked}; {wait}; cat {short_dir}/answer")
     monkeypatch.setenv("PATH", f"{short_dir}/bin:{os.environ['PATH']}")
     config.write({"credHelpers": {private.address: "test"}, "auths": {private.address: {"auth": auth(WRONG)}}})
     start(locked, config, "--debug")
     with CommandLines() as lines:
-        locked.done("create", locked.server())
+        create = locked.send("create", locked.server())
+        wait_for("the helper to be seen", lambda: any(b"docker-credential-test" in line for line in list(lines.seen)))
+        gate.touch()
+        assert locked.outcome(create) == "done"
     assert asked.read_text() == f"{private.address} get\n"
-    assert any(b"docker-credential-test" in line for line in lines.seen), "the helper was not seen at all"
     assert_hidden(locked, private, PASSWORD, WRONG, lines=lines.seen)
 
 
@@ -227,11 +236,14 @@ def test_what_is_broken_is_named(locked, private, config, short_dir, monkeypatch
 def test_servers_of_one_image_ask_once(locked, private, config, short_dir, monkeypatch):
     asked = short_dir / "asked"
     answer = json.dumps({"Username": NAME, "Secret": PASSWORD})
-    make_helper(short_dir / "bin", f"echo x >>{asked}; sleep 2; echo '{answer}'")
+    gate, wait = a_gate(short_dir)
+    make_helper(short_dir / "bin", f"echo x >>{asked}; {wait}; echo '{answer}'")
     monkeypatch.setenv("PATH", f"{short_dir}/bin:{os.environ['PATH']}")
     config.write({"credsStore": "test"})
     start(locked, config)
     commands = [locked.send("create", locked.server(networks=[])) for _ in range(4)]
+    locked.wait_pulling(*commands)
+    gate.touch()
     for command in commands:
         assert locked.outcome(command) == "done"
     assert asked.read_text() == "x\n"
@@ -239,7 +251,8 @@ def test_servers_of_one_image_ask_once(locked, private, config, short_dir, monke
 
 def test_a_helper_that_hangs_keeps_only_its_pulls(locked, private, config, short_dir, monkeypatch):
     begun = short_dir / "begun"
-    make_helper(short_dir / "bin", f"touch {begun}; sleep 8")
+    gate, wait = a_gate(short_dir)
+    make_helper(short_dir / "bin", f"touch {begun}; {wait}; touch {begun}.over")
     monkeypatch.setenv("PATH", f"{short_dir}/bin:{os.environ['PATH']}")
     config.log_in(private, PASSWORD)
     start(locked, config)
@@ -248,12 +261,12 @@ def test_a_helper_that_hangs_keeps_only_its_pulls(locked, private, config, short
     waits = locked.server()
     create = locked.send("create", waits)
     wait_for("the helper", begun.exists)
-    began = time.monotonic()
     locked.done("stop", runs)
     cancel = locked.send("cancel", waits, target=create)
     assert locked.outcome(create) == "cancelled"
     assert locked.outcome(cancel) == "done"
-    assert time.monotonic() - began < 7
+    assert not Path(f"{begun}.over").exists()
+    gate.touch()
 
 
 # --- the policy
@@ -332,9 +345,7 @@ def test_many_sighups_end_with_the_last_file(host, policy):
         policy.path.with_suffix(".new").write_text(json.dumps({"networks": [f"n{number}"]}))
         policy.path.with_suffix(".new").rename(policy.path)
         os.kill(worker.pid, signal.SIGHUP)
-    wait_for("a quiet log", lambda: (before := worker.output(), time.sleep(0.5)) and before == worker.output())
-    refused = host.do("create", host.server())
-    assert "(n99)" in refused["message"], refused
+    wait_for("the last file", lambda: "(n99)" in host.do("create", host.server())["message"])
 
 
 def test_a_worker_without_a_policy_lives_through_a_sighup(host):

@@ -177,7 +177,8 @@ def stuck(kafka):
     with tempfile.TemporaryDirectory(prefix="f") as directory:
         host = ScriptedHost(Path(directory), kafka)
         try:
-            host.stuck_worker = host.worker("slot", "-X", "max.poll.interval.ms=10000", assigned=True)
+            host.stuck_worker = host.worker("slot", "-X", "max.poll.interval.ms=10000", "-X", "session.timeout.ms=10000",
+                                            assigned=True)
             yield host, play_stuck(host)
         finally:
             host.close()
@@ -275,9 +276,12 @@ def test_two_agents_of_one_engine_make_a_network_once(request, own_host, kafka):
 
 
 def test_eight_servers_of_one_image_pull_once(host, engine):
-    engine.set(latency_ms={"pull_line": 500})
+    engine.script({"method": "POST", "path": "/images/create", "do": "wait"})
     servers = [host.new(image="registry.test/big") for _ in range(8)]
-    for command in [host.ask("create", server) for server in servers]:
+    commands = [host.ask("create", server) for server in servers]
+    host.wait_pulling(*commands)
+    engine.release()
+    for command in commands:
         assert host.outcome(command) == "done"
     assert len(engine.requests("POST", "/images/create")) == 1
     assert {host.status_of(server) for server in servers} == {"running"}
@@ -289,8 +293,7 @@ def test_a_cancel_ends_a_pull_unless_another_server_waits_for_it(host, engine):
     engine.script(held)
     servers = [host.new(image="registry.test/huge") for _ in range(2)]
     commands = [host.ask("create", server) for server in servers]
-    wait_for("both to wait", lambda: len([e for e in host.tail.read() if e["body"].get("outcome") == "progress"
-                                          and e["cause"]["command_id"] in commands]) >= 2)
+    host.wait_pulling(*commands)
     pulls = lambda: engine.requests("POST", "/images/create")  # noqa: E731
     assert host.done("cancel", servers[0], target=commands[0])["message"] == "cancelled"
     assert host.outcome(commands[0]) == "cancelled"

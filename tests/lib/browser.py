@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services import PATIENCE_S, ROOT
 
-WAIT_MS = 30000
+WAIT_MS = PATIENCE_S * 1000
 WIDE, NARROW = {"width": 1400, "height": 850}, {"width": 390, "height": 844}
 
 
@@ -56,7 +56,7 @@ class Page:
     def __init__(self, browser, name, url):
         self.browser, self.name, self.url = browser, name, url
         self.forgiven = ("ERR_NETWORK_CHANGED",)  # a container's network came or went: not ours
-        self.call("open", {"viewport": WIDE, "colorScheme": "light", "reducedMotion": "reduce"})
+        self.call("open", {"viewport": WIDE, "colorScheme": "light", "reducedMotion": "reduce"}, WAIT_MS)
 
     def call(self, path, *words):
         """call("keyboard.press", "Escape")"""

@@ -47,7 +47,12 @@ def make_topics(bootstrap, agent_id, partitions=4, events=32, **config):
     new = [NewTopic(name, count, 1, config=config)
            for name, count in wanted.items() if name not in there]
     for future in admin.create_topics(new).values() if new else ():
-        future.result()
+        future.result(PATIENCE_S)
+
+    def are_there():
+        now = admin.list_topics(timeout=PATIENCE_S).topics
+        return all(topic.topic in now and len(now[topic.topic].partitions) == topic.num_partitions for topic in new)
+    wait_for("the new topics", are_there)
 
 
 def add_partitions(bootstrap, topic, count):

@@ -100,7 +100,7 @@ class Host(Outpost):
         """Syncs until one says something of this server: its state or None, and the sync."""
         def ask():
             sync = self.sync(server.partition)
-            return sync["complete"] and server.id not in sync["pending"] and sync
+            return sync["complete"] and server.id not in sync["pending"] + sync["unknown"] and sync
         sync = wait_for(f"a sync about {server.name}", ask)
         states = {listed["server_id"]: listed["state"] for listed in sync["servers"]}
         return states.get(server.id), sync

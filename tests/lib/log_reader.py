@@ -152,11 +152,20 @@ class LogReader:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "log-reader",
                              "isolation.level": isolation})
         try:
-            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
+            partitions = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=PATIENCE_S)[1]
                     for number in partitions}
         finally:
             consumer.close()
+
+    def wait_settled(self, topic, timeout=PATIENCE_S):
+        """Until the transactions have ended that are in it now: Kafka ends one in a partition after
+        whoever committed it was told."""
+        until, wanted = time.monotonic() + timeout, self.ends(topic, "read_uncommitted")
+        while any(end < wanted[partition] for partition, end in self.ends(topic).items()):
+            assert time.monotonic() < until, f"transactions in {topic} did not end in {timeout} s"
+            time.sleep(0.05)
+        return self
 
     def events(self, agent_id=None, timeout=PATIENCE_S):
         """The events of one agent (or of all) as dicts; they are in order for one agent."""

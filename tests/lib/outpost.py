@@ -169,6 +169,11 @@ class Outpost(Fleet):
     def outcome(self, command_id, timeout=PATIENCE_S):
         return self.result(command_id, timeout)["body"]["outcome"]
 
+    def wait_pulling(self, *command_ids):
+        """Until each has said that it waits for its image."""
+        wait_for("pulls", lambda: set(command_ids) <= {
+            e["cause"]["command_id"] for e in self.tail.read() if e["body"].get("outcome") == "progress"})
+
     def wait_answered(self, timeout=PATIENCE_S, meanwhile=None):
         """Until every command that was sent has a terminal result."""
         wanted = {command_id for _, command_id, _ in self.sent}

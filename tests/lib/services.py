@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import docker
@@ -19,6 +20,18 @@ def run_script(name, *arguments):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 0, f"deploy/{name} failed: {done.stderr}"
     return (done.stdout.splitlines() or [""])[-1]
+
+
+def pause(api, container):
+    """docker pause, by hand; a busy machine does not always freeze all its processes in time."""
+    for attempt in range(100):
+        try:
+            return api.pause(container)
+        except docker.errors.APIError as error:
+            if "unable to freeze" not in str(error) or attempt == 99:
+                raise
+            time.sleep(0.2)
+    raise AssertionError("not reached")
 
 
 class Engine:
@@ -41,6 +54,9 @@ class Engine:
     def remove(self, name):
         """docker rm -f, by hand, as a person would."""
         self.client.api.remove_container(name, force=True)
+
+    def pause(self, name):
+        pause(self.client.api, name)
 
     def remove_network(self, network):
         """With whatever is still on it; returns the names of that.

@@ -47,10 +47,10 @@ class Terminal:
         """Without colours and the like."""
         return SEQUENCE.sub("", self.raw).replace("\r\n", "\n")
 
-    def wait_for(self, text, timeout=PATIENCE_S):
+    def wait_for(self, pattern, timeout=PATIENCE_S):
         end = time.monotonic() + timeout
-        while text not in self.text:
-            assert time.monotonic() < end and self._read(0.1), f"{text!r} is not in {self.raw!r}"
+        while not re.search(pattern, self.text):
+            assert time.monotonic() < end and self._read(0.1), f"{pattern!r} is not in {self.raw!r}"
         return self
 
     def wait_end(self, timeout=PATIENCE_S):

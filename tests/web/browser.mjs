@@ -28,8 +28,9 @@ function watch(page) {
 }
 
 const own = {
-    async open({ page: name }, options) {
+    async open({ page: name }, options, timeout) {
         const context = await browser.newContext(options);
+        context.setDefaultTimeout(timeout);
         const page = await context.newPage();
         pages.set(name, { page, context, seen: watch(page) });
     },
