@@ -48,6 +48,7 @@ struct job *job_new(const struct site *site, struct order *order_taken)
     job->order = order_taken;
     job->facts.command = order_taken->command;
     job->facts.seen = container_new();
+    job->facts.patience = site->patience;
     job->facts.api = docker_api(site->docker);
     job->reports = g_ptr_array_new_with_free_func(step_report_free);
     job->wakes_at = job->deadline = INT64_MAX;
@@ -123,7 +124,7 @@ static void send_look(struct job *job, int64_t now_ms)
     if (job->look == LOOK_DONE)
         job->look = LOOK_AT_SEEN;
     if (job->look == LOOK_FOR_OLD)
-        send_request(job, step_find_request(job->order->command), now_ms);
+        send_request(job, step_find_request(&job->facts), now_ms);
     else if (job->look == LOOK_AT_SEEN)
         send_request(job, step_look_request(&job->facts), now_ms);
     else

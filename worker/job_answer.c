@@ -13,6 +13,7 @@
 #define ENGINE_PATIENCE_MS 90000 /* while the engine does not answer at all */
 #define RETRY_FIRST_MS     250
 #define RETRY_MOST_MS      8000
+#define PAUSE_LEAST_MS     10
 
 static bool may_try_again(struct job *job, enum answer answer, int64_t now_ms)
 {
@@ -22,12 +23,13 @@ static bool may_try_again(struct job *job, enum answer answer, int64_t now_ms)
     }
     if (!job->unreachable_since)
         job->unreachable_since = now_ms;
-    return now_ms - job->unreachable_since < ENGINE_PATIENCE_MS;
+    return now_ms - job->unreachable_since < step_span(&job->facts, ENGINE_PATIENCE_MS);
 }
 
-static int64_t pause_ms(unsigned retries)
+static int64_t pause_ms(const struct facts *facts, unsigned retries)
 {
-    return MIN((int64_t)RETRY_FIRST_MS << MIN(retries, 10u), RETRY_MOST_MS);
+    const int64_t ms = MIN((int64_t)RETRY_FIRST_MS << MIN(retries, 10u), RETRY_MOST_MS);
+    return MAX(step_span(facts, ms), PAUSE_LEAST_MS);
 }
 
 /* The last look may fail without harm: the result then tells no state. */
@@ -51,7 +53,7 @@ static void try_again(struct job *job, enum answer answer, struct refusal *refus
     }
     refusal_clear(refusal_taken);
     job->facts.fresh = false;
-    job_wait_for_timer(job, now_ms, pause_ms(job->retries));
+    job_wait_for_timer(job, now_ms, pause_ms(&job->facts, job->retries));
     job->retries++;
 }
 

@@ -17,6 +17,7 @@ struct host_errand {
     const struct command *command;
     const char *everything; /* purge: the list of containers */
     size_t everything_length;
+    int64_t stall_ms;   /* networks: for the lock */
     const char *own_id; /* of the server's container */
     char *lock_name;    /* networks: by the engine's id */
     bool purge_found;
@@ -48,10 +49,10 @@ static void lock_networks(struct host_errand *errand)
 {
     static const int never = 0;
     const char *name = errand->lock_name;
-    errand->lock = host_wait_lock(HOST_LOCKS, name, LOCK_STALL_MS, &never, NULL);
+    errand->lock = host_wait_lock(HOST_LOCKS, name, errand->stall_ms, &never, NULL);
     if (!errand->lock) /* not ours to write: the workers of this data root at least */
         errand->lock = host_wait_lock(g_ptr_array_index(errand->policy->data_roots, 0),
-                                      name, LOCK_STALL_MS, &never, &errand->error);
+                                      name, errand->stall_ms, &never, &errand->error);
 }
 
 /* The data root, if nobody else mounts the data. */
@@ -155,6 +156,7 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->everything = job->facts.everything;
     errand->everything_length = job->facts.everything_length;
     errand->own_id = step_own_id(&job->facts);
+    errand->stall_ms = step_span(&job->facts, LOCK_STALL_MS);
     errand->lock_name = networks_lock_name(job->site->author->engine_id);
     job->wait = WAIT_ERRAND;
     errands_start(job->site->errands, host_work, host_done, errand);

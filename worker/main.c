@@ -31,6 +31,7 @@ struct settings {
     int64_t pull_most_ms;
     int64_t takeover_ms;
     int64_t drain_ms;
+    double patience;
     bool json_log;
     bool debug;
     bool version;
@@ -83,6 +84,9 @@ static const struct option options[] = {
      "kill a stalled worker that holds a partition of ours after that; default: 30s"},
     {"drain", 0, OPTION_DURATION, AT(drain_ms), "TIME",
      "on SIGTERM, let running commands end for that long; default: 60s"},
+    {"patience", 0, OPTION_FACTOR, AT(patience), "FACTOR",
+     "multiply every span for which an engine that is away, refuses or hangs is waited for; "
+     "for tests, where 0.05 makes seconds of minutes; default: 1"},
     {"log-json", 0, OPTION_FLAG, AT(json_log), NULL, "log lines as JSON objects"},
     {"debug", 0, OPTION_FLAG, AT(debug), NULL, "log more"},
     {"version", 0, OPTION_FLAG, AT(version), NULL, "print the version"},
@@ -201,6 +205,7 @@ static struct worker_config worker_config(const struct settings *settings)
         .pull_most_ms = settings->pull_most_ms,
         .takeover_ms = settings->takeover_ms,
         .drain_ms = settings->drain_ms,
+        .patience = settings->patience,
     };
 }
 
@@ -242,6 +247,7 @@ static void settings_init(struct settings *settings)
         .pull_most_ms = 2 * 3600 * 1000,
         .takeover_ms = 30000,
         .drain_ms = 60000,
+        .patience = 1,
     };
 }
 

@@ -72,6 +72,11 @@ void facts_clear(struct facts *facts)
     g_free(facts->exec_id);
 }
 
+int64_t step_span(const struct facts *facts, int64_t ms)
+{
+    return facts->patience > 0 ? (int64_t)((double)ms * facts->patience) : ms;
+}
+
 /* --- shared by the steps --------------------------------------------------------------------- */
 
 bool step_is_ours(const struct facts *facts)
@@ -137,35 +142,35 @@ bool step_told_change(struct facts *facts, enum verdict verdict,
 
 /* --- looking ------------------------------------------------------------------------------------ */
 
-static struct request *look_request(const char *name_or_id)
+static struct request *look_request(const struct facts *facts, const char *name_or_id)
 {
     g_autofree char *name = step_escaped(name_or_id);
     struct request *request = request_new(ASKED_LOOK, DOCKER_READ, "GET",
                                           "/containers/%s/json", name);
-    request->timeout_ms = STEP_SLACK_MS;
+    request->timeout_ms = step_span(facts, STEP_SLACK_MS);
     return request;
 }
 
 struct request *step_look_request(const struct facts *facts)
 {
     const struct spec *spec = spec_of(facts);
-    return look_request(spec->adopt && !facts->adopted_gone ? spec->adopt
-                                                            : spec->container);
+    return look_request(facts, spec->adopt && !facts->adopted_gone ? spec->adopt
+                                                                   : spec->container);
 }
 
 struct request *step_look_old_request(const struct facts *facts)
 {
-    return look_request(facts->old_id);
+    return look_request(facts, facts->old_id);
 }
 
-struct request *step_find_request(const struct command *command)
+struct request *step_find_request(const struct facts *facts)
 {
     g_autofree char *filters = g_strdup_printf("{\"label\":[\"%s=%s\"]}", LABEL_SERVER_ID,
-                                               command->server_id);
+                                               facts->command->server_id);
     g_autofree char *text = step_escaped(filters);
     struct request *request = request_new(ASKED_LIST, DOCKER_READ, "GET",
                                           "/containers/json?all=1&filters=%s", text);
-    request->timeout_ms = STEP_SLACK_MS;
+    request->timeout_ms = step_span(facts, STEP_SLACK_MS);
     return request;
 }
 

@@ -47,7 +47,8 @@ struct facts {
     bool resumed; /* from a pause: what the engine counts of restarts is of before it */
     bool policy_stays; /* the engine cannot change a container's restart policy */
     bool fresh;        /* nothing was changed since these looks */
-    int api;           /* minor version, see docker_api() */
+    double patience; /* factor of the spans in which the engine is waited for; 0: as 1 */
+    int api;         /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
     bool directories_made;
@@ -67,6 +68,8 @@ struct facts {
     enum maybe data_exists; /* before anything was made */
 };
 void facts_clear(struct facts *facts);
+/* A span in which the engine is waited for, as long as this job has patience. */
+int64_t step_span(const struct facts *facts, int64_t ms);
 
 enum ask {
     ASK_NOTHING, /* it is so: the step is over */
@@ -105,7 +108,7 @@ bool step_is_patient(enum step step);
 /* The requests that look: at the server's container, at one set aside, and for one. */
 struct request *step_look_request(const struct facts *facts);
 struct request *step_look_old_request(const struct facts *facts);
-struct request *step_find_request(const struct command *command);
+struct request *step_find_request(const struct facts *facts);
 /* Takes note of what they showed; `seen` is taken and may be absent. */
 void step_saw(struct facts *facts, struct container *seen_taken);
 void step_saw_old(struct facts *facts, struct container *old_taken);

@@ -44,7 +44,8 @@ enum ask ask_pull(struct facts *facts, struct want *want)
     if (facts->pulled || (policy != PULL_ALWAYS && facts->image_here == MAYBE_YES))
         return ASK_NOTHING;
     if (policy != PULL_ALWAYS && facts->image_here == MAYBE_UNKNOWN)
-        return step_ask_engine(want, image_request(facts), STEP_SLACK_MS);
+        return step_ask_engine(want, image_request(facts),
+                               step_span(facts, STEP_SLACK_MS));
     if (policy == PULL_NEVER) {
         refusal_set(
             &want->refusal, CODE_IMAGE_NOT_FOUND,
@@ -106,7 +107,7 @@ enum ask ask_networks(struct facts *facts, struct want *want)
     if (spec_of(facts)->networks->len == 0)
         return ASK_NOTHING;
     if (!facts->networks_here)
-        return step_ask_engine(want, networks_request(), STEP_SLACK_MS);
+        return step_ask_engine(want, networks_request(), step_span(facts, STEP_SLACK_MS));
     const struct network *missing = missing_network(facts);
     if (!missing)
         return ASK_NOTHING;
@@ -118,7 +119,7 @@ enum ask ask_networks(struct facts *facts, struct want *want)
     struct request *request = request_new(ASKED_NETWORK, DOCKER_CHANGE, "POST",
                                           "/networks/create");
     request->body = container_network_body(missing);
-    return step_ask_engine(want, request, STEP_CALL_MS);
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }
 
 static GPtrArray *listed_networks(const struct reply *reply)
@@ -198,7 +199,7 @@ enum ask ask_create(struct facts *facts, struct want *want)
     struct request *request = request_new(ASKED_CREATE, DOCKER_CHANGE, "POST",
                                           "/containers/create?name=%s", name);
     request->body = container_create_body(facts->command, facts->api);
-    return step_ask_engine(want, request, STEP_CALL_MS);
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }
 
 bool told_create(struct facts *facts, enum verdict verdict, const struct reply *reply,
@@ -257,5 +258,5 @@ enum ask ask_connect(struct facts *facts, struct want *want)
     struct request *request = request_new(ASKED_CONNECT, DOCKER_CHANGE, "POST",
                                           "/networks/%s/connect", name);
     request->body = g_strdup_printf("{\"Container\": \"%s\"}", facts->seen->id);
-    return step_ask_engine(want, request, STEP_CALL_MS);
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }

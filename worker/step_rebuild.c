@@ -12,7 +12,7 @@
 #include "step_parts.h"
 
 #define TRIES_MAX 8
-#define POLLS_MAX 240
+#define POLLS_MS  60000
 
 static struct request *rename_request(const struct container *container, const char *name)
 {
@@ -49,7 +49,7 @@ static enum ask ask_rest(struct facts *facts, const struct container *container,
 {
     facts->rested = true;
     return step_ask_engine(want, step_change(container, ASKED_STOP, "stop"),
-                           STEP_CALL_MS);
+                           step_span(facts, STEP_CALL_MS));
 }
 
 enum ask ask_set_aside(struct facts *facts, struct want *want)
@@ -59,7 +59,8 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
     if (facts->acted >= TRIES_MAX)
         return give_up(want, "the renaming", facts->old ? facts->old : facts->seen);
     if (facts->old && restarts(facts->old) && !facts->policy_stays)
-        return step_ask_engine(want, policy_request(facts->old, "no"), STEP_CALL_MS);
+        return step_ask_engine(want, policy_request(facts->old, "no"),
+                               step_span(facts, STEP_CALL_MS));
     if (facts->old || !step_is_ours(facts) || step_made_by_this(facts))
         return ASK_NOTHING;
     if (facts->seen->status == CONTAINER_RESTARTING)
@@ -70,7 +71,8 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
     g_free(facts->old_id);
     facts->old_id = g_strdup(facts->seen->id);
     facts->adopted_gone = true;
-    return step_ask_engine(want, rename_request(facts->seen, name), STEP_CALL_MS);
+    return step_ask_engine(want, rename_request(facts->seen, name),
+                           step_span(facts, STEP_CALL_MS));
 }
 
 /* The name comes last: until then it tells the next life what is to be done. */
@@ -83,20 +85,23 @@ static enum ask put_back(struct facts *facts, struct want *want,
     if (old->status == CONTAINER_RESTARTING)
         return ask_rest(facts, old, want);
     if (!g_str_equal(policy, "no") && !restarts(old))
-        return step_ask_engine(want, policy_request(old, policy), STEP_CALL_MS);
+        return step_ask_engine(want, policy_request(old, policy),
+                               step_span(facts, STEP_CALL_MS));
     if (aside->ran && !old->running && !facts->rested)
         return step_ask_engine(want, step_change(old, ASKED_START, "start"),
-                               STEP_START_MS);
-    return step_ask_engine(want, rename_request(old, aside->name), STEP_CALL_MS);
+                               step_span(facts, STEP_START_MS));
+    return step_ask_engine(want, rename_request(old, aside->name),
+                           step_span(facts, STEP_CALL_MS));
 }
 
 static enum ask remove_new(struct facts *facts, struct want *want)
 {
-    if (facts->waited >= POLLS_MAX)
+    if (facts->waited * STEP_POLL_MS >= step_span(facts, POLLS_MS))
         return give_up(want, "the removal", facts->seen);
     if (facts->seen->status == CONTAINER_REMOVING)
         return step_ask_wait(facts, want, STEP_POLL_MS);
-    return step_ask_engine(want, step_removal(facts->seen, true), STEP_CALL_MS);
+    return step_ask_engine(want, step_removal(facts->seen, true),
+                           step_span(facts, STEP_CALL_MS));
 }
 
 static enum ask back(struct facts *facts, struct want *want, const struct aside *aside)
@@ -122,7 +127,7 @@ static enum ask run_again(struct facts *facts, struct want *want)
         step_made_by_this(facts) || facts->seen->running || facts->acted >= TRIES_MAX)
         return ASK_NOTHING;
     return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
-                           STEP_START_MS);
+                           step_span(facts, STEP_START_MS));
 }
 
 enum ask ask_put_back(struct facts *facts, struct want *want)

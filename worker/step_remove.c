@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define POLLS_MAX  240 /* a minute of those */
+#define POLLS_MS   60000
 #define LIST_BYTES (32 * 1024 * 1024)
 
 static enum ask refuse_removal(struct want *want, const struct container *container)
@@ -21,14 +21,14 @@ static enum ask refuse_removal(struct want *want, const struct container *contai
 static enum ask remove_it(struct facts *facts, struct want *want,
                           const struct container *container)
 {
-    if (facts->waited >= POLLS_MAX)
+    if (facts->waited * STEP_POLL_MS >= step_span(facts, POLLS_MS))
         return refuse_removal(want, container);
     if (facts->acted > facts->waited || container->status == CONTAINER_REMOVING)
         return step_ask_wait(facts, want, STEP_POLL_MS);
     /* A dead one only goes by force. */
     struct request *request = step_removal(container,
                                            container->status == CONTAINER_DEAD);
-    return step_ask_engine(want, request, STEP_CALL_MS);
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }
 
 enum ask ask_remove(struct facts *facts, struct want *want)
@@ -71,7 +71,7 @@ static enum ask ask_host_about_purge(struct facts *facts, struct want *want,
     struct request *request = request_new(ASKED_LIST, DOCKER_READ, "GET",
                                           "/containers/json?all=1");
     request->max_bytes = LIST_BYTES;
-    return step_ask_engine(want, request, STEP_SLACK_MS);
+    return step_ask_engine(want, request, step_span(facts, STEP_SLACK_MS));
 }
 
 enum ask ask_check_purge(struct facts *facts, struct want *want)

@@ -63,7 +63,7 @@ enum ask ask_start(struct facts *facts, struct want *want)
     }
     facts->resumed = false; /* the engine counts anew from a start on */
     return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
-                           STEP_START_MS);
+                           step_span(facts, STEP_START_MS));
 }
 
 enum ask ask_settle(struct facts *facts, struct want *want)
@@ -87,7 +87,7 @@ enum ask ask_unpause(struct facts *facts, struct want *want)
         return ASK_NOTHING;
     facts->resumed = true;
     return step_ask_engine(want, step_change(facts->seen, ASKED_UNPAUSE, "unpause"),
-                           STEP_CALL_MS);
+                           step_span(facts, STEP_CALL_MS));
 }
 
 /* --- save, stop --------------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ enum ask ask_save(struct facts *facts, struct want *want)
         return ASK_NOTHING;
     int64_t most = facts->exec_id && !facts->exec_ended
                        ? spec_of(facts)->stop->save_timeout_s * 1000
-                       : STEP_SLACK_MS;
+                       : step_span(facts, STEP_SLACK_MS);
     return step_ask_engine(want, exec_request(facts), MAX(most, 1000));
 }
 
@@ -195,10 +195,11 @@ enum ask ask_stop(struct facts *facts, struct want *want)
             facts->killed = code == 137 ? MAYBE_YES : MAYBE_NO;
         return ASK_NOTHING;
     }
-    const int64_t limit_ms = stop_timeout_s(facts) * 1000 + STEP_SLACK_MS;
+    const int64_t limit_ms = stop_timeout_s(facts) * 1000 +
+                             step_span(facts, STEP_SLACK_MS);
     if (facts->acted == 0)
         return step_ask_engine(want, stop_request(facts), limit_ms);
-    if (facts->waited * STEP_POLL_MS < STEP_SLACK_MS)
+    if (facts->waited * STEP_POLL_MS < step_span(facts, STEP_SLACK_MS))
         return step_ask_wait(facts, want, STEP_POLL_MS);
     refusal_set(
         &want->refusal, CODE_STOP_TIMEOUT,

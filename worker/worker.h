@@ -31,6 +31,7 @@ struct worker_config {
     int64_t pull_stall_ms;
     int64_t pull_most_ms;
     int64_t takeover_ms; /* a stalled holder of a partition's lock is killed after that */
+    double patience;     /* of jobs with the engine, as a factor */
     int64_t drain_ms;    /* on SIGTERM, running commands have that long to end */
 };
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FACTOR_MOST  1000
 #define WAIT_BARE_MS (24 * 60 * 60 * INT64_C(1000)) /* "--wait" alone; see options.h */
 
 G_DEFINE_QUARK(options - error - quark, options_error)
@@ -115,6 +116,20 @@ static bool set_number(const struct option *option, const char *value, void *fie
                        minimum, maximum);
 }
 
+static bool set_factor(const struct option *option, const char *value, void *field,
+                       GError **error)
+{
+    char *end = NULL;
+    const double factor = g_ascii_strtod(value, &end);
+
+    if (end == value || *end || !(factor > 0 && factor <= FACTOR_MOST))
+        return usage_error(
+            error, "\"%s\" is no factor: give a number above 0, at most %d, as 0.05",
+            value, FACTOR_MOST);
+    *(double *)field = factor;
+    return true;
+}
+
 static bool set_duration(const struct option *option, const char *value, void *field,
                          GError **error)
 {
@@ -139,6 +154,7 @@ static const struct {
     [OPTION_STRING]   = {set_string, 0},
     [OPTION_STRINGS]  = {set_strings, 0},
     [OPTION_NUMBER]   = {set_number, 0},
+    [OPTION_FACTOR]   = {set_factor, 0},
     [OPTION_DURATION] = {set_duration, 0},
     [OPTION_WAIT]     = {set_wait, 0},
 };

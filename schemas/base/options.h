@@ -22,6 +22,7 @@ enum option_kind {
     OPTION_STRING,   /* char *, NULL if not given */
     OPTION_STRINGS,  /* GPtrArray * of char *, made if NULL; may be given several times */
     OPTION_NUMBER,   /* int64_t, within minimum … maximum */
+    OPTION_FACTOR,   /* double, above 0, at most 1000 */
     OPTION_DURATION, /* int64_t in ms: "500ms", "30s", "15m", "24h", "7d", or seconds */
     OPTION_WAIT, /* int64_t in ms, value optional ("--wait" or "--wait=30"); without one
                         it becomes `maximum` ms, or 24 hours if that is 0 */

@@ -16,7 +16,8 @@
 /* What stands for the value when the table names nothing. */
 static const char *const arguments[] = {
     [OPTION_FLAG] = "",         [OPTION_STRING] = "TEXT",   [OPTION_STRINGS] = "TEXT",
-    [OPTION_NUMBER] = "NUMBER", [OPTION_DURATION] = "TIME", [OPTION_WAIT] = "TIME",
+    [OPTION_NUMBER] = "NUMBER", [OPTION_FACTOR] = "FACTOR", [OPTION_DURATION] = "TIME",
+    [OPTION_WAIT] = "TIME",
 };
 
 GArray *options_all(const struct option_table *const *tables, size_t count)

@@ -12,6 +12,7 @@ struct worker_options {
     int64_t partitions;
     int64_t offset;
     int64_t interval_ms;
+    double patience;
 };
 
 struct wait_options {
@@ -29,6 +30,7 @@ static const struct option worker_rows[] = {
     {"partitions", 'p', OPTION_NUMBER, AT(worker_options, partitions), NULL, "how many",
      .minimum = 1, .maximum = 64},
     {"offset", 0, OPTION_NUMBER, AT(worker_options, offset), NULL, "from where"},
+    {"patience", 0, OPTION_FACTOR, AT(worker_options, patience), NULL, "how much"},
     {"sync-interval", 0, OPTION_DURATION, AT(worker_options, interval_ms), NULL,
      "how often the engine is listed, which is a sentence so long that it needs two lines"},
 };
@@ -113,6 +115,14 @@ static void test_defaults_stay(void)
     g_assert_cmpint(parsed.wait.wait_ms, ==, 0);
 }
 
+static void test_factor(void)
+{
+    g_auto(Parsed) parsed = parse("-a x --patience 0.05");
+
+    g_assert_true(parsed.ok);
+    g_assert_cmpfloat_with_epsilon(parsed.worker.patience, 0.05, 1e-9);
+}
+
 static void test_last_one_counts(void)
 {
     g_auto(Parsed) parsed = parse("--agent x --agent y");
@@ -166,6 +176,9 @@ static void test_errors(void)
         {"-a x --foo", "Unknown option --foo; --help shows all options"},
         {"-a x -p 65", "-p: \"65\" is no number from 1 to 64"},
         {"-a x --partitions=four", "--partitions: \"four\" is no number from 1 to 64"},
+        {"-a x --patience 0", "--patience: \"0\" is no factor: give a number above 0"},
+        {"-a x --patience 1,5", "--patience: \"1,5\" is no factor"},
+        {"-a x --patience nan", "--patience: \"nan\" is no factor"},
         {"-a x --offset 1.5", "--offset: \"1.5\" is no whole number"},
         {"-a x --sync-interval 5w",
          "--sync-interval: \"5w\" is no duration: give seconds, "
@@ -265,6 +278,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/wait_alone", test_wait_alone);
     g_test_add_func("/options/errors", test_errors);
     g_test_add_func("/options/durations", test_durations);
+    g_test_add_func("/options/factor", test_factor);
     g_test_add_func("/options/help_is_enough", test_help_is_enough);
     g_test_add_func("/options/help_text", test_help_text);
     return g_test_run();
