@@ -222,3 +222,30 @@ struct port *port_new(int64_t host_port, int64_t container_port, enum protocol p
     port->protocol = protocol;
     return port;
 }
+
+struct tmpfs *tmpfs_new(const char *container_path)
+{
+    struct tmpfs *tmpfs = shape_new(&shape_tmpfs);
+
+    set_string(&tmpfs->container_path, container_path);
+    return tmpfs;
+}
+
+struct ulimit *ulimit_new(const char *name, int64_t soft, int64_t hard)
+{
+    struct ulimit *ulimit = shape_new(&shape_ulimit);
+
+    set_string(&ulimit->name, name);
+    ulimit->soft = soft;
+    ulimit->hard = hard;
+    return ulimit;
+}
+
+struct volume *volume_new(const char *name, const char *container_path)
+{
+    struct volume *volume = shape_new(&shape_volume);
+
+    set_string(&volume->name, name);
+    set_string(&volume->container_path, container_path);
+    return volume;
+}

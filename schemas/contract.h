@@ -227,6 +227,40 @@ struct resources { /* 0: no limit */
     int64_t pids;
 };
 
+struct tmpfs { /* in memory, empty at each start */
+    char *container_path;
+    int64_t size_bytes; /* 0: half of the host's memory */
+    char *mode;         /* octal, "1777"; "": the engine's default */
+    bool exec;          /* programs in it may be run */
+};
+
+struct ulimit {
+    char *name;   /* as setrlimit(2) has it, without RLIMIT_: "nofile" */
+    int64_t soft; /* -1: none */
+    int64_t hard;
+};
+
+struct logging {        /* where the engine keeps what the container prints */
+    char *driver;       /* "" for the engine's default */
+    GPtrArray *options; /* struct pair, sorted by key */
+};
+
+struct health_check { /* 0: the engine's default */
+    GPtrArray
+        *test; /* char *: CMD and argv, CMD-SHELL and a line, NONE; empty: the image's */
+    int64_t interval_s;
+    int64_t timeout_s;
+    int64_t start_period_s;
+    int64_t retries;
+};
+
+struct
+    volume { /* the engine's own, by name; made, and marked as the server's, if absent */
+    char *name;
+    char *container_path;
+    bool read_only;
+};
+
 struct spec {
     char *server_name;
     char *container; /* the container's name */
@@ -242,7 +276,21 @@ struct spec {
     char *restart_policy; /* Docker's word: "no", "unless-stopped", … */
     struct stop *stop;
     struct resources *resources;
-    char *adopt; /* id of an unlabelled container that is this server's, or NULL */
+    char *
+        owner; /* "1000:1000" of made directories; "": the user that the container runs as */
+    char *user;            /* "" for the image's own */
+    GPtrArray *entrypoint; /* char *; empty: the image's own */
+    GPtrArray *command;    /* char *; empty: the image's own */
+    bool open_stdin;       /* for programs that end when their input does */
+    bool tty;
+    char *hostname;     /* "" for the engine's choice */
+    GPtrArray *tmpfs;   /* struct tmpfs */
+    int64_t shm_bytes;  /* of /dev/shm; 0: the engine's default */
+    GPtrArray *ulimits; /* struct ulimit */
+    struct logging *logging;
+    struct health_check *health;
+    GPtrArray *volumes; /* struct volume */
+    char *adopt;        /* id of an unlabelled container that is this server's, or NULL */
 };
 
 /* --- Command ------------------------------------------------------------------------ */
@@ -487,6 +535,9 @@ struct step_report *step_report_new(const char *name, const char *did, int64_t m
 struct network *network_new(const char *name, bool internal);
 struct mount *mount_new(const char *host_path, const char *container_path);
 struct port *port_new(int64_t host_port, int64_t container_port, enum protocol protocol);
+struct tmpfs *tmpfs_new(const char *container_path);
+struct ulimit *ulimit_new(const char *name, int64_t soft, int64_t hard);
+struct volume *volume_new(const char *name, const char *container_path);
 
 /* A fresh UUIDv7 (RFC 9562), g_free it.  `now_ms` is the wall clock; the random part comes
  * from the system. */

@@ -94,6 +94,50 @@ static const struct field resources_fields[] = {
 SHAPE(resources, resources, "Resources")
 #undef STRUCT
 
+#define STRUCT tmpfs
+static const struct field tmpfs_fields[] = {
+    IS(container_path, STRING),
+    IS(size_bytes, LONG),
+    IS(mode, STRING),
+    IS(exec, BOOL),
+};
+ELEMENT(tmpfs, tmpfs, "Tmpfs")
+#undef STRUCT
+
+#define STRUCT ulimit
+static const struct field ulimit_fields[] = {
+    IS(name, STRING),
+    IS(soft, LONG),
+    IS(hard, LONG),
+};
+ELEMENT(ulimit, ulimit, "Ulimit")
+#undef STRUCT
+
+#define STRUCT logging
+static const struct field logging_fields[] = {
+    IS(driver, STRING),
+    IS(options, PAIRS),
+};
+SHAPE(logging, logging, "Logging")
+#undef STRUCT
+
+#define STRUCT health_check
+static const struct field health_check_fields[] = {
+    IS(test, STRINGS),        IS(interval_s, LONG), IS(timeout_s, LONG),
+    IS(start_period_s, LONG), IS(retries, LONG),
+};
+SHAPE(health_check, health_check, "HealthCheck")
+#undef STRUCT
+
+#define STRUCT volume
+static const struct field volume_fields[] = {
+    IS(name, STRING),
+    IS(container_path, STRING),
+    IS(read_only, BOOL),
+};
+ELEMENT(volume, volume, "Volume")
+#undef STRUCT
+
 /* A command's spec has env with its values, a Record's has the names alone; all else is one
  * list for both. */
 #define STRUCT spec
@@ -114,6 +158,19 @@ SHAPE(resources, resources, "Resources")
         IS(restart_policy, STRING),                                     \
         OF(stop, RECORD, stop),                                         \
         OF(resources, RECORD, resources),                               \
+        IS(owner, STRING),                                              \
+        IS(user, STRING),                                               \
+        IS(entrypoint, STRINGS),                                        \
+        IS(command, STRINGS),                                           \
+        IS(open_stdin, BOOL),                                           \
+        IS(tty, BOOL),                                                  \
+        IS(hostname, STRING),                                           \
+        OF(tmpfs, RECORDS, tmpfs),                                      \
+        IS(shm_bytes, LONG),                                            \
+        OF(ulimits, RECORDS, ulimit),                                   \
+        OF(logging, RECORD, logging),                                   \
+        OF(health, RECORD, health_check),                               \
+        OF(volumes, RECORDS, volume),                                   \
         IS(adopt, STRING_OPTIONAL),                                     \
     }
 /* clang-format on */
