@@ -87,6 +87,21 @@ def parsed(path):
     return crc_64_avro(canonical(plain).encode()), avro.schema.parse(json.dumps(plain))
 
 
+def with_defaults(schema, value):
+    """What is left out is as the schema says; python3-avro writes no defaults of itself."""
+    if schema.type == "union" and isinstance(value, dict):
+        records = [branch for branch in schema.schemas if branch.type == "record"]
+        return with_defaults(records[0], value) if len(records) == 1 else value
+    if schema.type == "array" and isinstance(value, list):
+        return [with_defaults(schema.items, item) for item in value]
+    if schema.type != "record" or not isinstance(value, dict):
+        return value
+    there = {f.name: value[f.name] if f.name in value else f.default
+             for f in schema.fields if f.name in value or f.has_default}
+    return {f.name: with_defaults(f.type, there[f.name]) for f in schema.fields if f.name in there} | {
+        name: more for name, more in value.items() if name not in there}
+
+
 class Codec:
     """One schema, both ways, in single-object encoding; what an earlier one wrote is read as ours."""
 
@@ -110,7 +125,7 @@ class Codec:
 
     def encode(self, value):
         body = io.BytesIO()
-        avro.io.DatumWriter(self.schema).write(value, avro.io.BinaryEncoder(body))
+        avro.io.DatumWriter(self.schema).write(with_defaults(self.schema, value), avro.io.BinaryEncoder(body))
         return MARKER + struct.pack("<Q", self.fingerprint) + body.getvalue()
 
 
