@@ -9,6 +9,8 @@
 #include "metrics.h"
 #include "view.h"
 
+#define PAGE 1000 /* servers in memory at a time */
+
 /* --- Health ----------------------------------------------------------------------------------- */
 
 static bool reaches_ledger(struct visit *visit)
@@ -97,6 +99,64 @@ static bool add_agents_online(struct visit *visit, GString *text, GError **error
     return true;
 }
 
+/* The next page of those that are not purged; NULL and no error: there is none. */
+static GPtrArray *next_servers(struct visit *visit, const GPtrArray *before,
+                               GError **error)
+{
+    const struct server_filter filter = {
+        .partition = CONTRACT_NONE,
+        .after = before ? before->pdata[before->len - 1] : NULL,
+        .limit = PAGE,
+    };
+    if (before && before->len < PAGE)
+        return NULL;
+    g_autoptr(GPtrArray) page = ledger_servers(visit->desk->ledger, &filter, true, error);
+    return page && page->len > 0 ? g_steal_pointer(&page) : NULL;
+}
+
+static bool count_remarks(const struct view *view, const GPtrArray *servers,
+                          int64_t *counts, GError **error)
+{
+    for (guint i = 0; i < servers->len; i++) {
+        struct remark_facts facts;
+        if (!view_remarks(view, servers->pdata[i], &facts, error))
+            return false;
+        const unsigned remarks = remark_judge(&facts);
+        for (unsigned j = 0; j < REMARK_COUNT; j++)
+            counts[j] += remarks >> j & 1;
+    }
+    return true;
+}
+
+/* All of them, also those that hold for none: an alert needs a series to go by. */
+static bool add_remarks(struct visit *visit, GString *text, GError **error)
+{
+    static const char name[] = "muster_servers_remarked";
+    int64_t counts[REMARK_COUNT] = {0};
+    GError *failure = NULL;
+    g_auto(View) view = {0};
+    g_autoptr(GPtrArray) page = NULL;
+    bool good = view_begin(&view, visit->desk->ledger, api_now(), &failure);
+    while (good) {
+        GPtrArray *next = next_servers(visit, page, &failure);
+        g_clear_pointer(&page, g_ptr_array_unref);
+        if (!(page = next))
+            break;
+        good = count_remarks(&view, page, counts, &failure);
+    }
+    if (failure) {
+        g_propagate_error(error, failure);
+        return false;
+    }
+    metrics_family(
+        text, name, METRIC_GAUGE,
+        "Servers by what is worth saying beside their status; one may have several.");
+    for (unsigned i = 0; i < REMARK_COUNT; i++)
+        metrics_sample(text, name, "remark", remark_word((enum remark)i),
+                       (double)counts[i]);
+    return true;
+}
+
 static void add_answers(struct api *api, GString *text)
 {
     GHashTableIter iter;
@@ -137,7 +197,7 @@ bool api_metrics(struct visit *visit, GError **error)
     g_autoptr(GString) text = g_string_new("");
     struct figures figures = {text, NULL};
     if (!ledger_figures(visit->desk->ledger, add_count, &figures, error) ||
-        !add_agents_online(visit, text, error))
+        !add_agents_online(visit, text, error) || !add_remarks(visit, text, error))
         return false;
     add_answers(visit->api, text);
     add_hub(visit->api, text);

@@ -54,39 +54,33 @@ static bool make_filter(struct call *call, struct agent_row **ret_agent,
     return true;
 }
 
-static char *remarks(const struct server_row *server, bool offline, const char *healing)
+static char *remarks(const struct remark_facts *facts)
 {
     GString *text = g_string_new("");
-    if (offline)
-        g_string_append_printf(text, "agent offline, was %s; ",
-                               server_status_name(server->status));
-    if (*healing)
-        g_string_append_printf(text, "%s; ", healing);
-    if (server->drift)
-        g_string_append(text, "drift: a rebuild applies the record; ");
-    if (server->data_exists == MAYBE_NO && server->settled_status != STATUS_PURGED)
-        g_string_append(text, "no data; ");
-    if (*server->last_outcome && !g_str_equal(server->last_outcome, "done"))
-        g_string_append_printf(text, "%s %s: %s", server->last_action,
-                               server->last_outcome, server->last_message);
+    const unsigned said = remark_judge(facts);
+    for (unsigned i = 0; i < REMARK_COUNT; i++) {
+        if (!(said & 1U << i))
+            continue;
+        g_autofree char *brief = remark_brief((enum remark)i, facts);
+        g_string_append_printf(text, "%s%s", text->len ? "; " : "", brief);
+    }
     return g_string_free(text, FALSE);
 }
 
 static bool add_server(const struct view *view, struct print_table *table,
                        const struct server_row *server, GError **error)
 {
-    const char *healing = view_healing(view, server, error);
-    if (!healing)
+    struct remark_facts facts;
+    if (!view_remarks(view, server, &facts, error))
         return false;
     const struct agent_row *agent = view_agent(view, server->agent_id);
     const char *status = view_status(view, server);
-    bool offline = !g_str_equal(status, server_status_name(server->status));
     g_autofree char *name = g_strdup_printf("%s/%s", agent ? agent->name : "?",
                                             server->name);
     g_autofree char *since = print_time(server->status_at);
     g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
                                              server->game_port, server->udp_port);
-    g_autofree char *more = remarks(server, offline, healing);
+    g_autofree char *more = remarks(&facts);
     print_table_add(table, name, status, since, ports, server->id, more, NULL);
     return true;
 }

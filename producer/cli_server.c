@@ -229,22 +229,26 @@ static int server_action(struct call *call, GError **error)
 
 /* --- Showing ---------------------------------------------------------------------------------------- */
 
-static void print_online(const struct view *view, const struct server_row *server)
+/* Each with its word, by which --json, HTTP and the metrics call it. */
+static void print_remarks(const struct remark_facts *facts)
 {
-    g_autofree char *text = g_strconcat(view_status(view, server),
-                                        ": no worker of its agent is heard of, `muster "
-                                        "agent show` tells since when",
-                                        NULL);
-    if (view_online(view, server->agent_id) == MAYBE_NO)
-        print_field("shown as", text);
+    const unsigned remarks = remark_judge(facts);
+    for (unsigned i = 0; i < REMARK_COUNT; i++) {
+        if (!(remarks & 1U << i))
+            continue;
+        g_autofree char *sentence = remark_sentence((enum remark)i, facts);
+        g_autofree char *line = g_strdup_printf("%s: %s", remark_word((enum remark)i),
+                                                sentence);
+        print_field("remark", line);
+    }
 }
 
 static bool print_server(struct call *call, const struct view *view,
                          const struct server_row *server, GError **error)
 {
     g_autofree char *possible = rule_possible(server);
-    const char *healing = view_healing(view, server, error);
-    if (!healing)
+    struct remark_facts facts;
+    if (!view_remarks(view, server, &facts, error))
         return false;
     if (call->common->json) {
         json_t *json = view_server_json(view, server, error);
@@ -255,9 +259,9 @@ static bool print_server(struct call *call, const struct view *view,
         return true;
     }
     print_details(&table_servers, server);
-    print_online(view, server);
-    if (*healing)
-        print_field("healing", healing);
+    if (view_online(view, server->agent_id) == MAYBE_NO)
+        print_field("shown as", view_status(view, server));
+    print_remarks(&facts);
     print_field("possible now", possible);
     return true;
 }

@@ -24,7 +24,7 @@ bool heal_is_asked(const struct server_row *server, const struct agent_row *agen
 
 /* By the last thing that was asked: what the engine told of the container's end says nothing
  * about what people want. */
-static bool is_meant_to_run(const struct server_row *server)
+bool heal_is_meant_to_run(const struct server_row *server)
 {
     switch (action_from_name(server->last_action)) {
     case ACTION_STOP:
@@ -61,7 +61,7 @@ enum heal heal_decide(const struct heal_facts *facts, int64_t *ret_due_at)
         return HEAL_NOT_MISSING;
     if (!heal_is_asked(server, facts->agent))
         return HEAL_NOT_ASKED;
-    if (!is_meant_to_run(server))
+    if (!heal_is_meant_to_run(server))
         return HEAL_NOT_MEANT;
     if (server->open->len > 0)
         return HEAL_BUSY;

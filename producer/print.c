@@ -17,6 +17,12 @@ void print_json(json_t *json)
     json_decref(json);
 }
 
+/* Remarks are an array everywhere: several may hold at once. */
+static bool stays(const char *key)
+{
+    return g_str_equal(key, "remarks") || g_str_equal(key, "remark_sentences");
+}
+
 void json_flatten(json_t *object)
 {
     const char *key;
@@ -24,7 +30,7 @@ void json_flatten(json_t *object)
     json_t *value;
     json_object_foreach_safe(object, next, key, value)
     {
-        if (json_is_array(value) || json_is_object(value))
+        if ((json_is_array(value) || json_is_object(value)) && !stays(key))
             json_object_del(object, key);
     }
 }

@@ -9,7 +9,8 @@
 
 /* Takes `json`. */
 void print_json(json_t *json);
-/* Takes out what is no plain value: the command line prints flat objects, the API whole ones. */
+/* Takes out what is no plain value, but for the remarks: the command line prints flat objects,
+ * the API whole ones. */
 void json_flatten(json_t *object);
 
 /* "2026-01-31 12:00:00", local time, or "-"; g_free it. */

@@ -45,9 +45,12 @@ static bool is_on_host(enum server_status status)
     g_assert_not_reached();
 }
 
+bool reach_hides(const struct server_row *server, enum maybe online)
+{
+    return online == MAYBE_NO && is_on_host(server->status);
+}
+
 const char *reach_status(const struct server_row *server, enum maybe online)
 {
-    return online == MAYBE_NO && is_on_host(server->status)
-               ? "unknown"
-               : server_status_name(server->status);
+    return reach_hides(server, online) ? "unknown" : server_status_name(server->status);
 }

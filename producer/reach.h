@@ -20,3 +20,5 @@ enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t n
 /* The status that people see: "unknown" where an agent is offline and the status is about
  * what is on the host now. */
 const char *reach_status(const struct server_row *server, enum maybe online);
+/* Whether that is "unknown" because the agent is offline. */
+bool reach_hides(const struct server_row *server, enum maybe online);

@@ -64,17 +64,20 @@ const char *view_status(const struct view *view, const struct server_row *server
     return reach_status(server, view_online(view, server->agent_id));
 }
 
-const char *view_healing(const struct view *view, const struct server_row *server,
-                         GError **error)
+bool view_remarks(const struct view *view, const struct server_row *server,
+                  struct remark_facts *ret_facts, GError **error)
 {
     const struct agent_row *agent = view_agent(view, server->agent_id);
-    enum heal heal;
+    *ret_facts = (struct remark_facts){
+        .server = server,
+        .online = view_online(view, server->agent_id),
+        .mass_absence = agent && agent->mass_absence_at != CONTRACT_NONE,
+        .heal = HEAL_NOT_ASKED,
+    };
     if (server->status != STATUS_MISSING || !agent || !heal_is_asked(server, agent))
-        return "";
-    return upkeep_judge(view->ledger, server, agent, view_online(view, agent->id),
-                        view->now, &heal, error)
-               ? heal_sentence(heal)
-               : NULL;
+        return true;
+    return upkeep_judge(view->ledger, server, agent, ret_facts->online, view->now,
+                        &ret_facts->heal, error);
 }
 
 static json_t *json_of(enum maybe maybe)
@@ -103,17 +106,35 @@ static json_t *open_json(const GPtrArray *open)
     return list;
 }
 
+/* The words, and beside them, in the same order, a sentence of each. */
+static void add_remarks(json_t *json, const struct remark_facts *facts)
+{
+    json_t *words = json_array();
+    json_t *sentences = json_array();
+    const unsigned remarks = remark_judge(facts);
+    for (unsigned i = 0; i < REMARK_COUNT; i++) {
+        if (!(remarks & 1U << i))
+            continue;
+        g_autofree char *sentence = remark_sentence((enum remark)i, facts);
+        json_array_append_new(words, json_string(remark_word((enum remark)i)));
+        json_array_append_new(sentences, json_string(sentence));
+    }
+    json_object_set_new(json, "remarks", words);
+    json_object_set_new(json, "remark_sentences", sentences);
+}
+
 json_t *view_server_json(const struct view *view, const struct server_row *server,
                          GError **error)
 {
-    const char *healing = view_healing(view, server, error);
-    if (!healing)
+    struct remark_facts facts;
+    if (!view_remarks(view, server, &facts, error))
         return NULL;
     json_t *json = row_to_json(&table_servers, server);
     json_object_set_new(json, "agent_online",
                         json_of(view_online(view, server->agent_id)));
     json_object_set_new(json, "shown_status", json_string(view_status(view, server)));
-    json_object_set_new(json, "healing", json_string(healing));
+    json_object_set_new(json, "healing", json_string(heal_sentence(facts.heal)));
+    add_remarks(json, &facts);
     json_object_set_new(json, "actions", actions_json(rule_actions(server)));
     json_object_set_new(json, "needs_fresh", json_boolean(rule_needs_fresh(server)));
     json_object_set_new(json, "open", open_json(server->open));

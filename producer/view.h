@@ -1,11 +1,12 @@
 /*
  * view.h - what people and programs see of servers and agents beside their rows: whether the
- * agent is online, the status that can be vouched for, and how healing stands.
+ * agent is online, the status that can be vouched for, how healing stands, and remarks.
  */
 #pragma once
 
 #include "bus.h"
 #include "ledger_rows.h"
+#include "remark.h"
 
 struct view {
     struct ledger *ledger;
@@ -22,15 +23,16 @@ void view_end(struct view *view);
 const struct agent_row *view_agent(const struct view *view, const char *agent_id);
 enum maybe view_online(const struct view *view, const char *agent_id);
 const char *view_status(const struct view *view, const struct server_row *server);
-/* A sentence, or ""; NULL and an error. */
-const char *view_healing(const struct view *view, const struct server_row *server,
-                         GError **error);
+/* What remark.h judges by; borrows the row.  The row has to have its open commands for the
+ * healing to be judged rightly. */
+bool view_remarks(const struct view *view, const struct server_row *server,
+                  struct remark_facts *ret_facts, GError **error);
 
 /* The rows as JSON, the same for --json and over HTTP, with what this file adds.  Owned by the
  * caller. */
 
-/* With `agent_online`, `shown_status`, `healing`, `actions`, `needs_fresh` and `open`; the row
- * has to have its open commands. */
+/* With `agent_online`, `shown_status`, `healing`, `remarks`, `remark_sentences`, `actions`,
+ * `needs_fresh` and `open`; the row has to have its open commands. */
 json_t *view_server_json(const struct view *view, const struct server_row *server,
                          GError **error);
 /* With `online` and `workers` (how many are there). */

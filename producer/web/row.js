@@ -8,6 +8,7 @@ import { h, icon, setAttributes, setText } from "./dom.js";
 import { shownStatus } from "./filter.js";
 import { fractionOf } from "./history.js";
 import { badge, setBadge, setTime, time, waitingButton } from "./parts.js";
+import { marksOf } from "./remarks.js";
 import { actionWords, isTrouble, lastWords } from "./words.js";
 
 /* What is under way, in words; "" if nothing is. */
@@ -16,33 +17,6 @@ export function underWay(server, progress) {
     if (!open && !progress) return "";
     const action = progress?.action ?? open.action;
     return `${actionWords(action).ing}${progress?.text ? `: ${progress.text}` : "…"}`;
-}
-
-export function marksOf(server) {
-    return [
-        server.drift && {
-            word: "drift",
-            tone: "odd",
-            about: "The record has changed since the container was made; Rebuild applies it.",
-        },
-        server.data_exists === false &&
-            server.status !== "purged" && {
-                word: "no data",
-                tone: "odd",
-                about: "Its data is not on the host.",
-            },
-        server.health === "unhealthy" && {
-            word: "unhealthy",
-            tone: "bad",
-            about: "Its own health check fails.",
-        },
-        server.oom_killed &&
-            server.status !== "running" && {
-                word: "out of memory",
-                tone: "bad",
-                about: "It ended because its memory was used up.",
-            },
-    ].filter(Boolean);
 }
 
 const portsOf = (server) => [server.game_port, server.udp_port].filter(Boolean).join(", ");
@@ -136,7 +110,12 @@ function makeParts(app) {
                 ...marksOf(server).map((mark) =>
                     h(
                         "span",
-                        { class: "mark", "data-tone": mark.tone, title: mark.about },
+                        {
+                            class: "mark",
+                            "data-remark": mark.name,
+                            "data-tone": mark.tone,
+                            title: mark.about,
+                        },
                         mark.word,
                     ),
                 ),

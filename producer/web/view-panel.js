@@ -6,6 +6,7 @@ import { h, icon, keyed, setAttributes, setText } from "./dom.js";
 import { shownStatus } from "./filter.js";
 import { eventWords, fractionOf } from "./history.js";
 import { badge, setBadge, time } from "./parts.js";
+import { remarkNoticesOf } from "./remarks.js";
 import { setButtons, underWay } from "./row.js";
 import { isTrouble, lastWords, timeWords } from "./words.js";
 
@@ -29,6 +30,7 @@ function noticesOf(server, agent, app) {
             `${agent?.name ?? "Its agent"} is offline. It was ${server.status} when last heard of; what is asked now waits until the host is back.`,
         );
     if (server.healing) say("odd", server.healing);
+    for (const { tone, about } of remarkNoticesOf(server)) say(tone, about);
     if (server.drift)
         say(
             "odd",

@@ -134,7 +134,8 @@ static const struct {
     {"Worker", &table_workers, {"there"}},
     {"Server",
      &table_servers,
-     {"agent_online", "shown_status", "healing", "actions", "needs_fresh", "open"}},
+     {"agent_online", "shown_status", "healing", "remarks", "remark_sentences", "actions",
+      "needs_fresh", "open"}},
     {"Command", &table_commands, {NULL}},
 };
 

@@ -1,0 +1,257 @@
+/*
+ * remark.c - the table of remarks.
+ */
+#include "remark.h"
+
+#include "reach.h"
+
+typedef void (*say)(const struct remark_facts *facts, GString *text);
+
+struct remark_row {
+    const char *word;
+    bool (*applies)(const struct remark_facts *facts);
+    say brief; /* NULL: the word */
+    say sentence;
+};
+
+/* --- Whose container can be spoken of ---------------------------------------------------- */
+
+/* A container is there, and nothing is being done about it. */
+static bool is_settled_with(const struct remark_facts *facts, enum server_status status)
+{
+    return facts->server->shown == SHOWN_PRESENT && facts->server->status == status;
+}
+
+static bool is_there(const struct remark_facts *facts)
+{
+    return is_settled_with(facts, STATUS_RUNNING) ||
+           is_settled_with(facts, STATUS_STOPPED);
+}
+
+static bool has_status(const struct remark_facts *facts, enum server_status status)
+{
+    return facts->server->status == status;
+}
+
+/* --- The agent ------------------------------------------------------------------------------ */
+
+static bool is_offline(const struct remark_facts *facts)
+{
+    return reach_hides(facts->server, facts->online);
+}
+
+static void brief_offline(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(text, "agent offline, was %s",
+                           server_status_name(facts->server->status));
+}
+
+static void tell_offline(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(text,
+                           "No worker of its agent is heard of; it was %s when one last "
+                           "was. `muster agent show` tells since when.",
+                           server_status_name(facts->server->status));
+}
+
+static bool is_mass_absent(const struct remark_facts *facts)
+{
+    return facts->mass_absence && has_status(facts, STATUS_MISSING);
+}
+
+static void tell_mass_absence(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(
+        text, "Many of its agent's servers turned missing at once, so none is started "
+              "by itself until `muster agent release` says that this is known.");
+}
+
+/* --- Healing --------------------------------------------------------------------------------- */
+
+static bool heals(const struct remark_facts *facts)
+{
+    return facts->heal == HEAL_WAITS || facts->heal == HEAL_STARTS;
+}
+
+static bool is_not_healed(const struct remark_facts *facts)
+{
+    return *heal_sentence(facts->heal) && !heals(facts) && facts->heal != HEAL_MASS;
+}
+
+static void brief_healing(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, heal_sentence(facts->heal));
+}
+
+static void tell_healing(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(text, "It is missing, and %s.", heal_sentence(facts->heal));
+}
+
+/* --- The container ----------------------------------------------------------------------------- */
+
+static bool is_oom_killed(const struct remark_facts *facts)
+{
+    return is_there(facts) && facts->server->oom_killed;
+}
+
+static void tell_oom_killed(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text,
+                    "It used up the memory that it may have, and the kernel ended it: "
+                    "give it more, or look what it needs so much for.");
+}
+
+static bool is_unhealthy(const struct remark_facts *facts)
+{
+    return is_settled_with(facts, STATUS_RUNNING) &&
+           g_str_equal(facts->server->health, "unhealthy");
+}
+
+static void tell_unhealthy(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "It runs, but its own health check fails; its log, and `docker "
+                          "inspect` on the host, tell more.");
+}
+
+static bool has_exited(const struct remark_facts *facts)
+{
+    const struct server_row *server = facts->server;
+    return is_settled_with(facts, STATUS_STOPPED) && *server->last_action &&
+           heal_is_meant_to_run(server) &&
+           (server->container_status == CONTAINER_EXITED ||
+            server->container_status == CONTAINER_DEAD);
+}
+
+/* "exit code 1, 2 s after its start", as far as it is known. */
+static void add_end(const struct server_row *server, GString *text)
+{
+    if (server->exit_code != CONTRACT_NONE)
+        g_string_append_printf(text, "exit code %" G_GINT64_FORMAT, server->exit_code);
+    else
+        g_string_append(text, "exit code not known");
+    if (server->started_at != CONTRACT_NONE && server->finished_at != CONTRACT_NONE &&
+        server->finished_at >= server->started_at)
+        g_string_append_printf(text, ", %" G_GINT64_FORMAT " s after its start",
+                               (server->finished_at - server->started_at) / 1000);
+}
+
+static void brief_exited(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "exited: ");
+    add_end(facts->server, text);
+}
+
+static void tell_exited(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text,
+                    "It was made to run, and has ended without having been asked to: ");
+    add_end(facts->server, text);
+    g_string_append(text, "; its log tells more.");
+}
+
+/* --- The data and the record -------------------------------------------------------------------- */
+
+static bool has_no_data(const struct remark_facts *facts)
+{
+    return facts->server->data_exists == MAYBE_NO &&
+           facts->server->settled_status != STATUS_PURGED;
+}
+
+static void brief_no_data(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "no data");
+}
+
+static void tell_no_data(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "Its data is not on the host.");
+}
+
+static bool drifts(const struct remark_facts *facts)
+{
+    return facts->server->drift;
+}
+
+static void brief_drift(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "drift: a rebuild applies the record");
+}
+
+static void tell_drift(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text,
+                    "The record has changed since its container was made; a rebuild "
+                    "applies it.");
+}
+
+/* --- The last command ----------------------------------------------------------------------------- */
+
+static bool last_failed(const struct remark_facts *facts)
+{
+    const char *outcome = facts->server->last_outcome;
+    return *outcome && !g_str_equal(outcome, outcome_name(OUTCOME_DONE));
+}
+
+static void brief_last(const struct remark_facts *facts, GString *text)
+{
+    const struct server_row *server = facts->server;
+    g_string_append_printf(text, "%s %s: %s", server->last_action, server->last_outcome,
+                           server->last_message);
+}
+
+static void tell_last(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "The last that was asked of it was not done: ");
+    brief_last(facts, text);
+}
+
+/* --- The table -------------------------------------------------------------------------------------- */
+
+static const struct remark_row table[REMARK_COUNT] = {
+    [REMARK_AGENT_OFFLINE] = {"agent_offline", is_offline, brief_offline, tell_offline},
+    [REMARK_MASS_ABSENCE] = {"mass_absence", is_mass_absent, NULL, tell_mass_absence},
+    [REMARK_NOT_HEALED] = {"not_healed", is_not_healed, brief_healing, tell_healing},
+    [REMARK_HEALING] = {"healing", heals, brief_healing, tell_healing},
+    [REMARK_OOM_KILLED] = {"oom_killed", is_oom_killed, NULL, tell_oom_killed},
+    [REMARK_UNHEALTHY] = {"unhealthy", is_unhealthy, NULL, tell_unhealthy},
+    [REMARK_EXITED] = {"exited", has_exited, brief_exited, tell_exited},
+    [REMARK_NO_DATA] = {"no_data", has_no_data, brief_no_data, tell_no_data},
+    [REMARK_DRIFT] = {"drift", drifts, brief_drift, tell_drift},
+    [REMARK_LAST_FAILED] = {"last_failed", last_failed, brief_last, tell_last},
+};
+
+const char *remark_word(enum remark remark)
+{
+    g_assert(remark < REMARK_COUNT);
+    return table[remark].word;
+}
+
+unsigned remark_judge(const struct remark_facts *facts)
+{
+    unsigned remarks = 0;
+    for (unsigned i = 0; i < REMARK_COUNT; i++)
+        if (table[i].applies(facts))
+            remarks |= 1U << i;
+    return remarks;
+}
+
+static char *said(say tell, const struct remark_facts *facts)
+{
+    GString *text = g_string_new("");
+    tell(facts, text);
+    return g_string_free(text, FALSE);
+}
+
+char *remark_brief(enum remark remark, const struct remark_facts *facts)
+{
+    g_assert(remark < REMARK_COUNT);
+    return table[remark].brief ? said(table[remark].brief, facts)
+                               : g_strdup(table[remark].word);
+}
+
+char *remark_sentence(enum remark remark, const struct remark_facts *facts)
+{
+    g_assert(remark < REMARK_COUNT);
+    return said(table[remark].sentence, facts);
+}
