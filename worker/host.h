@@ -27,16 +27,21 @@ enum maybe host_data_exists(const char *root, const char *path);
  * char *, sorted, at most `most`.  NULL with an error if it cannot be read. */
 GPtrArray *host_list_data(const char *root, unsigned most, GError **error);
 
-/* Whether host_purge() could begin: `path` is a plain directory inside `root`, or is not
- * there.  Changes nothing. */
+/* Whether host_purge() could begin: `path` is a plain directory inside `root` that can be
+ * taken out of its parent and emptied (its disk is writable), or is not there. */
 bool host_can_purge(const char *root, const char *path, GError **error);
 
-/* Removes the directory `path` (inside `root`) with all that is in it: renamed to
- * ".purge-<command>" beside itself first, then emptied through its descriptor; symlinks are
- * removed, not followed, and other filesystems are not entered.  An interrupted purge of the
+/* Removes the directory `path` (inside `root`) with all that is in it, however deep: renamed
+ * to ".purge-<command>" beside itself first, then emptied through its descriptor; symlinks
+ * are removed, not followed, and mount points are not entered.  An interrupted purge of the
  * same command is finished.  Nothing there is fine: `*ret_there` tells. */
 bool host_purge(const char *root, const char *path, const char *command_id,
                 bool *ret_there, GError **error);
+/* Where that command's purge of `path` puts it; g_free it. */
+char *host_purge_name(const char *path, const char *command_id);
+/* Finishes what an earlier purge has put there.  Nothing there is fine. */
+bool host_finish_purge(const char *root, const char *purged, bool *ret_there,
+                       GError **error);
 
 /* An flock on a file `name` (no "/", not beginning with ".") under `<root>/.muster/` that
  * is made once and never unlinked, holding "pid starttime pidns" of its owner as text.

@@ -48,19 +48,33 @@ int beneath_open_root(const char *root, GError **error)
     return directory;
 }
 
+static int open_how(int directory, const char *path, struct open_how *how)
+{
+    int opened;
+
+    how->flags |= O_CLOEXEC;
+    how->resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+    do {
+        opened = (int)syscall(SYS_openat2, directory, path, how, sizeof *how);
+    } while (opened < 0 && (errno == EINTR || errno == EAGAIN)); /* a rename raced us */
+    return opened;
+}
+
 int beneath_open(int directory, const char *path, int flags, mode_t mode)
 {
     struct open_how how = {
-        .flags = (unsigned)(flags | O_CLOEXEC),
+        .flags = (unsigned)flags,
         .mode = flags & O_CREAT ? mode : 0,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
     };
-    int opened;
 
-    do {
-        opened = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
-    } while (opened < 0 && (errno == EINTR || errno == EAGAIN)); /* a rename raced us */
-    return opened;
+    return open_how(directory, path, &how);
+}
+
+int beneath_open_here(int directory, const char *path, int flags)
+{
+    struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_NO_XDEV};
+
+    return open_how(directory, path, &how);
 }
 
 /* What follows `root` in `path`, or NULL if it lies elsewhere. */

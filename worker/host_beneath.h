@@ -16,6 +16,8 @@
 int beneath_open_root(const char *root, GError **error);
 /* openat2(); -1 with errno.  `flags` get O_CLOEXEC. */
 int beneath_open(int directory, const char *path, int flags, mode_t mode);
+/* The same with RESOLVE_NO_XDEV: a mount point on the way is EXDEV. */
+int beneath_open_here(int directory, const char *path, int flags);
 
 /* The names between root and path: char **, empty for the root itself; g_strfreev it.
  * NULL with G_IO_ERROR_INVALID_ARGUMENT if `path` is not inside, or has "." or "..". */
