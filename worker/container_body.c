@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#define NANOSECONDS        G_GINT64_CONSTANT(1000000000)
 #define API_MANY_ENDPOINTS 44 /* v1.44, Engine 25: create takes more than one network */
 
 /* --- The image ----------------------------------------------------------------------- */
@@ -137,8 +138,19 @@ static json_t *bindings_json(const struct spec *spec)
     return bindings;
 }
 
-static json_t *mounts_json(const struct spec *spec)
+/* A volume that the engine makes for this tells whose it is; one that is there stays as it
+ * is, and the step that creates has looked whose. */
+static json_t *volume_json(const struct command *command, const struct volume *volume)
 {
+    return json_pack("{s:s, s:o, s:o, s:b, s:{s:{s:s, s:o}}}", "Type", "volume", "Source",
+                     text(volume->name), "Target", text(volume->container_path),
+                     "ReadOnly", (int)volume->read_only, "VolumeOptions", "Labels",
+                     LABEL_MANAGED, "true", LABEL_SERVER_ID, text(command->server_id));
+}
+
+static json_t *mounts_json(const struct command *command)
+{
+    const struct spec *spec = command->spec;
     json_t *mounts = json_array();
 
     for (guint i = 0; i < spec->mounts->len; i++) {
@@ -148,7 +160,82 @@ static json_t *mounts_json(const struct spec *spec)
                                                 "Target", text(mount->container_path),
                                                 "ReadOnly", (int)mount->read_only));
     }
+    for (guint i = 0; i < spec->volumes->len; i++)
+        json_array_append_new(mounts,
+                              volume_json(command, g_ptr_array_index(spec->volumes, i)));
     return mounts;
+}
+
+/* HostConfig.Tmpfs, not a mount: only there can programs be allowed (exec). */
+static json_t *tmpfs_json(const struct spec *spec)
+{
+    json_t *all = json_object();
+
+    for (guint i = 0; i < spec->tmpfs->len; i++) {
+        const struct tmpfs *tmpfs = g_ptr_array_index(spec->tmpfs, i);
+        g_autoptr(GString) options = g_string_new(tmpfs->exec ? "rw,exec" : "rw");
+        if (tmpfs->size_bytes > 0)
+            g_string_append_printf(options, ",size=%" G_GINT64_FORMAT, tmpfs->size_bytes);
+        if (*tmpfs->mode != '\0')
+            g_string_append_printf(options, ",mode=%s", tmpfs->mode);
+        json_object_set_new(all, tmpfs->container_path, text(options->str));
+    }
+    return all;
+}
+
+static json_t *ulimits_json(const struct spec *spec)
+{
+    json_t *all = json_array();
+
+    for (guint i = 0; i < spec->ulimits->len; i++) {
+        const struct ulimit *ulimit = g_ptr_array_index(spec->ulimits, i);
+        json_array_append_new(
+            all, json_pack("{s:o, s:I, s:I}", "Name", text(ulimit->name), "Soft",
+                           (json_int_t)ulimit->soft, "Hard", (json_int_t)ulimit->hard));
+    }
+    return all;
+}
+
+static json_t *texts_json(const GPtrArray *texts)
+{
+    json_t *all = json_array();
+
+    for (guint i = 0; i < texts->len; i++)
+        json_array_append_new(all, text(g_ptr_array_index(texts, i)));
+    return all;
+}
+
+static json_t *logging_json(const struct logging *logging)
+{
+    json_t *options = json_object();
+
+    for (guint i = 0; i < logging->options->len; i++) {
+        const struct pair *pair = g_ptr_array_index(logging->options, i);
+        json_object_set_new(options, pair->key, text(pair->value));
+    }
+    return json_pack("{s:o, s:o}", "Type", text(logging->driver), "Config", options);
+}
+
+/* The engine counts in nanoseconds. */
+static json_t *health_json(const struct health_check *health)
+{
+    json_t *json = json_object();
+
+    if (health->test->len > 0)
+        json_object_set_new(json, "Test", texts_json(health->test));
+    set_number(json, "Interval", health->interval_s * NANOSECONDS);
+    set_number(json, "Timeout", health->timeout_s * NANOSECONDS);
+    set_number(json, "StartPeriod", health->start_period_s * NANOSECONDS);
+    set_number(json, "Retries", health->retries);
+    return json;
+}
+
+/* What is empty is left to the image, or to the engine. */
+static void set_unless_empty(json_t *object, const char *key, json_t *value_taken)
+{
+    if (json_object_size(value_taken) > 0 || json_array_size(value_taken) > 0)
+        json_object_set(object, key, value_taken);
+    json_decref(value_taken);
 }
 
 /* --- Bodies -------------------------------------------------------------------------- */
@@ -162,10 +249,11 @@ static const char *main_network(const struct spec *spec)
     return network ? network->name : "";
 }
 
-static json_t *host_config_json(const struct spec *spec)
+static json_t *host_config_json(const struct command *command)
 {
-    json_t *config = json_pack("{s:o, s:o}", "Mounts", mounts_json(spec), "PortBindings",
-                               bindings_json(spec));
+    const struct spec *spec = command->spec;
+    json_t *config = json_pack("{s:o, s:o}", "Mounts", mounts_json(command),
+                               "PortBindings", bindings_json(spec));
 
     if (*spec->restart_policy != '\0')
         json_object_set_new(config, "RestartPolicy",
@@ -174,6 +262,11 @@ static json_t *host_config_json(const struct spec *spec)
     set_number(config, "Memory", spec->resources->memory_bytes);
     set_number(config, "NanoCpus", spec->resources->nano_cpus);
     set_number(config, "PidsLimit", spec->resources->pids);
+    set_number(config, "ShmSize", spec->shm_bytes);
+    set_unless_empty(config, "Tmpfs", tmpfs_json(spec));
+    set_unless_empty(config, "Ulimits", ulimits_json(spec));
+    if (*spec->logging->driver != '\0')
+        json_object_set_new(config, "LogConfig", logging_json(spec->logging));
     return config;
 }
 
@@ -197,6 +290,20 @@ static char *dump(json_t *body_taken)
     return json;
 }
 
+/* Who runs in it, and how. */
+static void set_process(json_t *body, const struct spec *spec)
+{
+    set_text(body, "User", spec->user);
+    set_text(body, "Hostname", spec->hostname);
+    set_unless_empty(body, "Entrypoint", texts_json(spec->entrypoint));
+    set_unless_empty(body, "Cmd", texts_json(spec->command));
+    set_unless_empty(body, "Healthcheck", health_json(spec->health));
+    if (spec->open_stdin)
+        json_object_set_new(body, "OpenStdin", json_true());
+    if (spec->tty)
+        json_object_set_new(body, "Tty", json_true());
+}
+
 char *container_create_body(const struct command *command, int api_minor)
 {
     const struct spec *spec = command->spec;
@@ -204,9 +311,10 @@ char *container_create_body(const struct command *command, int api_minor)
     json_t *body = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o}", "Image", text(image), "Env", env_json(spec),
         "Labels", labels_json(command), "ExposedPorts", exposed_json(spec), "HostConfig",
-        host_config_json(spec), "NetworkingConfig", networking_json(spec, api_minor));
+        host_config_json(command), "NetworkingConfig", networking_json(spec, api_minor));
 
     set_text(body, "StopSignal", spec->stop->signal);
+    set_process(body, spec);
     json_object_set_new(body, "StopTimeout", json_integer(spec->stop->timeout_s));
     return dump(body);
 }

@@ -7,6 +7,8 @@
  */
 #include "policy_parts.h"
 
+#include "inside.h"
+
 #include <string.h>
 
 #define NAME_CHARS    128 /* of an id or a name; rebuild appends ".old-<command>-r" to it */
@@ -211,6 +213,16 @@ static bool rule_stop(const struct policy *policy, const struct command *command
     return true;
 }
 
+/* What no host could make is no matter of this one's policy. */
+static bool rule_inside(const struct policy *policy, const struct command *command,
+                        struct refusal *refusal)
+{
+    g_autofree char *wrong = NULL;
+
+    return inside_check(command->spec, &wrong) ||
+           refusal_set(refusal, CODE_INVALID, "%s", wrong);
+}
+
 /* --- All of it ---------------------------------------------------------------------- */
 
 /* In this order: rule_spec before all that look into it. */
@@ -229,6 +241,7 @@ static const struct rule rules[] = {
     {MAKING, "labels", rule_labels},
     {MAKING, "restart_policy", rule_restart_policy},
     {MAKING, "resources", rule_resources},
+    {MAKING, "inside", rule_inside},
 };
 
 static bool name_rule(const struct rule *rule, struct refusal *refusal)

@@ -7,6 +7,8 @@
  */
 #include "container.h"
 
+#include "shape.h"
+
 #include <jansson.h>
 #include <string.h>
 
@@ -304,6 +306,45 @@ static void fill_places(struct spec *spec)
     g_ptr_array_add(spec->networks, network_new("zomboid-backend", true));
 }
 
+static void fill_health(struct health_check *health)
+{
+    g_ptr_array_add(health->test, g_strdup("CMD"));
+    g_ptr_array_add(health->test, g_strdup("/check"));
+    health->interval_s = 30;
+    health->timeout_s = 5;
+    health->start_period_s = 300;
+    health->retries = 4;
+}
+
+static void fill_process(struct spec *spec)
+{
+    struct tmpfs *tmpfs = tmpfs_new("/tmp");
+    struct volume *volume = volume_new("one-mods", "/mods");
+
+    tmpfs->size_bytes = 1 << 20;
+    tmpfs->exec = true;
+    set(&tmpfs->mode, "1777");
+    volume->read_only = true;
+    g_ptr_array_add(spec->tmpfs, tmpfs);
+    g_ptr_array_add(spec->tmpfs, tmpfs_new("/run"));
+    g_ptr_array_add(spec->volumes, volume_new("one-cache", "/cache"));
+    g_ptr_array_add(spec->volumes, volume);
+    g_ptr_array_add(spec->ulimits, ulimit_new("nofile", 1024, 65536));
+    g_ptr_array_add(spec->ulimits, ulimit_new("core", 0, -1));
+    g_ptr_array_add(spec->entrypoint, g_strdup("/bin/game"));
+    g_ptr_array_add(spec->command, g_strdup("-port"));
+    g_ptr_array_add(spec->command, g_strdup(""));
+    set(&spec->owner, "1000:1000");
+    set(&spec->user, "1000");
+    set(&spec->hostname, "one");
+    set(&spec->logging->driver, "json-file");
+    pairs_set(spec->logging->options, "max-size", "10m");
+    spec->open_stdin = true;
+    spec->tty = true;
+    spec->shm_bytes = 256 << 20;
+    fill_health(spec->health);
+}
+
 static struct command *full_command(void)
 {
     struct command *command = command_new();
@@ -328,6 +369,7 @@ static struct command *full_command(void)
     pairs_set(spec->labels, "com.example.team", "north");
     g_ptr_array_add(spec->labels, pair_new(LABEL_SERVER_ID, "somebody else"));
     fill_places(spec);
+    fill_process(spec);
     return command;
 }
 
@@ -361,6 +403,111 @@ static void bodies_of_create(void)
     check_body(before, "body_create_41");
     check_body(after, "body_create_44");
     check_body(bare, "body_create_least");
+}
+
+static size_t size_of(enum field_kind kind)
+{
+    switch (kind) {
+    case FIELD_BOOL:
+        return sizeof(bool);
+    case FIELD_MAYBE:
+    case FIELD_ENUM:
+        return sizeof(int);
+    case FIELD_LONG:
+    case FIELD_LONG_OPTIONAL:
+        return sizeof(int64_t);
+    case FIELD_STRING:
+    case FIELD_STRING_OPTIONAL:
+    case FIELD_BYTES:
+    case FIELD_STRINGS:
+    case FIELD_PAIRS:
+    case FIELD_SECRETS:
+    case FIELD_PAIR_KEYS:
+    case FIELD_RECORD:
+    case FIELD_RECORD_OPTIONAL:
+    case FIELD_RECORDS:
+    case FIELD_BRANCH:
+        return sizeof(void *);
+    }
+    g_assert_not_reached();
+}
+
+static void swap(const struct field *field, void *one, void *other)
+{
+    char kept[sizeof(int64_t)];
+    const size_t size = size_of(field->kind);
+
+    memcpy(kept, (char *)one + field->offset, size);
+    memcpy((char *)one + field->offset, (char *)other + field->offset, size);
+    memcpy((char *)other + field->offset, kept, size);
+}
+
+/* Whether the body is another when this field of `value`, a part of the command, is as in a
+ * new record. */
+static bool tells(const struct command *command, const struct shape *shape,
+                  const struct field *field, void *value)
+{
+    void *blank = shape_new(shape);
+    g_autofree char *with = container_create_body(command, 44);
+    swap(field, value, blank);
+    g_autofree char *without = container_create_body(command, 44);
+    swap(field, value, blank);
+    shape_free(shape, blank);
+    return !g_str_equal(with, without);
+}
+
+/* Notes the path of every field of `value`, and whether the engine is told of it: of one
+ * element of a list at least. */
+static void note_fields(const struct command *command, const struct shape *shape,
+                        void *value, const char *before, GHashTable *told)
+{
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        const struct field *field = &shape->fields[i];
+        void *inner = *(void **)((char *)value + field->offset);
+        char *path = g_strconcat(before, field->name, NULL);
+        g_autofree char *below = g_strconcat(path, ".", NULL);
+        const bool is_told = tells(command, shape, field, value) ||
+                             g_hash_table_lookup(told, path);
+
+        if (field->kind == FIELD_RECORD)
+            note_fields(command, field->shape, inner, below, told);
+        for (guint k = 0; field->kind == FIELD_RECORDS && k < ((GPtrArray *)inner)->len;
+             k++)
+            note_fields(command, field->shape, g_ptr_array_index((GPtrArray *)inner, k),
+                        below, told);
+        g_hash_table_insert(told, path, GINT_TO_POINTER(is_told));
+    }
+}
+
+/* A field that is added to the spec and never gets to the engine fails here, or is named
+ * with the reason why it need not. */
+static void every_field_reaches_the_engine(void)
+{
+    static const char *const elsewhere[][2] = {
+        {"data_dir", "purge's; the mounts lie in it"},
+        {"owner", "the host's: directories are made with it"},
+        {"adopt", "the steps': it names a container that is there"},
+        {"mounts.make_directory", "the host's"},
+        {"networks.internal", "of the network's own body"},
+        {"stop.save", "run by the step that saves"},
+        {"stop.save_timeout_s", "of that step"},
+    };
+    g_autoptr(Command) full = full_command();
+    g_autoptr(GHashTable)
+        told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTableIter iter;
+    gpointer path, is_told;
+
+    note_fields(full, &shape_spec, full->spec, "", told);
+    for (size_t i = 0; i < G_N_ELEMENTS(elsewhere); i++) {
+        g_assert_null(g_hash_table_lookup(told, elsewhere[i][0]));
+        g_assert_true(g_hash_table_remove(told, elsewhere[i][0]));
+    }
+    g_hash_table_iter_init(&iter, told);
+    while (g_hash_table_iter_next(&iter, &path, &is_told))
+        if (!is_told)
+            g_error("the engine is not told a spec's %s", (const char *)path);
+    g_assert_cmpuint(g_hash_table_size(told), >, shape_spec.n_fields);
 }
 
 static void bodies_of_networks(void)
@@ -491,6 +638,8 @@ int main(int argc, char **argv)
     g_test_add_func("/container/a_state_is_the_container", a_state_is_the_container);
     g_test_add_func("/container/an_absent_state_is_empty", an_absent_state_is_empty);
     g_test_add_func("/container/bodies_of_create", bodies_of_create);
+    g_test_add_func("/container/every_field_reaches_the_engine",
+                    every_field_reaches_the_engine);
     g_test_add_func("/container/bodies_of_networks", bodies_of_networks);
     g_test_add_func("/container/references", references);
     g_test_add_func("/container/events_of_an_engine", events_of_an_engine);

@@ -170,6 +170,87 @@ static void add_port(struct setup *setup, const char *value)
     g_ptr_array_add(setup->command->spec->ports, port);
 }
 
+/* --- The inside of the container: fields apart by ";", as ":" and "," stand in them -------- */
+
+static void set_owner(struct setup *setup, const char *value)
+{
+    set(&setup->command->spec->owner, value);
+}
+
+static void set_user(struct setup *setup, const char *value)
+{
+    set(&setup->command->spec->user, value);
+}
+
+static void set_hostname(struct setup *setup, const char *value)
+{
+    set(&setup->command->spec->hostname, value);
+}
+
+static void add_entrypoint(struct setup *setup, const char *value)
+{
+    g_ptr_array_add(setup->command->spec->entrypoint, g_strdup(value));
+}
+
+static void add_long_command(struct setup *setup, const char *value)
+{
+    g_ptr_array_add(setup->command->spec->command,
+                    g_strnfill((gsize)g_ascii_strtoll(value, NULL, 10), 'x'));
+}
+
+static void set_shm(struct setup *setup, const char *value)
+{
+    setup->command->spec->shm_bytes = g_ascii_strtoll(value, NULL, 10);
+}
+
+static void add_tmpfs(struct setup *setup, const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(value, ";", 3);
+    struct tmpfs *tmpfs = tmpfs_new(parts[0]);
+
+    if (parts[1]) {
+        tmpfs->size_bytes = g_ascii_strtoll(parts[1], NULL, 10);
+        set(&tmpfs->mode, parts[2]);
+    }
+    g_ptr_array_add(setup->command->spec->tmpfs, tmpfs);
+}
+
+static void add_ulimit(struct setup *setup, const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(value, ";", 3);
+
+    g_ptr_array_add(setup->command->spec->ulimits,
+                    ulimit_new(parts[0], g_ascii_strtoll(parts[1], NULL, 10),
+                               g_ascii_strtoll(parts[2], NULL, 10)));
+}
+
+static void set_log(struct setup *setup, const char *value)
+{
+    set(&setup->command->spec->logging->driver, value);
+}
+
+static void add_log_option(struct setup *setup, const char *value)
+{
+    pairs_set(setup->command->spec->logging->options, value, "hunter2");
+}
+
+static void add_health(struct setup *setup, const char *value)
+{
+    g_ptr_array_add(setup->command->spec->health->test, g_strdup(value));
+}
+
+static void set_health_interval(struct setup *setup, const char *value)
+{
+    setup->command->spec->health->interval_s = g_ascii_strtoll(value, NULL, 10);
+}
+
+static void add_volume(struct setup *setup, const char *value)
+{
+    g_auto(GStrv) halves = g_strsplit(value, ";", 2);
+
+    g_ptr_array_add(setup->command->spec->volumes, volume_new(halves[0], halves[1]));
+}
+
 static const struct {
     const char *key;
     void (*apply)(struct setup *setup, const char *value);
@@ -201,6 +282,19 @@ static const struct {
     {"network", add_network},
     {"mount", add_mount},
     {"port", add_port},
+    {"owner", set_owner},
+    {"user", set_user},
+    {"hostname", set_hostname},
+    {"entrypoint", add_entrypoint},
+    {"long_command", add_long_command},
+    {"shm", set_shm},
+    {"tmpfs", add_tmpfs},
+    {"ulimit", add_ulimit},
+    {"log", set_log},
+    {"log_option", add_log_option},
+    {"health", add_health},
+    {"health_interval", set_health_interval},
+    {"volume", add_volume},
 };
 
 static void change(struct setup *setup, const char *text)
@@ -391,6 +485,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/policy/images.txt", "images.txt", check_file);
     g_test_add_data_func("/policy/limits.txt", "limits.txt", check_file);
     g_test_add_data_func("/policy/s19_places.txt", "places.txt", check_file);
+    g_test_add_data_func("/policy/s33_inside.txt", "inside.txt", check_file);
     g_test_add_func("/policy/roots_and_registries_are_checked",
                     roots_and_registries_are_checked);
     g_test_add_func("/policy/nothing_is_allowed_without_roots_and_registries",
