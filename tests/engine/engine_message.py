@@ -4,7 +4,7 @@ import json
 import re
 import urllib.parse
 
-from engine_model import Refusal
+from engine_refusal import Refusal
 
 REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified",
            400: "Bad Request", 403: "Forbidden", 404: "Not Found", 409: "Conflict",

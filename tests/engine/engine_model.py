@@ -7,26 +7,25 @@ those measured on Docker Engine 20.10 (API 1.41).  Labels steer a container's pr
     test.term-ms=N     it ends N ms after SIGTERM (default 0)
     test.ignores-term  only SIGKILL ends it
     test.exec-ms=N     an exec in it takes N ms;  test.exec-exit=N  and ends with N
+
+Volumes are engine_volumes.py's.  `stuck` of a container says what hinders its removal or its end:
+"busy" (its layer is in use: the removal fails, and leaves it dead), "removing" (the removal goes
+on for ever), "stopping" (nothing ends its process).
 """
 import collections
 import datetime
 import os
 import re
 import secrets
+import tempfile
 import time
+
+import engine_volumes
+from engine_refusal import Refusal
 
 EVENTS_KEPT = 256  # of all kinds, before filtering: as dockerd does
 NAME = re.compile(r"^/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
 NEVER = "0001-01-01T00:00:00Z"
-
-
-class Refusal(Exception):
-    """An answer that is no success; 304 has no text."""
-
-    def __init__(self, status, message=""):
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 def rfc3339(nanoseconds):
@@ -112,6 +111,9 @@ class Container:
         self.networks = self.first_networks()
         self.network_ids = {}  # name → id, from when it was on them first
         self.image_id = ""
+        self.points = []  # what is mounted, engine_volumes.py
+        self.changes = []  # of its own layer: {"Path", "Kind"}
+        self.stuck = ""
 
     def first_networks(self):
         endpoints = ((self.config.get("NetworkingConfig") or {}).get("EndpointsConfig")) or {}
@@ -150,10 +152,7 @@ class Container:
                        protocol or "tcp")
 
     def mounts(self):
-        for mount in self.host.get("Mounts") or []:
-            yield {"Type": mount.get("Type"), "Source": mount.get("Source"), "Mode": "",
-                   "Destination": mount.get("Target"), "RW": not mount.get("ReadOnly", False),
-                   "Propagation": "rprivate"}
+        return [engine_volumes.shown(point) for point in self.points]
 
     def state(self):
         state = {"Status": self.status, "Running": self.running,
@@ -173,7 +172,7 @@ class Container:
 class Model:
     """The engine itself: every method is one request, applied at once, or a Refusal."""
 
-    def __init__(self, api="1.41", min_api="1.12", version="20.10.24"):
+    def __init__(self, api="1.41", min_api="1.12", version="20.10.24", volumes=None):
         self.api, self.min_api, self.version = api, min_api, version
         self.id = "SCRI:" + secrets.token_hex(8).upper()
         self.events = Events()
@@ -181,6 +180,8 @@ class Model:
         self.names = {}
         self.execs = {}
         self.images = {}
+        self.image_configs = {}  # of those that are more than an empty one, whenever they are pulled
+        self.volumes = engine_volumes.Volumes(volumes or os.path.join(tempfile.gettempdir(), "volumes"))
         self.networks = {}
         for name in ("bridge", "host", "none"):
             self.networks[name] = self.make_network(name, False)
@@ -233,7 +234,16 @@ class Model:
         if len(endpoints) > 1 and api < 44:
             raise Refusal(400, "Container cannot be connected to network endpoints: "
                                + ", ".join(endpoints))
+        self.check_policy(host.get("RestartPolicy"))
         self.check_mounts(host)
+
+    @staticmethod
+    def check_policy(policy):
+        name, count = (policy or {}).get("Name") or "no", (policy or {}).get("MaximumRetryCount") or 0
+        if name not in ("no", "always", "unless-stopped", "on-failure"):
+            raise Refusal(400, f"invalid restart policy '{name}'")
+        if count and name != "on-failure":
+            raise Refusal(400, f"maximum retry count cannot be used with restart policy '{name}'")
 
     def check_mounts(self, host):
         for mount in host.get("Mounts") or []:
@@ -245,8 +255,10 @@ class Model:
         name = (name or "scripted_" + secrets.token_hex(4)).lstrip("/")
         self.check_create(name, config, api)
         container = Container(name, config, self.events.now_ns())
-        container.image_id = self.images.get(reference(container.image), {"Id": container.image})["Id"]
+        image = self.images.get(reference(container.image), {"Id": container.image})
+        container.image_id = image["Id"]
         self.claim(name, container.id)
+        container.points = self.volumes.points(config, image.get("Config") or {}, self.find, self.clock())
         self.containers[container.id] = container
         self.events.emit("container", "create", container.id, container.attributes())
         return {"Id": container.id, "Warnings": []}
@@ -354,6 +366,7 @@ class Model:
 
     def update(self, name, change):
         container = self.find(name)
+        self.check_policy((change or {}).get("RestartPolicy"))
         container.host.update({key: value for key, value in (change or {}).items() if value})
         self.events.emit("container", "update", container.id, container.attributes())
         return {"Warnings": []}
@@ -364,17 +377,44 @@ class Model:
         self.events.emit("container", f"health_status: {health}", container.id,
                          container.attributes())
 
-    def remove(self, name, force):
+    def remove(self, name, force, volumes=False):
         container = self.find(name)
+        if container.status == "removing":
+            raise Refusal(409, f"removal of container {container.id} is already in progress")
         if container.running and not force:
             raise Refusal(409, f"You cannot remove a running container {container.id}. Stop the "
                                "container before attempting removal or force remove")
         if container.running:
             self.signal(container, 9)
             self.end(container, 137)
+        if container.stuck == "busy":
+            container.status = "dead"
+            raise Refusal(500, f'container {container.id}: driver "overlay2" failed to remove root filesystem: '
+                               f"unlinkat /var/lib/docker/overlay2/{container.id[:12]}/merged: device or resource busy")
         del self.containers[container.id]
         del self.names[container.name]
+        if volumes:
+            self.remove_anonymous(container)
         self.events.emit("container", "destroy", container.id, container.attributes())
+
+    def remove_anonymous(self, container):
+        for point in container.points:
+            users = engine_volumes.users_of(point.get("Name"), self.containers.values())
+            if point["Type"] == "volume" and not point["named"] and not users:
+                self.volumes.remove(point["Name"], (), force=True)
+
+    def volume_remove(self, name, force):
+        self.volumes.remove(name, engine_volumes.users_of(name, self.containers.values()), force)
+
+    def get_stuck(self, name, how):
+        """`name`: "" for all that are there.  `how`: "" lets go."""
+        for container in [self.find(name)] if name else list(self.containers.values()):
+            container.stuck = how
+
+    def change(self, name, paths):
+        """Files that its process has written into its own layer."""
+        container = self.find(name)
+        container.changes += [{"Path": path, "Kind": 1} for path in paths]
 
     # --- exec
 
@@ -464,13 +504,16 @@ class Model:
     def image_ids(self):
         return {image["Id"] for image in self.images.values()}
 
-    def image_add(self, image):
+    def image_add(self, image, config=None):
         new = image not in self.images
+        if config:
+            self.image_configs[image] = config
         digest = secrets.token_hex(32)
         self.images[image] = {"Id": "sha256:" + secrets.token_hex(32), "RepoTags": [image],
                               "RepoDigests": [image.rsplit(":", 1)[0] + "@sha256:" + digest],
                               "Created": self.clock(), "Size": 1234567,
-                              "Config": {"Labels": {}, "Env": []}} if new else self.images[image]
+                              "Config": {"Labels": {}, "Env": [], **self.image_configs.get(image, {})},
+                              } if new else self.images[image]
         self.events.emit("image", "pull", image, {"name": image})
         return new
 
@@ -497,7 +540,10 @@ class Model:
         """Its events are gone.  Shut down in order, it starts again what its policy says;
         killed, it finds everything exited (as measured)."""
         self.events.kept.clear()
-        for container in self.containers.values():
+        for container in list(self.containers.values()):
+            container.stuck = "" if container.stuck != "busy" else "busy"
+            if container.status in ("dead", "removing") and not container.stuck:
+                del self.containers[container.id], self.names[container.name]
             if not container.running:
                 continue
             container.status, container.exit_code = "exited", 137 if killed else 0

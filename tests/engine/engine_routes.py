@@ -6,7 +6,8 @@ import re
 import struct
 
 from engine_message import Answer
-from engine_model import Refusal, event_matches, reference
+from engine_refusal import Refusal
+from engine_model import event_matches, reference
 import engine_view
 
 
@@ -45,6 +46,9 @@ async def stop(server, request, name):
         needs_ms = limit_ms + 1
     model.signal(container, 15)
     await asyncio.sleep(min(needs_ms, limit_ms) / 1000)
+    if container.stuck == "stopping":
+        await server.until_free(container)
+        needs_ms = limit_ms + 1
     if container.running:
         if needs_ms > limit_ms:
             model.signal(container, 9)
@@ -52,7 +56,30 @@ async def stop(server, request, name):
     model.stop_ends(container)
 
 
-def kill(server, request, name):
+async def remove(server, request, name):
+    """Whoever asks may leave: what has begun goes on."""
+    model, force = server.model, request.flag("force")
+    container = model.find(name)
+    if container.running and force and container.stuck == "stopping":
+        await server.until_free(container)
+    if container.stuck == "removing" and container.status != "removing" and (force or not container.running):
+        if container.running:
+            model.end(container, 137)
+        container.status = "removing"
+        await server.until_free(container)
+        container.status = "dead"
+    if container.id in model.containers:
+        model.remove(container.id, force, request.flag("v"))
+
+
+def get_stuck(server, request):
+    wanted = request.json()
+    server.model.get_stuck(wanted.get("name", ""), wanted["how"])
+    server.freed.set()
+    server.freed.clear()
+
+
+async def kill(server, request, name):
     model = server.model
     container = model.find(name)
     number = {"": 9, "SIGKILL": 9, "KILL": 9, "9": 9, "SIGTERM": 15, "TERM": 15, "15": 15,
@@ -63,8 +90,10 @@ def kill(server, request, name):
         raise Refusal(409, f"Cannot kill container: {name}: Container {container.id} is not "
                            "running")
     model.signal(container, number)
+    if container.stuck == "stopping":
+        await server.until_free(container)
     ends = number == 9 or (number in (2, 15) and "test.ignores-term" not in container.labels)
-    if ends:
+    if ends and container.running:
         container.stopped_by_hand = True
         model.end(container, 137 if number == 9 else 0)
 
@@ -208,8 +237,8 @@ ROUTES = [
     Route("rename", "POST", "/containers/{}/rename",
           lambda s, r, n: s.model.rename(n, r.query.get("name", ""))),
     Route("update", "POST", "/containers/{}/update", lambda s, r, n: s.model.update(n, r.json())),
-    Route("remove", "DELETE", "/containers/{}",
-          lambda s, r, n: s.model.remove(n, r.flag("force"))),
+    Route("remove", "DELETE", "/containers/{}", remove),
+    Route("changes", "GET", "/containers/{}/changes", lambda s, r, n: s.model.find(n).changes or Answer(200, b"null\n")),
     Route("exec", "POST", "/containers/{}/exec", exec_create, 201),
     Route("exec_start", "POST", "/exec/{}/start", exec_start),
     Route("exec_inspect", "GET", "/exec/{}/json", lambda s, r, i: s.model.exec_find(i)),
@@ -222,6 +251,12 @@ ROUTES = [
     Route("disconnect", "POST", "/networks/{}/disconnect",
           lambda s, r, n: s.model.network_disconnect(n, r.json()) or {}),
     Route("network_remove", "DELETE", "/networks/{}", lambda s, r, n: s.model.network_remove(n)),
+    Route("volumes", "GET", "/volumes",
+          lambda s, r: {"Volumes": list(s.model.volumes.all.values()), "Warnings": None}),
+    Route("volume_create", "POST", "/volumes/create",
+          lambda s, r: s.model.volumes.make(r.json(), s.model.clock()), 201),
+    Route("volume", "GET", "/volumes/{}", lambda s, r, n: s.model.volumes.find(n)),
+    Route("volume_remove", "DELETE", "/volumes/{}", lambda s, r, n: s.model.volume_remove(n, r.flag("force"))),
     Route("images", "GET", "/images/json", lambda s, r: list(s.model.images.values())),
     Route("pull", "POST", "/images/create", pull),
     Route("image", "GET", "/images/{*}/json", lambda s, r, i: s.model.image(i)),
@@ -303,7 +338,9 @@ SIDE_DOOR = {
     ("DELETE", "/_script"): lambda s, r: s.script.clear(),
     ("POST", "/_release"): release,
     ("POST", "/_set"): settings,
-    ("POST", "/_image"): lambda s, r: s.model.image_add(reference(r.json()["name"])) and None,
+    ("POST", "/_image"): lambda s, r: s.model.image_add(reference(r.json()["name"]), r.json().get("config")) and None,
+    ("POST", "/_stuck"): get_stuck,
+    ("POST", "/_change"): lambda s, r: s.model.change(r.json()["name"], r.json()["paths"]),
     ("POST", "/_die"): die,
     ("POST", "/_status"): status,
     ("POST", "/_health"): health,

@@ -8,7 +8,9 @@ Beside Docker's paths there is a side door for tests (never logged, never faulte
     POST /_script [rule, …]    add rules (engine_faults.py);  DELETE /_script  drops all
     POST /_release             end every hang and hold
     POST /_set {…}             api, min_api, version, id, clock_shift_ms, latency_ms: {"start": 300, …}
-    POST /_image {"name"}      put an image there
+    POST /_image {"name", "config"}               put an image there; config: {"Volumes": {"/x": {}}, …}
+    POST /_stuck {"name", "how"}                  of one container or all that are there (engine_model.py)
+    POST /_change {"name", "paths"}               it has written these into its own layer
     POST /_die {"name", "exit_code", "oom"}       a container's process ends by itself
     POST /_status {"name", "status"}              whatever it was: "dead", …
     POST /_health {"name", "health"}
@@ -24,7 +26,8 @@ import time
 
 from engine_faults import Script
 from engine_message import Answer, Request
-from engine_model import Model, Refusal, reference
+from engine_model import Model, reference
+from engine_refusal import Refusal
 import engine_routes
 
 LOGGED_MOST = 100_000
@@ -103,7 +106,7 @@ class Connection:
 class Server:
     def __init__(self, path, **model):
         self.path = path
-        self.model = Model(**model)
+        self.model = Model(volumes=path + ".volumes", **model)
         self.script = Script()
         self.latency_ms = {}
         self.locks = collections.defaultdict(asyncio.Lock)
@@ -111,6 +114,7 @@ class Server:
         self.at_once = collections.Counter()
         self.peak = collections.Counter()
         self.release = asyncio.Event()
+        self.freed = asyncio.Event()  # something that was stuck
         self.cut = asyncio.Event()
         self.tasks = set()
         self.connections = 0
@@ -148,6 +152,12 @@ class Server:
         self.model.restart(killed)
         await asyncio.sleep(down_ms / 1000)
         await self.listen()
+
+    async def until_free(self, container):
+        """Until nothing hinders its end, or its removal; a restart of the engine frees it, too."""
+        how = container.stuck
+        while container.stuck == how:
+            await self.freed.wait()
 
     # --- one request
 

@@ -24,7 +24,7 @@ def summary(model, container):
             "State": container.status, "Status": status_text(container),
             "HostConfig": {"NetworkMode": container.host.get("NetworkMode") or "default"},
             "NetworkSettings": {"Networks": container.endpoints()},
-            "Mounts": list(container.mounts())}
+            "Mounts": container.mounts()}
 
 
 def inspection(model, container):
@@ -41,7 +41,7 @@ def inspection(model, container):
             "Args": [], "State": container.state(), "Image": container.image_id,
             "Name": "/" + container.name, "RestartCount": container.restart_count,
             "Driver": "overlay2", "Platform": "linux", "HostConfig": host,
-            "Mounts": list(container.mounts()), "Config": {"Labels": {}, "Env": [], **config},
+            "Mounts": container.mounts(), "Config": {"Labels": {}, "Env": [], **config},
             "NetworkSettings": {"Ports": ports, "Networks": container.endpoints()}}
 
 

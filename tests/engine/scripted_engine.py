@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 
@@ -47,7 +48,7 @@ class ScriptedEngine:
         if self.process.stdout.readline() != "ready\n":
             raise RuntimeError("the scripted engine did not start")
         for image in self.images:
-            self.ask("POST", "/_image", {"name": image})
+            self.image(image)
         for network in self.networks:
             self.ask("POST", "/networks/create", {"Name": network})
         self.ask("POST", "/_log")
@@ -59,6 +60,7 @@ class ScriptedEngine:
             self.process.wait(PATIENCE_S)
             self.process.stdout.close()
             self.process = None
+        shutil.rmtree(self.path + ".volumes", ignore_errors=True)
 
     def __enter__(self):
         return self.start()
@@ -80,6 +82,18 @@ class ScriptedEngine:
 
     def script(self, *rules):
         self.ask("POST", "/_script", list(rules))
+
+    def image(self, name, **config):
+        """`config`: as Volumes={"/saves": {}}."""
+        self.ask("POST", "/_image", {"name": name, "config": config})
+
+    def get_stuck(self, how, name=""):
+        """A container, or all that are there: "busy", "removing", "stopping", or "" to let go."""
+        self.ask("POST", "/_stuck", {"name": name, "how": how})
+
+    def change(self, name, *paths):
+        """Its process writes these into the container's own layer."""
+        self.ask("POST", "/_change", {"name": name, "paths": paths})
 
     def clear_script(self):
         self.ask("DELETE", "/_script")
