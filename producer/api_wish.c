@@ -34,6 +34,7 @@ static const struct ask_field start[] = {COMMAND, BOOL(fresh), PULL};
 static const struct ask_field replace[] = {COMMAND, BOOL(fresh), BOOL(skip_save), PULL};
 static const struct ask_field restore[] = {COMMAND, BOOL(fresh), BOOL(start), PULL};
 static const struct ask_field stop[] = {COMMAND, BOOL(skip_save)};
+static const struct ask_field purge[] = {COMMAND, BOOL(skip_save), BOOL(unmarked)};
 static const struct ask_field cancel[] = {COMMAND, TEXT(command_id)};
 static const struct ask_field sync_fields[] = {COMMAND};
 static const struct ask_field agent_new[] = {NEEDED(name), TEXT(id), AGENT,
@@ -51,6 +52,7 @@ TABLE(wish_replace, replace);
 TABLE(wish_restore, restore);
 TABLE(wish_stop, stop);
 TABLE(wish_remove, stop);
+TABLE(wish_purge, purge);
 TABLE(wish_cancel, cancel);
 TABLE(wish_sync, sync_fields);
 TABLE(wish_agent_new, agent_new);
@@ -188,6 +190,7 @@ struct request wish_request(const struct visit *visit, const struct wish *wish,
         .fresh = wish->fresh,
         .start = wish->start,
         .skip_save = wish->skip_save,
+        .unmarked = wish->unmarked,
         .pull = pull_of(wish->pull),
         .target = wish->command_id,
         .once = visit->once.key ? &visit->once : NULL,

@@ -259,5 +259,5 @@ ACTION(api_recreate,     ACTION_RECREATE, &wish_start)
 ACTION(api_restore,      ACTION_RESTORE,  &wish_restore)
 ACTION(api_cancel,       ACTION_CANCEL,   &wish_cancel)
 ACTION(api_delete,       ACTION_DELETE,   &wish_remove)
-ACTION(api_purge,        ACTION_PURGE,    &wish_remove)
+ACTION(api_purge,        ACTION_PURGE,    &wish_purge)
 /* clang-format on */

@@ -249,7 +249,7 @@ static struct queued *queue_command(struct work *work, int32_t partition,
                                  ? topic_control(work->agent->id)
                                  : topic_commands(work->agent->id);
     const struct options options = {request->pull, request->start, request->fresh,
-                                    request->skip_save};
+                                    request->skip_save, request->unmarked};
     const struct letter letter = {
         .command_id = command_id,
         .event_id = event_id,

@@ -34,6 +34,7 @@ struct request {
     bool fresh;
     bool start; /* restore: start afterwards */
     bool skip_save;
+    bool unmarked;  /* purge: also data that does not bear its mark */
     bool keep_data; /* only while it is missing, and only with the data that is there */
     enum pull pull;
     enum server_status only_if; /* NONE; else refused if it is not that any more */

@@ -300,6 +300,7 @@ struct options {
     bool start;     /* restore: start afterwards */
     bool fresh;     /* begin with new data although the old is known to be gone */
     bool skip_save; /* do not run the save command before a stop */
+    bool unmarked;  /* purge data that does not bear the server's mark, too */
 };
 
 struct command {

@@ -189,6 +189,7 @@ static const struct field options_fields[] = {
     IS(start, BOOL),
     IS(fresh, BOOL),
     IS(skip_save, BOOL),
+    IS(unmarked, BOOL),
 };
 SHAPE(options, options, "Options")
 #undef STRUCT

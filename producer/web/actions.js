@@ -65,8 +65,9 @@ const mayRun = (server) =>
 const needsFresh = (action, server) => MAKES.has(action) && server.needs_fresh;
 
 /*
- * What to ask first, or null: { title, lines, yes, grave, typed, save, fresh }.  `typed`: the name
- * has to be typed; `save`: offer to stop without saving; `fresh`: yes means new data.
+ * What to ask first, or null: { title, lines, yes, grave, typed, save, fresh, unmarked }.
+ * `typed`: the name has to be typed; `save`: offer to stop without saving; `fresh`: yes means new
+ * data; `unmarked`: yes goes for data that does not bear the server's mark on its host, too.
  */
 export function questionOf(action, server) {
     const { word } = actionWords(action);
@@ -78,6 +79,7 @@ export function questionOf(action, server) {
             yes: "Purge for good",
             grave: true,
             typed: server.name,
+            unmarked: true,
             save: game,
             lines: [
                 `Its container and its data in ${server.data_dir || "its data directory"} are removed. Nothing brings them back.`,

@@ -32,7 +32,7 @@ function check(label) {
     return { input, element: h("label", { class: "choice" }, input, h("span", {}, label)) };
 }
 
-/* null for no; else what to send with the action: { fresh, skip_save }. */
+/* null for no; else what to send with the action: { fresh, unmarked, skip_save }. */
 export function ask(question) {
     const title = h("h2", { id: `ask-${++count}` }, question.title);
     const yes = h(
@@ -67,6 +67,7 @@ export function ask(question) {
             if (dialog.returnValue !== "yes" || yes.disabled) return resolve(null);
             resolve({
                 ...(question.fresh && { fresh: true }),
+                ...(question.unmarked && { unmarked: true }),
                 ...(skip?.input.checked && { skip_save: true }),
             });
         }),

@@ -106,7 +106,7 @@ class Commander:
             "expires_at": now + int(expires_in * 1000), "actor": "test", "reason": "",
             "spec": spec, "target": None,
             "options": {"pull": "by_action", "start": False, "fresh": False,
-                        "skip_save": False},
+                        "skip_save": False, "unmarked": False},
         }
         command.update(changes)
         return command
