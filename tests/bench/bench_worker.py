@@ -3,6 +3,7 @@
 
     tests/bench/bench_worker.py [--commands N] [--build DIR] [--kafka HOST:PORT]
                                 [--docker SOCKET --image NAME:TAG] [--only-real]
+    tests/bench/bench_worker.py --before DIR [--build DIR] [--turns N] [--bus kafka|sqlite] [--commands N] …
 
 For each bus: commands a second from a full queue (looks only: stop of what is stopped; changes:
 restore and delete by turns), the worker's CPU time for each and its resident memory; and one
@@ -10,8 +11,13 @@ command at a time, from written to result readable, with the engine's share besi
 --docker (a real engine that has the image): create and start a second, by a bare loop
 (build/tests/bench/bench_engine) and through the worker, in turns.  Kafka is left out without --kafka.
 The scripted engine is Python: its own time is told, and bounds the rates.
+
+With --before, another build's: both in turns, N times (5), each on a bus and an engine of its own, and
+in the end the medians of the CPU time for each command, and how much more it is than before.  What
+talks to a build is of the sources that it was built from.
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -23,7 +29,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "lib"), str(ROOT / "tests" / "engine")]
 SERVERS = 40
 IDLE_S = 7  # a worker that has been idle for five seconds gives memory back
 
@@ -36,12 +41,24 @@ def options():
     parser.add_argument("--docker", default=os.environ.get("MUSTER_DOCKER_SOCKET"))
     parser.add_argument("--image")
     parser.add_argument("--only-real", action="store_true")
+    parser.add_argument("--bus", choices=("kafka", "sqlite"), help="only this one; of sqlite the sending takes longest")
+    parser.add_argument("--before", help="the build to compare with")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)  # one turn, told to itself
     return parser.parse_args()
 
 
+def use_build(build):
+    """With what its own sources have for tests: they know its schemas."""
+    os.environ["MUSTER_BUILD"] = build
+    (home,) = re.findall(r"^CMAKE_HOME_DIRECTORY:\w+=(.*)$", Path(build, "CMakeCache.txt").read_text(), re.MULTILINE)
+    sys.path[:0] = [f"{home}/tests/lib", f"{home}/tests/engine"]
+    os.chdir(home)
+
+
 def cpu_s(process):
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of all its threads, also those that have ended, by the clock that clock_getcpuclockid(3) gives."""
+    return time.clock_gettime((~process.pid << 3) | 2)
 
 
 def p50_p99(values):
@@ -140,9 +157,11 @@ def full_queue(bus, scripted, name, actions, worker):
     engine_us = 1e6 * (cpu_s(scripted.process) - engine) / len(actions)
     print(f"  {name:8} {rate:7.0f}/s; CPU of the worker {cpu_us:.0f} µs each, of the scripted engine "
           f"{engine_us:.0f} µs: it is busy for {100 * rate * engine_us / 1e6:.0f} % of the time")
+    return cpu_us
 
 
-def bench_bus(bus, scripted, number):
+def bench_bus(bus, scripted, number, only_cpu=False):
+    """What each kind of command costs the worker, in µs of CPU time."""
     print(f"{bus.name}:")
     worker = bus.start_worker()
     time.sleep(IDLE_S)
@@ -153,13 +172,16 @@ def bench_bus(bus, scripted, number):
     turns = [(server_id, action) for _ in range(number // SERVERS // 2)
              for action in ("delete", "restore") for server_id in bus.servers]
     looks = [(server_id, "stop") for _ in range(number // SERVERS) for server_id in bus.servers]
-    full_queue(bus, scripted, "looks", looks, worker)
-    full_queue(bus, scripted, "changes", turns, worker)
+    cpu_us = {f"{bus.name} looks": full_queue(bus, scripted, "looks", looks, worker),
+              f"{bus.name} changes": full_queue(bus, scripted, "changes", turns, worker)}
+    if only_cpu:
+        return cpu_us
     scripted.clear_log()
     times = [bus.one("stop", bus.servers[i % SERVERS]) for i in range(200)]
     print(f"  one at a time: {p50_p99(times)}; of it the engine {engine_ms(scripted, 200):.2f} ms")
     time.sleep(IDLE_S)
     print(f"  resident, idle: {idle / 1024:.1f} MiB before, {worker.resident_kib() / 1024:.1f} MiB after")
+    return cpu_us
 
 
 def bare_rate(build, docker, image):
@@ -197,24 +219,50 @@ def bench_real(args, directory):
             *pairs[-1], pairs[-1][1] / pairs[-1][0]))
 
 
+def compare(args):
+    """In processes of their own: which build is tested is said by the environment."""
+    found = {args.before: [], args.build: []}
+    for turn in range(args.turns):
+        for build in sorted(found, reverse=turn % 2 == 1):  # neither is always the first
+            words = ["--build", build, "--commands", str(args.commands), "--json"]
+            words += (["--kafka", args.kafka] if args.kafka else []) + (["--bus", args.bus] if args.bus else [])
+            done = subprocess.run([sys.executable, str(Path(__file__).resolve()), *words], text=True, stdout=subprocess.PIPE, check=True)
+            found[build].append(json.loads(done.stdout.splitlines()[-1]))
+            print(f"turn {turn + 1}, {build}: " + ", ".join(
+                f"{name} {us:.0f} µs" for name, us in found[build][-1].items()), flush=True)
+    for name in found[args.build][0]:
+        before, now = (statistics.median(turn[name] for turn in found[build]) for build in (args.before, args.build))
+        print(f"{name}: {before:.0f} µs before, {now:.0f} µs now: {100 * (now / before - 1):+.1f} %")
+
+
 def main():
     args = options()
-    os.environ["MUSTER_BUILD"] = args.build
+    args.build = str(Path(args.build).resolve())
+    if args.before:
+        args.before = str(Path(args.before).resolve())
+        compare(args)
+        return
+    use_build(args.build)
+    cpu_us = {}
     from scripted_engine import ScriptedEngine
     directory = Path(tempfile.mkdtemp(prefix="bench"))
     try:
         for name in [] if args.only_real else ["kafka"] * bool(args.kafka) + ["sqlite"]:
+            if args.bus not in (None, name):
+                continue
             (directory / name).mkdir()
             with ScriptedEngine(directory / name / "docker.sock",
                                 images=["registry.test/game:1"]) as scripted:
                 bus = (OnKafka(directory / name, args.kafka, scripted) if name == "kafka" else
                        OnSqlite(directory / name, scripted))
                 try:
-                    bench_bus(bus, scripted, args.commands)
+                    cpu_us.update(bench_bus(bus, scripted, args.commands, args.json))
                 finally:
                     bus.close()
         if args.docker and args.image and args.kafka:
             bench_real(args, directory)
+        if args.json:
+            print(json.dumps(cpu_us))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
