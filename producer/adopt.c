@@ -5,6 +5,7 @@
 
 #include "ledger_found.h"
 #include "profile.h"
+#include "reference.h"
 #include "resolve.h"
 #include "rules.h"
 
@@ -57,16 +58,14 @@ static const struct found_row *find(const GPtrArray *rows, const char *container
 static void take_image(struct server_row *server, const char *reference,
                        const char *registry)
 {
-    const char *slash = strrchr(reference, '/');
-    const char *colon = strrchr(slash ? slash : reference, ':');
-    if (g_str_has_prefix(reference, "sha256:") || strchr(reference, '@'))
+    g_auto(Reference) image = {0};
+    if (!reference_parse(reference, &image, NULL))
         return;
-    g_autofree char *image = colon ? g_strndup(reference, (gsize)(colon - reference))
-                                   : g_strdup(reference);
-    if (!server->image && !g_str_equal(image, registry))
-        row_set(&server->image, image);
+    g_autofree char *tag = reference_tag_text(&image);
+    if (!server->image && !g_str_equal(image.repository, registry))
+        row_set(&server->image, image.repository);
     if (!*server->image_tag)
-        row_set(&server->image_tag, colon ? colon + 1 : "latest");
+        row_set(&server->image_tag, tag ? tag : "latest");
 }
 
 /* --- The server ------------------------------------------------------------------------------ */

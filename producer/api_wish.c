@@ -155,8 +155,7 @@ static void put_config(struct server_row *server, const json_t *changes)
 void wish_put(const struct wish *wish, struct server_row *server)
 {
     put_text(&server->name, wish->name);
-    put_text(&server->image, wish->image);
-    put_text(&server->image_tag, wish->image_tag);
+    server_row_put_image(server, wish->image, wish->image_tag);
     put_text(&server->server_data_path, wish->server_data_path);
     put_text(&server->profile, wish->profile);
     if (!*server->profile)

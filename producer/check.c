@@ -3,6 +3,8 @@
  */
 #include "check.h"
 
+#include "reference.h"
+
 #include <string.h>
 
 G_DEFINE_QUARK(muster_check_error, check_error)
@@ -78,30 +80,27 @@ bool check_port(const char *field, int64_t value, GError **error)
 
 bool check_image(const char *field, const char *value, GError **error)
 {
+    g_auto(Reference) image = {0};
     if (!*value)
         return invalid(
             error, "%s: no image: give the server one, or its agent a registry", field);
-    if (strlen(value) > 255 || !all_in(value, "_.-/:") || !g_ascii_isalnum(*value) ||
-        strstr(value, "//") || strstr(value, "..") || g_str_has_suffix(value, "/"))
-        return invalid(error,
-                       "%s: '%.255s' is no image repository, such as "
-                       "registry.example:5000/steam-zomboid",
-                       field, value);
-    const char *slash = strrchr(value, '/');
-    if (strchr(slash ? slash : value, ':'))
-        return invalid(error, "%s: '%s' must not hold a tag; image_tag does", field,
-                       value);
+    g_autoptr(GError) wrong = NULL;
+    if (!reference_parse(value, &image, &wrong))
+        return invalid(error, "%s: %s", field, wrong->message);
     return true;
 }
 
-bool check_tag(const char *field, const char *value, GError **error)
+bool check_repository(const char *field, const char *value, GError **error)
 {
-    if (*value && strlen(value) <= 128 && (g_ascii_isalnum(*value) || *value == '_') &&
-        all_in(value, "_.-"))
-        return true;
-    return invalid(error,
-                   "%s: '%.128s' is no tag: 1 to 128 letters, digits, '_', '.' and '-'",
-                   field, value);
+    if (!check_image(field, value, error))
+        return false;
+    if (strchr(value, '@') ||
+        strchr(strrchr(value, '/') ? strrchr(value, '/') : value, ':'))
+        return invalid(error,
+                       "%s: '%s' must hold no tag and no digest: they are its servers' "
+                       "own, in image_tag",
+                       field, value);
+    return true;
 }
 
 bool check_env_name(const char *field, const char *value, GError **error)

@@ -24,8 +24,9 @@ bool check_name(const char *field, const char *value, GError **error);
 /* Absolute, in UTF-8, without "." and ".." components, empty ones and control characters. */
 bool check_path(const char *field, const char *value, GError **error);
 bool check_port(const char *field, int64_t value, GError **error); /* 1 … 65535 */
-/* A repository as Docker knows it: [host[:port]/]path, no tag, no digest. */
+/* An image as Docker knows it: [host[:port]/]path[:tag][@digest]. */
 bool check_image(const char *field, const char *value, GError **error);
-bool check_tag(const char *field, const char *value, GError **error);
+/* The same without tag and digest. */
+bool check_repository(const char *field, const char *value, GError **error);
 /* The name of an environment variable: not empty, no "=", no white space or control. */
 bool check_env_name(const char *field, const char *value, GError **error);

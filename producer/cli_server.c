@@ -22,8 +22,8 @@
 #define PORT(name, field, help) \
     {name, 0, OPTION_NUMBER, offsetof(struct flags, field), "N", help, false, 1, 65535}
 #define RECORD_OPTIONS \
-    FLAG("image", 0, STRING, image, "I", "image repository (default: the agent's registry)"), \
-    FLAG("image-tag", 0, STRING, image_tag, "T", "its tag (default: the profile's)"), \
+    FLAG("image", 0, STRING, image, "I", "image: [host[:port]/]path[:tag][@digest] (default: the agent's registry)"), \
+    FLAG("image-tag", 0, STRING, image_tag, "T", "its tag, its digest sha256:…, or both as tag@digest (default: the profile's)"), \
     PORT("game-port", game_port, "UDP port of the game, on the host and inside"), \
     PORT("udp-port", udp_port, "second UDP port, on the host and inside"), \
     PORT("rcon-port", rcon_port, "RCON port, inside only"), \
@@ -118,8 +118,7 @@ static bool take_on_missing(struct server_row *server, const struct flags *flags
 static bool take_record(struct call *call, struct server_row *server, GError **error)
 {
     const struct flags *flags = call->flags;
-    take_string(&server->image, flags->image);
-    take_string(&server->image_tag, flags->image_tag);
+    server_row_put_image(server, flags->image, flags->image_tag);
     take_string(&server->server_data_path, flags->data_path);
     take_port(&server->game_port, flags->game_port);
     take_port(&server->udp_port, flags->udp_port);

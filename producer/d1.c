@@ -210,8 +210,9 @@ static bool take_status(struct server_row *server, const json_t *row, GError **e
 struct server_row *d1_server(const json_t *row, int64_t now, GError **error)
 {
     g_autoptr(ServerRow) server = server_row_new();
-    take_text(&server->image_tag, row, "image_tag");
-    take_optional(&server->image, row, "image");
+    g_autofree char *image = text_of(row, "image");
+    g_autofree char *tag = text_of(row, "image_tag");
+    server_row_put_image(server, image, tag);
     take_optional(&server->server_data_path, row, "server_data_path");
     strip_slashes(server->server_data_path);
     server->data_exists = maybe_of(row, "data_exists");

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "contract.h"
+#include "reference.h"
 #include "resolve.h"
 
 #include <string.h>
@@ -269,6 +270,17 @@ static bool check_object(const char *place, const struct member *members,
     return true;
 }
 
+/* Either may be left to the record; then a name stands for it. */
+static bool check_reference(const char *image, const char *tag, GError **error)
+{
+    g_auto(Reference) reference = {0};
+    g_autoptr(GError) reason = NULL;
+    if (reference_of(image ? image : "x", tag ? tag : "", &reference, &reason))
+        return true;
+    g_set_error_literal(error, RESOLVE_ERROR, RESOLVE_ERROR_PROFILE, reason->message);
+    return false;
+}
+
 bool profile_check(const json_t *profile, GError **error)
 {
     const char *image = json_string_value(json_object_get(profile, "image"));
@@ -276,6 +288,5 @@ bool profile_check(const json_t *profile, GError **error)
     return check_object("", profile_members, profile, error) &&
            check_name("name", json_string_value(json_object_get(profile, "name")),
                       error) &&
-           (!image || check_image("image", image, error)) &&
-           (!tag || check_tag("image_tag", tag, error));
+           check_reference(image, tag, error);
 }

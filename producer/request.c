@@ -522,7 +522,7 @@ bool request_check_agent(struct ledger *ledger, const struct agent_row *agent,
         (*agent->server_data_path &&
          !check_path("server_data_path", agent->server_data_path, error)) ||
         (*agent->steam_zomboid_registry &&
-         !check_image("steam_zomboid_registry", agent->steam_zomboid_registry, error)) ||
+         !check_repository("steam_zomboid_registry", agent->steam_zomboid_registry, error)) ||
         !ledger_find_agent(ledger, agent->id, &by_id, error) ||
         !ledger_find_agent(ledger, agent->name, &by_name, error))
         return false;

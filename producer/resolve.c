@@ -6,6 +6,7 @@
 #include "resolve.h"
 
 #include "check.h"
+#include "reference.h"
 #include "shape.h"
 
 #include <string.h>
@@ -116,14 +117,19 @@ static bool member_bool(const json_t *object, const char *field, bool otherwise)
 
 /* --- The parts of a spec ------------------------------------------------------------------ */
 
-/* Older records hold a whole reference in image_tag: it counts as image and tag. */
-static void split_reference(const char *reference, char **ret_image, char **ret_tag)
+/* The record's own image, or the profile's, or the agent's; without its tag if the record has
+ * one: what another says is a default. */
+static char *image_of(const struct resolution *at, const struct agent_row *agent)
 {
-    const char *slash = strrchr(reference, '/');
-    const char *colon = strrchr(slash ? slash : reference, ':');
-    *ret_image = colon ? g_strndup(reference, (gsize)(colon - reference))
-                       : g_strdup(reference);
-    *ret_tag = g_strdup(colon ? colon + 1 : "latest");
+    const struct server_row *server = at->server;
+    const char *own = json_string_value(json_object_get(at->profile, "image"));
+    if (server->image && *server->image)
+        return g_strdup(server->image);
+    g_auto(Reference) image = {0};
+    const char *text = own ? own : agent->steam_zomboid_registry;
+    if (*server->image_tag && reference_parse(text, &image, NULL))
+        return g_strdup(image.repository);
+    return g_strdup(text);
 }
 
 static bool resolve_image(struct resolution *at, const struct agent_row *agent,
@@ -131,24 +137,21 @@ static bool resolve_image(struct resolution *at, const struct agent_row *agent,
 {
     const struct server_row *server = at->server;
     const char *otherwise = json_string_value(json_object_get(at->profile, "image_tag"));
-    const char *own = json_string_value(json_object_get(at->profile, "image"));
-    const char *image = server->image && *server->image ? server->image
-                        : own                           ? own
-                                                        : agent->steam_zomboid_registry;
-    g_free(at->spec->image);
-    g_free(at->spec->image_tag);
-    if (strchr(server->image_tag, '/')) {
-        split_reference(server->image_tag, &at->spec->image, &at->spec->image_tag);
-    } else {
-        at->spec->image = g_strdup(image);
-        at->spec->image_tag = g_strdup(*server->image_tag ? server->image_tag
-                                       : otherwise        ? otherwise
-                                                          : "latest");
-    }
+    const char *tag = *server->image_tag ? server->image_tag : otherwise ? otherwise : "";
+    g_autofree char *image = image_of(at, agent);
+    g_auto(Reference) reference = {0};
+    g_autoptr(GError) wrong = NULL;
+    if (!*image && !reference_is_whole(tag))
+        return check_image("image", image, error);
+    if (!reference_of(image, tag, &reference, &wrong))
+        return complain(error, RESOLVE_ERROR_RECORD, "%s", wrong->message);
+    row_set(&at->spec->image, reference.repository);
+    row_set(&at->spec->image_tag, reference.digest ? reference.digest
+                                  : reference.tag  ? reference.tag
+                                                   : "latest");
     word(at->words, "image", at->spec->image);
     word(at->words, "image_tag", at->spec->image_tag);
-    return check_image("image", at->spec->image, error) &&
-           check_tag("image_tag", at->spec->image_tag, error);
+    return true;
 }
 
 static bool resolve_names(struct resolution *at, GError **error)

@@ -5,6 +5,8 @@
  */
 #include "rows.h"
 
+#include "reference.h"
+
 #include <string.h>
 
 static const char *const status_names[] = {
@@ -372,6 +374,22 @@ struct worker_row *worker_row_new(void)
 void worker_row_free(struct worker_row *worker)
 {
     row_free(&table_workers, worker);
+}
+
+void server_row_put_image(struct server_row *server, const char *image, const char *tag)
+{
+    g_auto(Reference) reference = {0};
+    g_autofree char *said = NULL;
+    if (image && *image && (!tag || !reference_is_whole(tag)) && /* or it stands alone */
+        reference_of(image, tag ? tag : "", &reference, NULL) &&
+        (said = reference_tag_text(&reference))) {
+        image = reference.repository;
+        tag = said;
+    }
+    if (image)
+        row_set(&server->image, image);
+    if (tag)
+        row_set(&server->image_tag, tag);
 }
 
 bool server_row_is_adopted(const struct server_row *server)

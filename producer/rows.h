@@ -225,6 +225,11 @@ void server_row_drop_open(struct server_row *server, const char *command_id);
 /* Whether a command of it is open in the log. */
 bool server_row_is_pending(const struct server_row *server);
 
+/* What was given for the image, NULL: nothing.  A tag or digest in `image` becomes image_tag's,
+ * so that the next --image-tag replaces it; what contradicts itself is left for resolve() to
+ * refuse. */
+void server_row_put_image(struct server_row *server, const char *image, const char *tag);
+
 /* Whether its container is known by its id alone: it bears no label of ours, until a rebuild
  * makes one that does. */
 bool server_row_is_adopted(const struct server_row *server);

@@ -7,6 +7,7 @@ muster_test(log base)
 muster_test(schema contract)
 muster_test(codec contract PkgConfig::AVRO) # avro-c's decoder as the oracle
 muster_test(decode contract)
+muster_test(reference contract)
 
 # Built, not run by ctest.
 add_executable(bench_codec bench/bench_codec.c)

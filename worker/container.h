@@ -77,8 +77,7 @@ char *container_create_body(const struct command *command, int api_minor);
 /* Body of POST /networks/create, with CheckDuplicate. */
 char *container_network_body(const struct network *network);
 /* The image as the engine wants it, always with a tag or a digest: "repository:tag", or
- * "repository@sha256:…" if the tag is a digest, or image_tag alone if it is a whole reference
- * (in older records), or `image` alone if it has a tag and image_tag is "". */
+ * "repository@sha256:…" if there is a digest; reference.h says how both fields are read. */
 char *container_image_reference(const struct spec *spec);
 
 /* What events say of it. */

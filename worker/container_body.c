@@ -7,6 +7,8 @@
  */
 #include "container.h"
 
+#include "reference.h"
+
 #include <jansson.h>
 #include <string.h>
 
@@ -15,30 +17,13 @@
 
 /* --- The image ----------------------------------------------------------------------- */
 
-/* Whether a reference ends in a tag or a digest. */
-static bool has_tag(const char *reference)
-{
-    const char *slash = strrchr(reference, '/');
-
-    return strpbrk(slash ? slash : reference, ":@") != NULL;
-}
-
-static char *with_tag(const char *reference)
-{
-    return g_strconcat(reference, has_tag(reference) ? NULL : ":latest", NULL);
-}
-
 char *container_image_reference(const struct spec *spec)
 {
-    const char *tag = spec->image_tag;
+    g_auto(Reference) reference = {0};
 
-    if (*tag == '\0')
-        return with_tag(spec->image);
-    if (g_str_has_prefix(tag, "sha256:") || g_str_has_prefix(tag, "sha512:"))
-        return g_strconcat(spec->image, "@", tag, NULL);
-    if (strpbrk(tag, "/:@") != NULL) /* none of them can be in a tag */
-        return with_tag(tag);
-    return g_strconcat(spec->image, ":", tag, NULL);
+    if (reference_of(spec->image, spec->image_tag, &reference, NULL))
+        return reference_text(&reference);
+    return g_strconcat(spec->image, ":", spec->image_tag, NULL); /* no policy allows it */
 }
 
 /* --- Pieces -------------------------------------------------------------------------- */

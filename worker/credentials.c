@@ -110,7 +110,7 @@ bool credentials_find(const struct credentials_source *source, const char *image
                       char **ret_auth, GError **error)
 {
     g_autoptr(DockerConfig) config = NULL;
-    g_autofree char *host = reference_host(image);
+    g_autofree char *host = image_host(image);
 
     *ret_auth = NULL;
     if (!read_config(source, &config, error))

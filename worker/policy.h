@@ -8,6 +8,7 @@
 #pragma once
 
 #include "contract.h"
+#include "reference.h"
 
 /* Both ends included. */
 struct span {
@@ -70,8 +71,6 @@ bool registries_add(GPtrArray *registries, const char *prefix, GError **error);
  * control characters, at most 1,024 bytes; not "/". */
 bool path_is_plain(const char *path);
 bool text_has_control(const char *text);
-/* By distribution's grammar: host/path:tag@digest. */
-bool reference_is_valid(const char *reference);
 
 /* Whether the command may be carried out here: its names, image, mounts, paths, ports,
  * networks, limits.  False: `ret_refusal` is CODE_FORBIDDEN (outside the policy) or
@@ -85,9 +84,9 @@ bool policy_allows(const struct policy *policy, const struct command *command,
  * holding no other root), or NULL, also for NULL; borrowed.  No file access. */
 const char *policy_root_of(const struct policy *policy, const char *path);
 /* Whether one of these registries allows the image; "busybox" is docker.io/library/busybox. */
-bool registries_allow(const GPtrArray *registries, const char *reference);
+bool registries_allow(const GPtrArray *registries, const struct reference *image);
 /* "busybox:1" → "docker.io"; "reg:5000/games/x@sha256:…" → "reg:5000"; g_free it. */
-char *reference_host(const char *reference);
+char *image_host(const char *reference);
 
 /* What is allowed, in plain words for people, a line each; g_free it. */
 char *policy_text(const struct policy *policy);

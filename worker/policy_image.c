@@ -2,37 +2,12 @@
  * policy_image.c - which images come from the registries that a host allows.
  *
  * Compares names as Docker reads them ("busybox" is docker.io/library/busybox), at path
- * borders.  A malformed reference is from no registry.
+ * borders.
  */
 #include "policy_parts.h"
 
 #include <gio/gio.h>
 #include <string.h>
-
-#define REFERENCE_CHARS 512
-
-/* Whether the first part of a reference is a registry's host: distribution's rule, by which
- * a capital letter makes it one, too. */
-static bool is_registry_host(const char *part)
-{
-    return strpbrk(part, ".:ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL ||
-           g_str_equal(part, "localhost");
-}
-
-/* "busybox" → "docker.io/library/busybox", "reg:5000/games/x" as it is.  `path` has no tag. */
-static char *repository_full(const char *path)
-{
-    const char *slash = strchr(path, '/');
-    g_autofree char *host = slash ? g_strndup(path, (gsize)(slash - path)) : g_strdup("");
-
-    if (!is_registry_host(host))
-        return g_strconcat(slash ? "docker.io/" : "docker.io/library/", path, NULL);
-    if (!g_str_equal(host, "docker.io") && !g_str_equal(host, "index.docker.io"))
-        return g_strdup(path);
-    g_assert(slash); /* no host, no registry's */
-    return g_strconcat(strchr(slash + 1, '/') ? "docker.io" : "docker.io/library", slash,
-                       NULL);
-}
 
 /* A prefix that is a host alone stands for all of it. */
 static char *prefix_full(const char *prefix)
@@ -42,29 +17,12 @@ static char *prefix_full(const char *prefix)
     return g_strdup(g_str_equal(prefix, "index.docker.io") ? "docker.io" : prefix);
 }
 
-/* Cuts tag and digest off. */
-static char *reference_path(const char *reference)
-{
-    const char *digest = strchr(reference, '@');
-    g_autofree char *path = digest ? g_strndup(reference, (gsize)(digest - reference))
-                                   : g_strdup(reference);
-    char *slash = strrchr(path, '/');
-    char *tag = strchr(slash ? slash : path, ':');
-
-    if (tag != NULL)
-        *tag = '\0';
-    return g_steal_pointer(&path);
-}
-
 /* A repository with a digest and no tag. */
 static bool is_pinned(const char *registry)
 {
-    const char *digest = strchr(registry, '@');
-    if (digest == NULL || !reference_is_valid(registry))
-        return false;
+    g_auto(Reference) image = {0};
 
-    g_autofree char *path = reference_path(registry);
-    return strlen(path) == (size_t)(digest - registry);
+    return reference_parse(registry, &image, NULL) && image.digest && !image.tag;
 }
 
 static bool registry_is_valid(const char *registry)
@@ -101,11 +59,11 @@ bool policy_add_registry(struct policy *policy, const char *prefix, GError **err
 /* One image: the repository in any spelling, and exactly that digest. */
 static bool pinned_allows(const char *pinned, const char *repository, const char *digest)
 {
-    g_autofree char *path = reference_path(pinned);
+    const char *at = strchr(pinned, '@');
+    g_autofree char *path = g_strndup(pinned, (gsize)(at - pinned));
     g_autofree char *full = repository_full(path);
 
-    return digest != NULL && g_str_equal(strchr(pinned, '@'), digest) &&
-           g_str_equal(full, repository);
+    return g_strcmp0(at + 1, digest) == 0 && g_str_equal(full, repository);
 }
 
 static bool prefix_allows(const char *prefix, const char *repository)
@@ -116,41 +74,25 @@ static bool prefix_allows(const char *prefix, const char *repository)
            path_below(repository, prefix) != NULL; /* "docker.io/name": a user's images */
 }
 
-/* distribution/reference: host, path in lower case, tag, digest.  "sha256:…" would be taken
- * for the id of any image that is on the host. */
-bool reference_is_valid(const char *reference)
+bool registries_allow(const GPtrArray *registries, const struct reference *image)
 {
-    const char *const grammar =
-        "\\A(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9A-Fa-f:]+\\])(?::[0-9]{1,5})?/)?"
-        "[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-        "(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha(?:256|512):[0-9a-f]{64,128})?\\z";
-
-    return strlen(reference) <= REFERENCE_CHARS &&
-           !g_str_has_prefix(reference, "sha256:") &&
-           g_regex_match_simple(grammar, reference, G_REGEX_RAW, 0);
-}
-
-bool registries_allow(const GPtrArray *registries, const char *reference)
-{
-    if (!reference_is_valid(reference))
-        return false;
-    g_autofree char *path = reference_path(reference);
-    g_autofree char *repository = repository_full(path);
-    const char *digest = strchr(reference, '@');
+    g_autofree char *repository = repository_full(image->repository);
 
     for (guint i = 0; i < registries->len; i++) {
         const char *registry = g_ptr_array_index(registries, i);
-        if (strchr(registry, '@') ? pinned_allows(registry, repository, digest)
+        if (strchr(registry, '@') ? pinned_allows(registry, repository, image->digest)
                                   : prefix_allows(registry, repository))
             return true;
     }
     return false;
 }
 
-char *reference_host(const char *reference)
+char *image_host(const char *reference)
 {
-    g_autofree char *path = reference_path(reference);
-    g_autofree char *repository = repository_full(path);
+    g_auto(Reference) image = {0};
 
+    if (!reference_parse(reference, &image, NULL))
+        return g_strdup("");
+    g_autofree char *repository = repository_full(image.repository);
     return g_strndup(repository, strcspn(repository, "/"));
 }

@@ -66,28 +66,34 @@ static bool limit_container(const struct policy *policy, const struct command *c
 static bool limit_registries(const struct policy *policy, const struct command *command,
                              struct refusal *refusal)
 {
-    g_autofree char *reference = container_image_reference(command->spec);
+    g_auto(Reference) image = {0};
 
     if (policy->file_registries->len == 0 ||
-        registries_allow(policy->file_registries, reference))
+        (reference_of(command->spec->image, command->spec->image_tag, &image, NULL) &&
+         registries_allow(policy->file_registries, &image)))
         return true;
     g_autofree char *allowed = texts_join(policy->file_registries);
+    g_autofree char *text = container_image_reference(command->spec);
     return refusal_set(
         refusal, CODE_FORBIDDEN,
-        "the image %s is none of those that this host's policy allows (%s)", reference,
+        "the image %s is none of those that this host's policy allows (%s)", text,
         allowed);
 }
 
 static bool limit_digest(const struct policy *policy, const struct command *command,
                          struct refusal *refusal)
 {
-    g_autofree char *reference = container_image_reference(command->spec);
+    g_auto(Reference) image = {0};
 
-    return !policy->require_digest || strchr(reference, '@') ||
-           refusal_set(refusal, CODE_FORBIDDEN,
+    if (!policy->require_digest ||
+        (reference_of(command->spec->image, command->spec->image_tag, &image, NULL) &&
+         image.digest))
+        return true;
+    g_autofree char *text = container_image_reference(command->spec);
+    return refusal_set(refusal, CODE_FORBIDDEN,
                        "the image %s has no digest, and this host takes images by digest "
                        "alone: give it as image@sha256:…",
-                       reference);
+                       text);
 }
 
 /* --- Ports, networks, mounts -------------------------------------------------------- */

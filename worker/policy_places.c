@@ -42,18 +42,19 @@ bool rule_data_dir(const struct policy *policy, const struct command *command,
 bool rule_image(const struct policy *policy, const struct command *command,
                 struct refusal *refusal)
 {
-    g_autofree char *reference = container_image_reference(command->spec);
-    if (!reference_is_valid(reference))
-        return refusal_set(refusal, CODE_INVALID,
-                           "the image \"%s\" is malformed; give it as host/path:tag",
-                           reference);
+    g_auto(Reference) image = {0};
+    g_autoptr(GError) wrong = NULL;
 
-    if (registries_allow(policy->registries, reference))
+    if (!reference_of(command->spec->image, command->spec->image_tag, &image, &wrong))
+        return refusal_set(refusal, CODE_INVALID, "the image is malformed: %s",
+                           wrong->message);
+    if (registries_allow(policy->registries, &image))
         return true;
     g_autofree char *allowed = texts_join(policy->registries);
+    g_autofree char *text = reference_text(&image);
     return refusal_set(refusal, CODE_FORBIDDEN,
                        "the image %s is not from a registry that this host allows (%s)",
-                       reference, allowed);
+                       text, allowed);
 }
 
 static bool too_many(const GPtrArray *entries, const char *what, struct refusal *refusal)

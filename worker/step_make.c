@@ -47,10 +47,11 @@ enum ask ask_pull(struct facts *facts, struct want *want)
         return step_ask_engine(want, image_request(facts),
                                step_span(facts, STEP_SLACK_MS));
     if (policy == PULL_NEVER) {
+        g_autofree char *image = container_image_reference(spec_of(facts));
         refusal_set(
             &want->refusal, CODE_IMAGE_NOT_FOUND,
-            "the image %s:%s is not on this host, and the command says never to pull",
-            spec_of(facts)->image, spec_of(facts)->image_tag);
+            "the image %s is not on this host, and the command says never to pull",
+            image);
         return ASK_REFUSE;
     }
     return step_ask_engine(want, pull_request(facts), 0);
@@ -64,8 +65,9 @@ bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *re
         return true;
     }
     if (verdict == VERDICT_ABSENT) {
-        refusal_set(ret_refusal, CODE_IMAGE_NOT_FOUND, "the registry has no image %s:%s",
-                    spec_of(facts)->image, spec_of(facts)->image_tag);
+        g_autofree char *image = container_image_reference(spec_of(facts));
+        refusal_set(ret_refusal, CODE_IMAGE_NOT_FOUND, "the registry has no image %s",
+                    image);
         return false;
     }
     facts->pulled = true;
@@ -209,9 +211,10 @@ bool told_create(struct facts *facts, enum verdict verdict, const struct reply *
     facts->fresh = false;
     if (verdict != VERDICT_ABSENT)
         return true; /* made, or a conflict: the look decides whose it is */
+    g_autofree char *image = container_image_reference(spec_of(facts));
     refusal_set(ret_refusal, CODE_IMAGE_NOT_FOUND,
-                "the image %s:%s went away between the pull and the create; try again",
-                spec_of(facts)->image, spec_of(facts)->image_tag);
+                "the image %s went away between the pull and the create; try again",
+                image);
     return false;
 }
 

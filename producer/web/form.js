@@ -5,7 +5,14 @@
  */
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const DIGEST = "sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}";
+const TAG = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
+const HOST = "[A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9A-Fa-f:]+\\]";
+const PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+const TAGS = new RegExp(`^(?:(?:${TAG})(?:@(?:${DIGEST}))?|${DIGEST})$`);
+const IMAGE = new RegExp(
+    `^(?:(?:${HOST})(?::[0-9]{1,5})?/)?${PART}(?:/${PART})*(?::${TAG})?(?:@(?:${DIGEST}))?$`,
+);
 export const PORTS = ["game_port", "udp_port", "rcon_port"];
 
 function wrongName(value) {
@@ -29,8 +36,16 @@ function wrongPath(value) {
 }
 
 function wrongImage(value) {
-    if (/[@\s]/.test(value)) return "A repository alone, without digest and spaces.";
-    return /:[^/]*$/.test(value) ? "A repository alone: the tag has a field of its own." : "";
+    return IMAGE.test(value)
+        ? ""
+        : "Such as registry.example:5000/games/zomboid, in small letters; a tag or digest may follow.";
+}
+
+/* A whole reference may stand in it, too. */
+function wrongTag(value) {
+    return TAGS.test(value) || IMAGE.test(value)
+        ? ""
+        : "A tag (letters, digits, and _ . - behind the first; at most 128), or a digest: sha256:…";
 }
 
 const optional = (check) => (value) => (value ? check(value) : "");
@@ -38,9 +53,7 @@ const optional = (check) => (value) => (value ? check(value) : "");
 const CHECKS = {
     name: wrongName,
     image: optional(wrongImage),
-    image_tag: optional((value) =>
-        TAG.test(value) ? "" : "Letters, digits, and _ . - behind the first; at most 128.",
-    ),
+    image_tag: optional(wrongTag),
     server_data_path: optional(wrongPath),
 };
 

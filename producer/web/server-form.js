@@ -39,9 +39,9 @@ function profileField(profiles, value) {
 function recordFields(state, server, whose) {
     const fields = {
         profile: profileField(state.profiles, server.profile ?? "zomboid"),
-        image_tag: field("Image tag", text({ value: server.image_tag ?? "" }), ""),
+        image_tag: field("Image tag or digest", text({ value: server.image_tag ?? "" }), ""),
         image: field(
-            "Image repository",
+            "Image",
             text({ value: server.image ?? "" }),
             `Empty: the ${whose}'s.`,
         ),

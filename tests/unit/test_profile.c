@@ -38,8 +38,10 @@ static void test_what_is_wrong_is_named(void)
         {"\"container\": \"game\"", "container: must hold {name} or {id}"},
         {"\"data_dir\": \"{data_path}\"", "data_dir: must hold {name} or {id}"},
         {"\"restart_policy\": \"maybe\"", "restart_policy: must be one of no, always"},
-        {"\"image\": \"a:b\"", "image: 'a:b' must not hold a tag"},
-        {"\"image_tag\": \"a/b\"", "image_tag: 'a/b' is no tag"},
+        {"\"image\": \"A/b:C/d\"", "image: 'A/b:C/d'"},
+        {"\"image\": \"a:b\", \"image_tag\": \"c\"", "image: 'a:b' holds the tag b"},
+        {"\"image_tag\": \"a b\"", "image_tag: 'a b' is no tag"},
+        {"\"image_tag\": \"sha256:12\"", "image_tag: 'sha256:12' is no digest"},
         {"\"privileged\": true", "privileged: is no field that a profile has"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -98,6 +98,46 @@ static void test_a_tag_that_is_a_whole_reference(void)
     g_assert_cmpstr(spec->image_tag, ==, "v40");
 }
 
+#define DIGEST "sha256:6d9ac9237a84afe1516540f40a0fafdc86859b2141954b4d643af7066d598b74"
+
+/* As CLI, API and import put them into a record. */
+static void test_s36_an_image_by_its_digest(void)
+{
+    static const char *const table[][4] = {
+        {NULL, DIGEST, "registry:5000/steam-zomboid", DIGEST},
+        {"other/x@" DIGEST, NULL, "other/x", DIGEST},
+        {"other/x:41@" DIGEST, NULL, "other/x", DIGEST},
+        {"other/x:41", NULL, "other/x", "41"},
+        {NULL, "latest@" DIGEST, "registry:5000/steam-zomboid", DIGEST},
+        {NULL, "other/x:latest@" DIGEST, "other/x", DIGEST},
+        {"y", "other/x@" DIGEST, "other/x", DIGEST},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        g_autoptr(ServerRow) server = good_server();
+        server_row_put_image(server, table[i][0], table[i][1]);
+        g_autoptr(Spec) spec = resolve_good(server);
+        g_assert_cmpstr(spec->image, ==, table[i][2]);
+        g_assert_cmpstr(spec->image_tag, ==, table[i][3]);
+    }
+}
+
+static void test_s36_what_is_set_next_replaces_it(void)
+{
+    g_autoptr(ServerRow) server = good_server();
+    server_row_put_image(server, NULL, "v40");
+    server_row_put_image(server, "other/x@" DIGEST, NULL);
+    g_autoptr(Spec) first = resolve_good(server);
+    g_assert_cmpstr(first->image_tag, ==, DIGEST);
+    server_row_put_image(server, NULL, "v42");
+    g_autoptr(Spec) second = resolve_good(server);
+    g_assert_cmpstr(second->image, ==, "other/x");
+    g_assert_cmpstr(second->image_tag, ==, "v42");
+    server_row_put_image(server, "other/y", NULL);
+    g_autoptr(Spec) third = resolve_good(server);
+    g_assert_cmpstr(third->image, ==, "other/y");
+    g_assert_cmpstr(third->image_tag, ==, "v42");
+}
+
 static void test_the_profile_wins_over_the_config(void)
 {
     g_autoptr(ServerRow) server = good_server();
@@ -302,6 +342,10 @@ int main(int argc, char **argv)
                     test_the_server_wins_over_the_agent);
     g_test_add_func("/resolve/a_tag_that_is_a_whole_reference",
                     test_a_tag_that_is_a_whole_reference);
+    g_test_add_func("/resolve/s36_an_image_by_its_digest",
+                    test_s36_an_image_by_its_digest);
+    g_test_add_func("/resolve/s36_what_is_set_next_replaces_it",
+                    test_s36_what_is_set_next_replaces_it);
     g_test_add_func("/resolve/the_profile_wins_over_the_config",
                     test_the_profile_wins_over_the_config);
     g_test_add_func("/resolve/another_game_needs_no_code",
