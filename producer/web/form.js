@@ -43,7 +43,7 @@ function wrongImage(value) {
 
 /* A whole reference may stand in it, too. */
 function wrongTag(value) {
-    return TAGS.test(value) || IMAGE.test(value)
+    return TAGS.test(value) || (!/^sha(256|512):/.test(value) && IMAGE.test(value))
         ? ""
         : "A tag (letters, digits, and _ . - behind the first; at most 128), or a digest: sha256:…";
 }
