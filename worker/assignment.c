@@ -182,7 +182,8 @@ struct reading {
     struct bus_reader *reader;
     int32_t partition;
     int64_t end;
-    int64_t oldest_ms; /* append time of the oldest command */
+    int64_t oldest_ms;          /* append time of the oldest command */
+    struct partition *commands; /* whose commands' answers are read */
 };
 
 static void reading_close(struct reading *reading)
@@ -239,17 +240,30 @@ static void note_known(GHashTable *known, const struct event *event,
         g_hash_table_insert(known, g_steal_pointer(&key), GINT_TO_POINTER(what));
 }
 
+/* What was answered had been received. */
+static void note_received(const struct takeover *takeover, struct partition *partition,
+                          const struct cause *cause)
+{
+    if (cause && cause->partition == partition->number &&
+        g_str_equal(cause->topic, takeover->commands_topic))
+        partition->received_before = MAX(partition->received_before, cause->offset + 1);
+}
+
 static bool note_record(struct takeover *takeover, const struct reading *reading,
                         const struct bus_record *record, GHashTable *known,
                         GError **error)
 {
+    const bool is_of_this_topic = record->append_ms >= reading->oldest_ms;
     g_autoptr(Event) event = NULL;
     gsize length = 0;
     const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : NULL;
     switch (codec_decode_event(takeover->setup.codec, bytes, length, &event, error)) {
     case DECODED:
-        if (g_str_equal(event->agent_id, takeover->setup.agent_id))
-            note_known(known, event, record->append_ms >= reading->oldest_ms);
+        if (!g_str_equal(event->agent_id, takeover->setup.agent_id))
+            return true;
+        note_known(known, event, is_of_this_topic);
+        if (event->result && is_of_this_topic)
+            note_received(takeover, reading->commands, event->cause);
         return true;
     case DECODED_MALFORMED:
         g_clear_error(error); /* not written by a worker: it answers nothing */
@@ -264,10 +278,10 @@ static bool note_record(struct takeover *takeover, const struct reading *reading
     return false;
 }
 
-static GHashTable *read_known(struct takeover *takeover, int64_t oldest_ms,
-                              GError **error)
+static GHashTable *read_known(struct takeover *takeover, struct partition *partition,
+                              int64_t oldest_ms, GError **error)
 {
-    struct reading reading = {.oldest_ms = oldest_ms};
+    struct reading reading = {.oldest_ms = oldest_ms, .commands = partition};
     if (!open_events(takeover, oldest_ms - LOG_AHEAD_MS, &reading, error))
         return NULL;
     g_autoptr(GHashTable)
@@ -323,7 +337,7 @@ static struct offsets *offsets_from_log(struct takeover *takeover,
     if (oldest_ms != CONTRACT_NONE &&
         (!partition->known || oldest_ms < partition->known_from)) {
         g_clear_pointer(&partition->known, g_hash_table_unref);
-        partition->known = read_known(takeover, oldest_ms, error);
+        partition->known = read_known(takeover, partition, oldest_ms, error);
         partition->known_from = oldest_ms;
         if (!partition->known)
             return NULL;
@@ -356,6 +370,9 @@ static bool place(struct takeover *takeover, const struct bus_position *committe
     if (!offsets)
         return false;
     *(control ? &partition->control : &partition->commands) = offsets;
+    if (!control)
+        partition->received_before = MAX(partition->received_before,
+                                         offsets_known(offsets));
     g_ptr_array_add(assignment->positions,
                     bus_position_new(committed->topic, committed->partition,
                                      offsets_watermark(offsets), NULL));

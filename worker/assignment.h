@@ -32,6 +32,10 @@ struct partition {
      * offsets know. */
     GHashTable *known;
     int64_t known_from; /* append time of the oldest command that it tells about */
+    /* Commands below this offset had been received by owners before.  Until they have come
+     * again, a Sync says nothing about servers whose last command is among them. */
+    int64_t received_before;
+    bool caught_up; /* they have */
 };
 /* The key of a record that bears no id; g_free it. */
 char *known_place(const char *topic, int64_t partition, int64_t offset);

@@ -242,6 +242,11 @@ int64_t offsets_seen(const struct offsets *offsets)
     return offsets->received;
 }
 
+int64_t offsets_known(const struct offsets *offsets)
+{
+    return offsets->known;
+}
+
 unsigned offsets_open(const struct offsets *offsets)
 {
     return offsets->open;

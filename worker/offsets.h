@@ -52,6 +52,8 @@ void offsets_finish(struct offsets *offsets, int64_t offset);
 int64_t offsets_watermark(const struct offsets *offsets);
 int64_t offsets_seen(
     const struct offsets *offsets); /* highest received + 1, or the start */
+int64_t offsets_known(
+    const struct offsets *offsets); /* highest received by any owner + 1, or the start */
 unsigned offsets_open(const struct offsets *offsets); /* received and not finished */
 /* What to commit beside the watermark; ASCII, g_free it. */
 char *offsets_metadata(const struct offsets *offsets);

@@ -90,6 +90,23 @@ static void begin_takeover(struct worker *worker, const struct bus_notice *notic
     worker->takeover = takeover_new(&setup, notice);
 }
 
+/* The first Sync of a partition was made when little had come again, and has excused the servers
+ * of all commands that had not: once they have, another one tells what it could not. */
+static void note_caught_up(struct worker *worker, bool tell)
+{
+    for (guint i = 0; worker->assignment && i < worker->assignment->partitions->len;
+         i++) {
+        struct partition *partition = g_ptr_array_index(worker->assignment->partitions,
+                                                        i);
+        if (partition->caught_up ||
+            offsets_seen(partition->commands) < partition->received_before)
+            continue;
+        partition->caught_up = true;
+        if (tell)
+            inventory_want(worker->inventory, SYNC_ON_ASSIGNMENT);
+    }
+}
+
 void worker_end_takeover(struct worker *worker)
 {
     GError *error = NULL;
@@ -111,6 +128,7 @@ void worker_end_takeover(struct worker *worker)
     inventory_want(worker->inventory,
                    worker->first_assignment ? SYNC_ON_START : SYNC_ON_ASSIGNMENT);
     worker->first_assignment = false;
+    note_caught_up(worker, false);
     worker->sync_at = host_ms() + SYNC_EVERY_MS;
     crash_point("takeover.started");
     log_info("assignment", "partitions", count);
@@ -297,4 +315,5 @@ void worker_take_records(struct worker *worker)
 {
     take_topic(worker, TOPIC_INDEX_CONTROL, control_has_room);
     take_topic(worker, TOPIC_INDEX_COMMANDS, has_room);
+    note_caught_up(worker, true);
 }

@@ -38,6 +38,7 @@ static void nothing_received(void)
 
     g_assert_cmpint(offsets_watermark(offsets), ==, 7);
     g_assert_cmpint(offsets_seen(offsets), ==, 7);
+    g_assert_cmpint(offsets_known(offsets), ==, 7);
     g_assert_cmpuint(offsets_open(offsets), ==, 0);
     g_assert_cmpstr(metadata, ==, "");
     g_assert_false(offsets_full(offsets));
@@ -92,6 +93,7 @@ static void a_new_owner_runs_only_incompletes(void)
     g_autoptr(Offsets) next = reloaded(first);
     g_assert_cmpint(offsets_watermark(next), ==, 6);
     g_assert_cmpint(offsets_seen(next), ==, 6);
+    g_assert_cmpint(offsets_known(next), ==, 12);
     g_assert_cmpuint(offsets_open(next), ==, 0);
     receive(next, 6, OFFSETS_BEGUN, "r 2026-11-22T22:02:52.473699331Z");
     receive(next, 7, OFFSETS_DONE, NULL);
