@@ -169,6 +169,7 @@ static void sync_merge(struct sync *sync, struct sync *more)
     move_all(sync->extra, more->extra);
     move_all(sync->unmanaged, more->unmanaged);
     move_all(sync->data, more->data);
+    move_all(sync->others, more->others);
 }
 
 /* Listed under the label of a server that has none to have, or that nobody knows. */
@@ -198,13 +199,19 @@ static json_t *orphans_of(const struct sync *sync, const GPtrArray *servers)
     return orphans;
 }
 
+static json_t *found_json(const GPtrArray *all)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < all->len; i++)
+        json_array_append_new(list, shape_to_json(&shape_found, all->pdata[i]));
+    return list;
+}
+
 static char *found_text(const struct sync *sync, const GPtrArray *servers)
 {
-    json_auto_t *json = shape_to_json(&shape_sync, sync);
     json_auto_t *found = json_object();
-    static const char *const names[] = {"extra", "unmanaged", "data"};
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-        json_object_set(found, names[i], json_object_get(json, names[i]));
+    json_object_set_new(found, "extra", found_json(sync->extra));
+    json_object_set_new(found, "unmanaged", found_json(sync->unmanaged));
     json_object_set_new(found, "orphan", orphans_of(sync, servers));
     return json_dumps(found, JSON_COMPACT);
 }

@@ -92,7 +92,8 @@ static void take_container(struct server_row *server, const struct state *state,
     whole = whole || g_strcmp0(server->container_id, state->container_id) != 0;
     row_set(&server->container_id, state->container_id);
     row_set(&server->container_image, state->image);
-    row_set(&server->container_spec, state->spec_digest);
+    if (whole || *state->spec_digest)
+        row_set(&server->container_spec, state->spec_digest);
     take_number(&server->started_at, state->started_at, whole);
     take_number(&server->finished_at, state->finished_at, whole);
     take_number(&server->exit_code, state->exit_code, whole);
@@ -141,6 +142,14 @@ static enum folded fold_state(struct server_row *server, const struct state *sta
     return FOLDED;
 }
 
+/* It is there, so what proved that it is gone proves nothing any more. */
+static void take_unknown(struct server_row *server)
+{
+    server->shown = SHOWN_NOTHING;
+    server->container_status = CONTAINER_UNKNOWN;
+    server->missing_since = CONTRACT_NONE;
+}
+
 enum folded fold_sync(struct server_row *server, const struct presence_sync *index,
                       const struct place *place)
 {
@@ -148,13 +157,16 @@ enum folded fold_sync(struct server_row *server, const struct presence_sync *ind
     if (is_gone(server))
         return FOLDED_REPEATED;
     switch (presence_in_sync(index, server, &state)) {
-    case SHOWN_NOTHING:
+    case SAYS_NOTHING:
         return FOLDED;
-    case SHOWN_PRESENT:
+    case SAYS_UNKNOWN:
+        take_unknown(server);
+        break;
+    case SAYS_PRESENT:
         take_state(server, state, false);
         settle_by_state(server, state);
         break;
-    case SHOWN_ABSENT:
+    case SAYS_ABSENT:
         server->shown = SHOWN_ABSENT;
         server->container_status = CONTAINER_ABSENT;
         break;

@@ -142,7 +142,7 @@ CREATE TABLE syncs ( -- the last one of each partition that counted
     listed_at INTEGER NOT NULL,
     at INTEGER NOT NULL, -- append time
     servers INTEGER NOT NULL, -- how many it lists
-    found TEXT NOT NULL, -- JSON: what is extra, unmanaged, or data
+    found TEXT NOT NULL, -- JSON: what is extra, unmanaged, or an orphan
     PRIMARY KEY (agent_id, partition)
 ) STRICT, WITHOUT ROWID;
 

@@ -41,8 +41,6 @@ struct look {
     GPtrArray *rows;
 };
 
-#define ID_SHORT 12
-
 static void take_member(char **field, const json_t *item, const char *name)
 {
     const char *text = json_string_value(json_object_get(item, name));
@@ -60,7 +58,7 @@ static void add_row(struct look *look, enum found_kind kind, const json_t *item)
     take_member(&row->image, item, "image");
     take_member(&row->server_id, item, "server_id");
     if (kind == FOUND_UNMANAGED) {
-        g_autofree char *key = g_strndup(row->container_id, ID_SHORT);
+        g_autofree char *key = g_strndup(row->container_id, CONTAINER_SHORT);
         row_set(&row->server_id, g_hash_table_lookup(look->owner, key));
     }
     row->seen_at = look->at;
@@ -94,7 +92,7 @@ static bool load_owners(struct ledger *ledger, struct look *look, GError **error
         query_text(query_owners, 1, look->agent_id);
     while (query_owners && (step = query_step(query_owners, error)) == QUERY_ROW)
         g_hash_table_insert(look->owner,
-                            g_strndup(query_get_text(query_owners, 0), ID_SHORT),
+                            g_strndup(query_get_text(query_owners, 0), CONTAINER_SHORT),
                             g_strdup(query_get_text(query_owners, 1)));
     query_end(query_owners);
     return step == QUERY_END;

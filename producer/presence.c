@@ -9,20 +9,16 @@
  * younger than the listing, whatever its offset says (a topic made anew counts from 0). */
 #define LISTING_MS (INT64_C(3600) * 1000)
 
-/* A worker lists no more than 2,000 directories of a root: beyond, nothing is told. */
-#define DIRECTORIES_CUT 2000
-
 struct presence_sync {
     int64_t seen;
     int64_t append_ms;
     GHashTable *listed; /* server id → struct state */
-    GHashTable *silent; /* server ids held pending or unknown */
-    GHashTable *held;   /* container ids and names that are extra or unmanaged */
-    GHashTable *bare; /* start of a container's id → struct state of an unmanaged one */
-    bool bare_is_cut; /* there may be more of them */
+    GHashTable *pending;
+    GHashTable *unknown; /* server ids */
+    GHashTable *names;   /* of containers that are extra or unmanaged */
+    GHashTable *found;   /* start of a container's id → struct state of such a one */
+    GHashTable *others;  /* starts of ids */
 };
-
-#define ID_SHORT 12 /* digits of a container's id that people write, and databases keep */
 
 static bool is_leaving(const struct server_row *server)
 {
@@ -67,15 +63,6 @@ static void add_ids(GHashTable *set, const GPtrArray *ids)
         g_hash_table_add(set, ids->pdata[i]);
 }
 
-static void add_found(GHashTable *set, const GPtrArray *all)
-{
-    for (guint i = 0; i < all->len; i++) {
-        struct found *found = all->pdata[i];
-        g_hash_table_add(set, found->container_id);
-        g_hash_table_add(set, found->name);
-    }
-}
-
 static struct state *state_of_found(const struct found *found)
 {
     struct state *state = state_new();
@@ -86,14 +73,14 @@ static struct state *state_of_found(const struct found *found)
     return state;
 }
 
-static void add_bare(struct presence_sync *index, const GPtrArray *unmanaged)
+static void add_found(struct presence_sync *index, const GPtrArray *all)
 {
-    for (guint i = 0; i < unmanaged->len; i++) {
-        const struct found *found = unmanaged->pdata[i];
-        g_hash_table_insert(index->bare, g_strndup(found->container_id, ID_SHORT),
+    for (guint i = 0; i < all->len; i++) {
+        const struct found *found = all->pdata[i];
+        g_hash_table_add(index->names, found->name);
+        g_hash_table_insert(index->found, g_strndup(found->container_id, CONTAINER_SHORT),
                             state_of_found(found));
     }
-    index->bare_is_cut = unmanaged->len >= SYNC_FOUND_MOST;
 }
 
 struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_ms)
@@ -102,19 +89,21 @@ struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_
     index->seen = sync->seen;
     index->append_ms = append_ms;
     index->listed = g_hash_table_new(g_str_hash, g_str_equal);
-    index->silent = g_hash_table_new(g_str_hash, g_str_equal);
-    index->held = g_hash_table_new(g_str_hash, g_str_equal);
-    index->bare = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                        (GDestroyNotify)state_free);
+    index->pending = g_hash_table_new(g_str_hash, g_str_equal);
+    index->unknown = g_hash_table_new(g_str_hash, g_str_equal);
+    index->names = g_hash_table_new(g_str_hash, g_str_equal);
+    index->others = g_hash_table_new(g_str_hash, g_str_equal);
+    index->found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                         (GDestroyNotify)state_free);
     for (guint i = 0; i < sync->servers->len; i++) {
         struct listed *listed = sync->servers->pdata[i];
         g_hash_table_insert(index->listed, listed->server_id, listed->state);
     }
-    add_ids(index->silent, sync->pending);
-    add_ids(index->silent, sync->unknown);
-    add_found(index->held, sync->extra);
-    add_found(index->held, sync->unmanaged);
-    add_bare(index, sync->unmanaged);
+    add_ids(index->pending, sync->pending);
+    add_ids(index->unknown, sync->unknown);
+    add_ids(index->others, sync->others);
+    add_found(index, sync->extra);
+    add_found(index, sync->unmanaged);
     return index;
 }
 
@@ -123,9 +112,11 @@ void presence_sync_free(struct presence_sync *index)
     if (!index)
         return;
     g_hash_table_unref(index->listed);
-    g_hash_table_unref(index->silent);
-    g_hash_table_unref(index->held);
-    g_hash_table_unref(index->bare);
+    g_hash_table_unref(index->pending);
+    g_hash_table_unref(index->unknown);
+    g_hash_table_unref(index->names);
+    g_hash_table_unref(index->others);
+    g_hash_table_unref(index->found);
     g_free(index);
 }
 
@@ -138,64 +129,62 @@ static bool is_older(const struct presence_sync *index, const struct server_row 
            index->append_ms - server->last_at < LISTING_MS;
 }
 
-static bool is_held(const struct presence_sync *index, const struct server_row *server)
+static enum says says_by(const struct state *state, const struct state **ret_state)
 {
-    return (server->container_id && *server->container_id &&
-            g_hash_table_contains(index->held, server->container_id)) ||
-           (*server->container && g_hash_table_contains(index->held, server->container));
+    if (state->status == CONTAINER_UNKNOWN)
+        return SAYS_UNKNOWN;
+    *ret_state = state;
+    return SAYS_PRESENT;
 }
 
-/* An adopted container bears no label: it is unmanaged, and known by its recorded id. */
-static enum shown shown_bare(const struct presence_sync *index,
-                             const struct server_row *server,
-                             const struct state **ret_state)
-{
-    g_autofree char *key = g_strndup(server->container_id, ID_SHORT);
-    const struct state *state = g_hash_table_lookup(index->bare, key);
-    if (state && g_str_has_prefix(state->container_id, server->container_id) &&
-        state->status != CONTAINER_UNKNOWN) {
-        *ret_state = state;
-        return SHOWN_PRESENT;
-    }
-    return is_held(index, server) || index->bare_is_cut ? SHOWN_NOTHING : SHOWN_ABSENT;
-}
-
-enum shown presence_in_sync(const struct presence_sync *index,
+/* By its recorded id: an adopted one bears no label, and anyone may have been renamed by hand. */
+static enum says says_by_id(const struct presence_sync *index,
                             const struct server_row *server,
                             const struct state **ret_state)
 {
-    if (g_hash_table_contains(index->silent, server->id) || is_older(index, server))
-        return SHOWN_NOTHING;
+    if (!server->container_id || !*server->container_id)
+        return SAYS_NOTHING;
+    g_autofree char *key = g_strndup(server->container_id, CONTAINER_SHORT);
+    const struct state *state = g_hash_table_lookup(index->found, key);
+    if (state && g_str_has_prefix(state->container_id, server->container_id))
+        return says_by(state, ret_state);
+    return g_hash_table_contains(index->others, key) ? SAYS_UNKNOWN : SAYS_NOTHING;
+}
+
+enum says presence_in_sync(const struct presence_sync *index,
+                           const struct server_row *server,
+                           const struct state **ret_state)
+{
+    if (g_hash_table_contains(index->pending, server->id) || is_older(index, server))
+        return SAYS_NOTHING;
+    if (g_hash_table_contains(index->unknown, server->id))
+        return SAYS_UNKNOWN;
     const struct state *state = g_hash_table_lookup(index->listed, server->id);
-    if (state && state->status == CONTAINER_UNKNOWN)
-        return SHOWN_NOTHING;
-    if (state && state->status != CONTAINER_ABSENT) {
-        *ret_state = state;
-        return SHOWN_PRESENT;
-    }
-    if (server_row_is_adopted(server))
-        return shown_bare(index, server, ret_state);
-    return is_held(index, server) ? SHOWN_NOTHING : SHOWN_ABSENT;
+    if (state && state->status != CONTAINER_ABSENT)
+        return says_by(state, ret_state);
+    const enum says by_id = says_by_id(index, server, ret_state);
+    if (by_id != SAYS_NOTHING)
+        return by_id;
+    return g_hash_table_contains(index->names, server->container) ? SAYS_NOTHING
+                                                                  : SAYS_ABSENT;
 }
 
 /* --- Data -------------------------------------------------------------------------------- */
 
 struct presence_directories {
-    GHashTable *listed; /* paths; borrowed */
-    GHashTable *counts; /* of their parents: how many each holds */
+    GHashTable *listed;  /* paths; borrowed */
+    GHashTable *parents; /* of these */
 };
 
 struct presence_directories *presence_directories_new(const struct sync *sync)
 {
     struct presence_directories *directories = g_new0(struct presence_directories, 1);
     directories->listed = g_hash_table_new(g_str_hash, g_str_equal);
-    directories->counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    directories->parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < sync->data->len; i++) {
         const struct found *found = sync->data->pdata[i];
-        char *parent = g_path_get_dirname(found->name);
-        guint count = GPOINTER_TO_UINT(g_hash_table_lookup(directories->counts, parent));
         g_hash_table_add(directories->listed, found->name);
-        g_hash_table_replace(directories->counts, parent, GUINT_TO_POINTER(count + 1));
+        g_hash_table_add(directories->parents, g_path_get_dirname(found->name));
     }
     return directories;
 }
@@ -205,7 +194,7 @@ void presence_directories_free(struct presence_directories *directories)
     if (!directories)
         return;
     g_hash_table_unref(directories->listed);
-    g_hash_table_unref(directories->counts);
+    g_hash_table_unref(directories->parents);
     g_free(directories);
 }
 
@@ -217,8 +206,7 @@ enum maybe presence_data(const struct presence_directories *directories,
     if (g_hash_table_contains(directories->listed, data_dir))
         return MAYBE_YES;
     g_autofree char *parent = g_path_get_dirname(data_dir);
-    guint count = GPOINTER_TO_UINT(g_hash_table_lookup(directories->counts, parent));
-    return count > 0 && count < DIRECTORIES_CUT ? MAYBE_NO : MAYBE_UNKNOWN;
+    return g_hash_table_contains(directories->parents, parent) ? MAYBE_NO : MAYBE_UNKNOWN;
 }
 
 bool presence_is_mass(int64_t turned, int64_t expected)

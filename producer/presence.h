@@ -32,16 +32,23 @@ enum presence {
 
 enum presence presence_judge(const struct server_row *server);
 
+/* What a sync says about a server of its partition. */
+enum says {
+    SAYS_NOTHING, /* the server was worked on, or the list is older than its last command */
+    SAYS_PRESENT,
+    SAYS_ABSENT,
+    SAYS_UNKNOWN, /* a container of it is there, nobody knows how: it is not missing */
+};
+
 /* A sync that came whole, indexed for many servers.  Borrows from `sync`. */
 struct presence_sync;
 struct presence_sync *presence_sync_new(const struct sync *sync, int64_t append_ms);
 void presence_sync_free(struct presence_sync *index);
 
-/* What a sync says about a server of its partition.  `*ret_state` is the listed state, or
- * NULL; borrowed. */
-enum shown presence_in_sync(const struct presence_sync *index,
-                            const struct server_row *server,
-                            const struct state **ret_state);
+/* `*ret_state` is set for PRESENT alone; borrowed. */
+enum says presence_in_sync(const struct presence_sync *index,
+                           const struct server_row *server,
+                           const struct state **ret_state);
 
 /* What the list of data directories that `sync` brings says about a server's: no is only said
  * beside a directory that stands where its own should, since nothing tells the roots. */

@@ -91,8 +91,9 @@ void evidence_note(const struct judged *judged)
 /* --- Judging -------------------------------------------------------------------------------------- */
 
 /* What the sync says of the server, by the rule by which the fold takes it. */
-static enum shown says(const struct presence_sync *index, const char *server_id,
-                       const struct evidence *evidence, const struct state **ret_state)
+static enum says what_it_says(const struct presence_sync *index, const char *server_id,
+                              const struct evidence *evidence,
+                              const struct state **ret_state)
 {
     g_autoptr(ServerRow) server = server_row_new();
     row_set(&server->id, server_id);
@@ -109,6 +110,14 @@ static bool is_same(const struct evidence *evidence, const struct state *state)
            g_str_equal(evidence->container_id, state->container_id);
 }
 
+static bool agrees(const struct evidence *evidence, enum says says,
+                   const struct state *state)
+{
+    return says == SAYS_PRESENT
+               ? evidence->shown == SHOWN_PRESENT && is_same(evidence, state)
+               : evidence->shown == SHOWN_ABSENT;
+}
+
 static void judge_server(const struct judged *judged, const struct sync *sync,
                          const struct presence_sync *index, const char *server_id,
                          const struct evidence *evidence)
@@ -116,15 +125,14 @@ static void judge_server(const struct judged *judged, const struct sync *sync,
     const struct state *state = NULL;
     if (evidence->at <= sync->listed_at || evidence->shown == SHOWN_NOTHING)
         return;
-    enum shown shown = says(index, server_id, evidence, &state);
-    if (shown == SHOWN_NOTHING ||
-        (shown == evidence->shown && (!state || is_same(evidence, state))))
+    const enum says says = what_it_says(index, server_id, evidence, &state);
+    if (says == SAYS_NOTHING || says == SAYS_UNKNOWN || agrees(evidence, says, state))
         return;
     judged_tell(judged, BREACH_SYNC_CONTRADICTS,
                 "sync %s %s server %s, and does not hold it pending; it was %s at offset "
                 "%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " ms after the list was begun",
                 sync->sync_id,
-                shown == SHOWN_ABSENT              ? "lacks"
+                says == SAYS_ABSENT                ? "lacks"
                 : evidence->shown == SHOWN_PRESENT ? "lists another container of"
                                                    : "lists",
                 server_id, evidence->shown == SHOWN_PRESENT ? "there" : "gone",
@@ -157,6 +165,7 @@ static void gather(struct sync *whole, const struct sync *chunk)
     move_all(whole->unknown, copy->unknown);
     move_all(whole->extra, copy->extra);
     move_all(whole->unmanaged, copy->unmanaged);
+    move_all(whole->others, copy->others);
     whole->chunk++;
 }
 

@@ -426,7 +426,7 @@ struct found {          /* one container or directory that is no server's canoni
 
 /* Of extra[] and of unmanaged[]: a sync has to fit a record.  One that has so many may have
  * left some out. */
-#define SYNC_FOUND_MOST 500
+#define CONTAINER_SHORT 12 /* hex digits of an id that people write, and databases keep */
 
 struct sync {
     char *sync_id;
@@ -444,6 +444,7 @@ struct sync {
     GPtrArray *extra;     /* struct found: bear a server's label but not its name */
     GPtrArray *unmanaged; /* struct found: no label, a name with our prefix */
     GPtrArray *data;      /* struct found: directories under the data roots */
+    GPtrArray *others;    /* char *, short ids of all containers in none of these lists */
     char *code;           /* CODE_SYNC_FAILED when not complete; else "" */
     char *message;
 };

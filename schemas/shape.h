@@ -62,6 +62,8 @@ void shape_free(const struct shape *shape, void *value); /* NULL is fine */
 /* Gives one field of a struct of zeros its default. */
 void shape_make_field(const struct field *field, void *value);
 void *shape_dup(const struct shape *shape, const void *value); /* deep */
+/* At most so many bytes does it take when it is encoded (0: NULL). */
+size_t shape_bytes(const struct shape *shape, const void *value);
 /* The record as a JSON object under the schema's names; env values are left out (""), bytes
  * are printed as their number.
  * A FIELD_BRANCH is printed as {"<union name>": {"type": "<record name>", …fields}}.

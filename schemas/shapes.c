@@ -341,6 +341,7 @@ static const struct field sync_fields[] = {
     OF(extra, RECORDS, found),
     OF(unmanaged, RECORDS, found),
     OF(data, RECORDS, found),
+    IS(others, STRINGS),
     IS(code, STRING),
     IS(message, STRING),
 };

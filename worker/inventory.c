@@ -4,7 +4,7 @@
 #include "inventory.h"
 
 #include "crash.h"
-#include "host.h"
+#include "directories.h"
 #include "listing.h"
 #include "log.h"
 
@@ -14,7 +14,6 @@
 #define LOOKS_AT_ONCE 8
 #define RECENT_MS     1000 /* the list lags some 30 ms behind an event (Engine 20.10) */
 #define AGAIN_MS      5000 /* after a failed list */
-#define DATA_MOST     2000
 
 enum stage {
     STAGE_IDLE,
@@ -46,6 +45,7 @@ struct inventory {
     GHashTable *extra;  /* server id → its extra containers, as last told */
     int64_t not_before; /* host time, after a failure */
     bool failing;       /* the last run failed: its failure has been told */
+    char *left_out;     /* as last logged; NULL: nothing was */
 
     /* the run */
     enum stage stage;
@@ -109,6 +109,7 @@ void inventory_free(struct inventory *inventory)
     g_queue_clear_full(&inventory->commands, request_for_sync_free);
     g_hash_table_unref(inventory->recent);
     g_hash_table_unref(inventory->extra);
+    g_free(inventory->left_out);
     g_array_unref(inventory->seen);
     g_free(inventory);
 }
@@ -162,6 +163,12 @@ void inventory_touch(struct inventory *inventory, const char *server_id, int64_t
     g_hash_table_insert(inventory->recent, g_strdup(server_id), at);
     if (inventory->stage != STAGE_IDLE && inventory->listing)
         g_hash_table_add(inventory->listing->touched, g_strdup(server_id));
+}
+
+void inventory_absent(struct inventory *inventory, const char *server_id)
+{
+    if (listing_forget_extra(inventory->extra, server_id))
+        inventory_check(inventory);
 }
 
 /* --- list ------------------------------------------------------------------------------------------- */
@@ -358,34 +365,22 @@ struct data_errand {
     struct inventory *inventory;
     const struct policy *policy;
     GPtrArray *found; /* struct found */
+    char *left_out;
 };
-
-static void found_destroy(void *data)
-{
-    struct found *found = data;
-    g_free(found->server_id);
-    g_free(found->container_id);
-    g_free(found->name);
-    g_free(found->status);
-    g_free(found->image);
-    g_free(found);
-}
 
 static void data_work(void *data)
 {
     struct data_errand *errand = data;
-    const GPtrArray *roots = errand->policy->data_roots;
-    errand->found = g_ptr_array_new_with_free_func(found_destroy);
-    for (guint i = 0; i < roots->len; i++) {
-        const char *root = g_ptr_array_index(roots, i);
-        g_autoptr(GPtrArray) names = host_list_data(root, DATA_MOST, NULL);
-        for (guint j = 0; names && j < names->len; j++) {
-            struct found *found = found_new();
-            g_free(found->name);
-            found->name = g_build_filename(root, g_ptr_array_index(names, j), NULL);
-            g_ptr_array_add(errand->found, found);
-        }
-    }
+    errand->found = directories_list(errand->policy->data_roots, &errand->left_out);
+}
+
+/* Every half a minute it would be the same line: it is written when it changes. */
+static void tell_left_out(struct inventory *inventory, const char *left_out)
+{
+    if (left_out && g_strcmp0(left_out, inventory->left_out) != 0)
+        log_warning("sync.left_out", "why", left_out);
+    g_free(inventory->left_out);
+    inventory->left_out = g_strdup(left_out);
 }
 
 static void data_done(void *data)
@@ -393,6 +388,8 @@ static void data_done(void *data)
     g_autofree struct data_errand *errand = data;
     struct inventory *inventory = errand->inventory;
     inventory->listing->data = errand->found;
+    inventory->listing->left_out = errand->left_out;
+    tell_left_out(inventory, inventory->listing->left_out);
     if (inventory->stale || !inventory->assignment)
         end_run(inventory);
     else
@@ -410,6 +407,15 @@ static void start_data(struct inventory *inventory)
 }
 
 /* --- publication ----------------------------------------------------------------------------------------- */
+
+static void note_unknown(struct inventory *inventory, const struct listing_scope *scope)
+{
+    g_autoptr(GPtrArray) ids = listing_unknown(inventory->listing, scope);
+    g_autoptr(State) unknown = state_new();
+    unknown->status = CONTAINER_UNKNOWN;
+    for (guint i = 0; i < ids->len; i++)
+        observer_told(inventory->setup.observer, ids->pdata[i], unknown);
+}
 
 static void note_told(struct inventory *inventory, const struct listing_scope *scope,
                       const GPtrArray *syncs)
@@ -436,6 +442,7 @@ static void note_told(struct inventory *inventory, const struct listing_scope *s
             !g_hash_table_contains(inventory->listing->unknown, id))
             observer_told(inventory->setup.observer, id, absent);
     }
+    note_unknown(inventory, scope);
     listing_note_extra(inventory->listing, scope, inventory->extra);
 }
 
@@ -452,16 +459,25 @@ static struct request_for_sync *take_command(struct inventory *inventory,
     return NULL;
 }
 
-static void add_result(struct inventory *inventory, struct letter *letter,
-                       const struct order *order, const struct sync *first,
-                       int64_t wall_ms)
+static char *count_text(const GPtrArray *syncs)
 {
+    guint servers = 0, pending = 0, unknown = 0;
+    for (guint i = 0; i < syncs->len; i++) {
+        const struct sync *sync = g_ptr_array_index(syncs, i);
+        servers += sync->servers->len;
+        pending += sync->pending->len;
+        unknown += sync->unknown->len;
+    }
+    return g_strdup_printf("%u servers listed, %u pending, %u unknown", servers, pending,
+                           unknown);
+}
+
+static void add_result(struct inventory *inventory, struct letter *letter,
+                       const struct order *order, const GPtrArray *syncs, int64_t wall_ms)
+{
+    const struct sync *first = g_ptr_array_index(syncs, 0);
     const bool good = first->complete;
-    g_autofree char *text = NULL;
-    if (good)
-        text = g_strdup_printf("%u servers listed, %u pending, %u unknown",
-                               first->servers->len, first->pending->len,
-                               first->unknown->len);
+    g_autofree char *text = good ? count_text(syncs) : NULL;
     struct event *event = report_ended(inventory->setup.author, order->command->server_id,
                                        order->cause, good ? OUTCOME_DONE : OUTCOME_FAILED,
                                        good ? CODE_OK : CODE_SYNC_FAILED,
@@ -481,7 +497,7 @@ static void publish_sync(struct inventory *inventory, struct partition *partitio
     if (!inventory->listing->failure)
         note_told(inventory, scope, syncs);
     if (order)
-        add_result(inventory, letter, order, g_ptr_array_index(syncs, 0), wall_ms);
+        add_result(inventory, letter, order, syncs, wall_ms);
     while (syncs->len > 0) {
         struct sync *sync = g_ptr_array_steal_index(syncs, 0);
         struct event *event = report_sync(inventory->setup.author,
@@ -520,8 +536,10 @@ static void publish_partition(struct inventory *inventory, guint index, int64_t 
 static void publish_run(struct inventory *inventory, int64_t now_ms, int64_t wall_ms)
 {
     const bool failed = inventory->listing->failure != NULL;
-    if (!failed)
+    if (!failed) {
         listing_hold_retold(inventory->listing, observer_all(inventory->setup.observer));
+        listing_hold_aside(inventory->listing);
+    }
     for (guint i = 0; i < inventory->assignment->partitions->len; i++)
         publish_partition(inventory, i, wall_ms);
     if (failed)

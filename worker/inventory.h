@@ -44,6 +44,10 @@ void inventory_command(struct inventory *inventory, struct partition *partition,
 /* This server's container may have changed since the list was asked for.  `now_ms`: host. */
 void inventory_touch(struct inventory *inventory, const char *server_id, int64_t now_ms);
 
+/* A result has told that this server's container is absent.  Another one that bears its label may
+ * run: then the list says so again, for the log must not take it to be missing. */
+void inventory_absent(struct inventory *inventory, const char *server_id);
+
 void inventory_advance(struct inventory *inventory, bool engine_up, int64_t now_ms,
                        int64_t wall_ms);
 bool inventory_reply(struct inventory *inventory, const struct reply *reply,

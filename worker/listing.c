@@ -3,9 +3,10 @@
  */
 #include "listing.h"
 
-#include <string.h>
+#include "aside.h"
+#include "chunk.h"
 
-#define CHUNK_SERVERS 500
+#include <string.h>
 
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes)
 {
@@ -31,6 +32,7 @@ void listing_free(struct listing *listing)
     g_hash_table_unref(listing->unknown);
     g_hash_table_unref(listing->touched);
     g_free(listing->failure);
+    g_free(listing->left_out);
     g_free(listing);
 }
 
@@ -98,6 +100,19 @@ void listing_hold_retold(struct listing *listing, GHashTable *told)
     }
 }
 
+void listing_hold_aside(struct listing *listing)
+{
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        struct aside aside = {0};
+        if (!seen->managed || !*seen->server_id || !aside_parse(seen->name, &aside))
+            continue;
+        aside_clear(&aside);
+        if (!listing_canonical(listing, seen->server_id))
+            g_hash_table_add(listing->unknown, g_strdup(seen->server_id));
+    }
+}
+
 /* --- the lists of a Sync -------------------------------------------------------------------------- */
 
 static struct found *found_of(const struct container *seen)
@@ -130,15 +145,18 @@ static void add_container(const struct listing *listing,
                           const struct container *seen, struct sync *sync)
 {
     if (!seen->managed) {
-        if (has_prefix(seen, listing->prefixes) && sync->unmanaged->len < SYNC_FOUND_MOST)
+        if (has_prefix(seen, listing->prefixes))
             g_ptr_array_add(sync->unmanaged, found_of(seen));
+        else
+            g_ptr_array_add(sync->others, g_strndup(seen->id, CONTAINER_SHORT));
         return;
     }
-    if (!is_in(seen, scope->partition, scope->partitions))
+    if (!is_in(seen, scope->partition, scope->partitions)) {
+        g_ptr_array_add(sync->others, g_strndup(seen->id, CONTAINER_SHORT));
         return;
+    }
     if (!container_is_canonical(seen)) {
-        if (sync->extra->len < SYNC_FOUND_MOST)
-            g_ptr_array_add(sync->extra, found_of(seen));
+        g_ptr_array_add(sync->extra, found_of(seen));
         return;
     }
     const struct state *state = state_of(listing, told, seen);
@@ -147,15 +165,26 @@ static void add_container(const struct listing *listing,
         g_ptr_array_add(sync->servers, listed_new(seen->server_id, state_dup(state)));
 }
 
-static void add_ids(GHashTable *ids, const struct listing_scope *scope, GPtrArray *to)
+/* Without those of `but`, if that is given. */
+static void add_ids(GHashTable *ids, GHashTable *but, const struct listing_scope *scope,
+                    GPtrArray *to)
 {
     GHashTableIter iter;
     const char *id;
     g_hash_table_iter_init(&iter, ids);
     while (g_hash_table_iter_next(&iter, (void **)&id, NULL)) {
-        if (partition_of(id, scope->partitions) == scope->partition)
+        if (partition_of(id, scope->partitions) == scope->partition &&
+            !(but && g_hash_table_contains(but, id)))
             g_ptr_array_add(to, g_strdup(id));
     }
+}
+
+GPtrArray *listing_unknown(const struct listing *listing,
+                           const struct listing_scope *scope)
+{
+    GPtrArray *unknown = g_ptr_array_new_with_free_func(g_free);
+    add_ids(listing->unknown, listing->touched, scope, unknown);
+    return unknown;
 }
 
 static struct found *found_dup(const struct found *found)
@@ -164,6 +193,16 @@ static struct found *found_dup(const struct found *found)
     g_free(copy->name);
     copy->name = g_strdup(found->name);
     return copy;
+}
+
+static void add_data(const struct listing *listing, struct sync *sync)
+{
+    for (guint i = 0; listing->data && i < listing->data->len; i++)
+        g_ptr_array_add(sync->data, found_dup(g_ptr_array_index(listing->data, i)));
+    if (listing->left_out) {
+        g_free(sync->message);
+        sync->message = g_strdup(listing->left_out);
+    }
 }
 
 static void fill(const struct listing *listing, const struct listing_scope *scope,
@@ -180,11 +219,11 @@ static void fill(const struct listing *listing, const struct listing_scope *scop
     for (guint i = 0; i < listing->containers->len; i++)
         add_container(listing, scope, told, g_ptr_array_index(listing->containers, i),
                       sync);
-    add_ids(listing->touched, scope, sync->pending);
-    add_ids(listing->unknown, scope, sync->unknown);
-    for (guint i = 0; scope->partition == 0 && listing->data && i < listing->data->len;
-         i++)
-        g_ptr_array_add(sync->data, found_dup(g_ptr_array_index(listing->data, i)));
+    add_ids(listing->touched, NULL, scope, sync->pending);
+    g_autoptr(GPtrArray) unknown = listing_unknown(listing, scope);
+    g_ptr_array_extend_and_steal(sync->unknown, g_steal_pointer(&unknown));
+    if (scope->partition == 0)
+        add_data(listing, sync);
 }
 
 static struct sync *sync_of_scope(const struct listing *listing,
@@ -201,34 +240,13 @@ static struct sync *sync_of_scope(const struct listing *listing,
     return sync;
 }
 
-/* Moves what is over the size of a chunk into further ones. */
-static GPtrArray *chunked(const struct listing *listing,
-                          const struct listing_scope *scope, struct sync *whole)
-{
-    GPtrArray *chunks = g_ptr_array_new_with_free_func((GDestroyNotify)sync_free);
-    g_ptr_array_add(chunks, whole);
-    while (whole->servers->len > CHUNK_SERVERS) {
-        struct sync *chunk = sync_of_scope(listing, scope, whole->sync_id);
-        const guint from = MAX(whole->servers->len - CHUNK_SERVERS, CHUNK_SERVERS);
-        chunk->complete = whole->complete;
-        while (whole->servers->len > from)
-            g_ptr_array_add(chunk->servers, g_ptr_array_steal_index(
-                                                whole->servers, whole->servers->len - 1));
-        chunk->chunk = chunks->len;
-        g_ptr_array_add(chunks, chunk);
-    }
-    for (guint i = 0; i < chunks->len; i++)
-        ((struct sync *)g_ptr_array_index(chunks, i))->chunks = chunks->len;
-    return chunks;
-}
-
 GPtrArray *listing_syncs(const struct listing *listing, const struct listing_scope *scope,
                          GHashTable *told, int64_t now_ms)
 {
     g_autofree char *sync_id = uuid7_new(now_ms);
     struct sync *sync = sync_of_scope(listing, scope, sync_id);
     fill(listing, scope, told, sync);
-    return chunked(listing, scope, sync);
+    return chunk_sync(sync, CHUNK_BYTES);
 }
 
 /* --- differences --------------------------------------------------------------------------------------- */
@@ -249,6 +267,25 @@ static bool told_but_not_listed(const struct listing *listing,
     return false;
 }
 
+static bool runs(const struct container *seen)
+{
+    return seen->status == CONTAINER_RUNNING || seen->status == CONTAINER_PAUSED ||
+           seen->status == CONTAINER_RESTARTING;
+}
+
+/* That nobody can say how it is, is news once. */
+static bool unknown_differs(const struct listing *listing,
+                            const struct listing_scope *scope, GHashTable *told)
+{
+    g_autoptr(GPtrArray) unknown = listing_unknown(listing, scope);
+    for (guint i = 0; i < unknown->len; i++) {
+        const struct state *state = g_hash_table_lookup(told, unknown->pdata[i]);
+        if (!state || state->status != CONTAINER_UNKNOWN)
+            return true;
+    }
+    return false;
+}
+
 /* Server id → its extra containers as text, of those servers of which the list says something.
  * Containers come in the engine's order, newest first, and keep it. */
 static GHashTable *extra_of(const struct listing *listing,
@@ -262,9 +299,9 @@ static GHashTable *extra_of(const struct listing *listing,
             !says_something(listing, seen->server_id))
             continue;
         const char *before = g_hash_table_lookup(extra, seen->server_id);
-        g_hash_table_insert(
-            extra, g_strdup(seen->server_id),
-            g_strconcat(before ? before : "", seen->id, " ", seen->name, "\n", NULL));
+        g_hash_table_insert(extra, g_strdup(seen->server_id),
+                            g_strconcat(before ? before : "", seen->id, " ", seen->name,
+                                        runs(seen) ? " runs" : "", "\n", NULL));
     }
     return extra;
 }
@@ -274,6 +311,11 @@ static bool is_due_anew(const struct listing *listing, const struct listing_scop
 {
     return partition_of(server_id, scope->partitions) == scope->partition &&
            says_something(listing, server_id);
+}
+
+bool listing_forget_extra(GHashTable *told_extra, const char *server_id)
+{
+    return g_hash_table_remove(told_extra, server_id);
 }
 
 /* While one is extra, the log cannot tell that its server is missing; so that it is gone, or
@@ -327,5 +369,6 @@ bool listing_differs(const struct listing *listing, const struct listing_scope *
             return true;
     }
     return told_but_not_listed(listing, scope, told) ||
+           unknown_differs(listing, scope, told) ||
            extra_differs(listing, scope, told_extra);
 }

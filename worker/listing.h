@@ -14,10 +14,12 @@ struct listing {
     GPtrArray *containers; /* struct container, as listed; NULL: the list failed */
     char *failure;         /* why; NULL: it came whole */
     GHashTable *states;    /* server id → struct state, looked at since */
-    GHashTable *gone;    /* server ids whose container went away between list and look */
-    GHashTable *unknown; /* server ids that the engine did not tell in time */
+    GHashTable *gone; /* server ids whose container went away between list and look */
+    GHashTable
+        *unknown; /* server ids that have a container, nobody can say in which state */
     GHashTable *touched; /* server ids about which the list says nothing */
     GPtrArray *data;     /* struct found */
+    char *left_out;      /* which directories are not in it, and why; NULL: all are */
     const GPtrArray *prefixes; /* char *, of unmanaged names worth telling; borrowed */
 };
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes);
@@ -37,12 +39,20 @@ GPtrArray *listing_to_look_at(const struct listing *listing, GHashTable *told,
  * that dies is listed as running until its network is taken apart. */
 void listing_hold_retold(struct listing *listing, GHashTable *told);
 
+/* Of a server whose only container is one that a rebuild has set aside, nobody can say how it is:
+ * the list makes it unknown.  (While that rebuild is being worked on here, it is pending.) */
+void listing_hold_aside(struct listing *listing);
+
 struct listing_scope {
     int32_t partition;
     int32_t partitions;
     int64_t seen;
     enum sync_reason reason;
 };
+
+/* Ids of the partition's servers of which the list says that nobody can say how they are. */
+GPtrArray *listing_unknown(const struct listing *listing,
+                           const struct listing_scope *scope);
 
 /* The Sync of a partition, in chunks (struct sync). */
 GPtrArray *listing_syncs(const struct listing *listing, const struct listing_scope *scope,
@@ -51,6 +61,9 @@ GPtrArray *listing_syncs(const struct listing *listing, const struct listing_sco
  * text, as listing_note_extra() has left it. */
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
                      GHashTable *told, GHashTable *told_extra);
+/* What was told of this server's extra containers does not hold any more: they are to be told
+ * again, though they be the same.  False: none were told. */
+bool listing_forget_extra(GHashTable *told_extra, const char *server_id);
 /* A Sync of it goes out: notes which containers it tells to be extra, where it says anything of
  * their server. */
 void listing_note_extra(const struct listing *listing, const struct listing_scope *scope,

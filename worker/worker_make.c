@@ -112,7 +112,10 @@ static bool join_bus(struct worker *worker, GError **error)
 
 static void told_by_lane(void *context, const char *server_id, const struct state *state)
 {
-    observer_told(context, server_id, state);
+    struct worker *worker = context;
+    observer_told(worker->observer, server_id, state);
+    if (state->status == CONTAINER_ABSENT)
+        inventory_absent(worker->inventory, server_id);
 }
 
 static void touched_by_lane(void *context, const char *server_id)
@@ -202,7 +205,7 @@ static void make_observers(struct worker *worker)
         .author = &worker->author,
     };
     worker->cancels = cancels_new(&cancels);
-    lanes_on_told(worker->lanes, told_by_lane, worker->observer);
+    lanes_on_told(worker->lanes, told_by_lane, worker);
     lanes_on_touched(worker->lanes, touched_by_lane, worker->inventory);
     worker->intake = (struct intake){
         .codec = worker->codec,

@@ -189,8 +189,11 @@ static struct event *sync_event(const struct life *life, const struct step *step
     else if (g_str_equal(what, "extra") || g_str_equal(what, "unmanaged")) {
         struct found *found = found_new();
         row_set(&found->container_id, "c1");
+        row_set(&found->status, step->words[2] ? step->words[2] : "");
         g_ptr_array_add(*what == 'e' ? sync->extra : sync->unmanaged, found);
-    } else
+    } else if (g_str_equal(what, "others"))
+        g_ptr_array_add(sync->others, g_strdup("c1"));
+    else
         g_assert_cmpstr(what, ==, "lacks");
     return event;
 }

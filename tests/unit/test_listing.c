@@ -3,7 +3,10 @@
  */
 #include "listing.h"
 
+#include "chunk.h"
+#include "codec.h"
 #include "seen.h"
+#include "shape.h"
 
 #define MANY 1201
 
@@ -71,6 +74,11 @@ static void look(struct setup *setup, const char *server_id, const char *words)
 static void tell(struct setup *setup, const char *server_id, const char *words)
 {
     g_hash_table_insert(setup->told, g_strdup(server_id), state_of(words));
+}
+
+static void tell_unknown(struct setup *setup, const char *server_id)
+{
+    g_hash_table_insert(setup->told, g_strdup(server_id), state_new());
 }
 
 /* --- What comes of it ------------------------------------------------------------------------------ */
@@ -232,6 +240,8 @@ static void s04_of_one_told_anew_meanwhile_nothing_is_said(struct setup *setup,
     assert_text(servers_of(sync), "same running");
     assert_text(ids_of(sync->pending), "dying");
     assert_text(ids_of(sync->unknown), "hung");
+    g_assert_true(differs(setup)); /* that nobody can say how it is, is told once */
+    tell_unknown(setup, "hung");
     g_assert_false(differs(setup));
 }
 
@@ -248,7 +258,10 @@ static void s09_one_that_did_not_answer_is_unknown(struct setup *setup,
     assert_text(servers_of(sync), "two running");
     assert_text(ids_of(sync->unknown), "one");
     g_assert_true(sync->complete);
+    g_assert_true(differs(setup));
+    tell_unknown(setup, "one");
     g_assert_false(differs(setup));
+    assert_text(to_look_at(setup), "one"); /* until it answers */
 }
 
 static void s23_copies_and_renamed_ones_are_extra(struct setup *setup, gconstpointer none)
@@ -347,31 +360,149 @@ static void each_server_is_in_its_own_partition(struct setup *setup, gconstpoint
     g_assert_cmpuint(listed, ==, 40);
 }
 
-static void many_go_out_in_chunks(struct setup *setup, gconstpointer none)
+/* What a rebuild has left: its command has ended, or nobody here has heard of it yet. */
+static void s26_one_that_is_set_aside_is_unknown(struct setup *setup, gconstpointer none)
 {
+    list(setup, "one", "running id c1 name steam-zomboid-a.old-command-7-r");
+    list(setup, "two", "running id c2 name steam-zomboid-a.old-command-8-sn");
+    list(setup, "two", "running id c3");
+    list(setup, "three", "running id c4 name steam-zomboid-a-by-hand");
+    list(setup, "four", "running id c5 name steam-zomboid-a.old-command-9-r");
+    tell(setup, "one", "running id c1");
+    tell(setup, "two", "running id c3");
+    g_hash_table_add(setup->listing->touched, g_strdup("four")); /* being worked on */
+
+    listing_hold_aside(setup->listing);
+    g_autoptr(Sync) sync = sync_of(setup);
+    assert_text(ids_of(sync->unknown), "one");
+    assert_text(ids_of(sync->pending), "four");
+    assert_text(servers_of(sync), "two running");
+    g_assert_cmpuint(sync->extra->len, ==, 4);
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_true(differs(setup));
+    tell_unknown(setup, "one");
+    g_assert_false(differs(setup));
+}
+
+static void s31_another_one_is_told_again_when_a_result_says_absent(struct setup *setup,
+                                                                    gconstpointer none)
+{
+    struct container *renamed = list(setup, "one", "running id c1 name by-hand");
+    tell(setup, "one", "absent");
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_false(differs(setup));
+    g_assert_true(listing_forget_extra(setup->extra, "one"));
+    g_assert_false(listing_forget_extra(setup->extra, "one"));
+    g_assert_true(differs(setup));
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_false(differs(setup));
+    renamed->status = CONTAINER_EXITED; /* no State tells it: it bears another name */
+    g_assert_true(differs(setup));
+}
+
+/* By its id the fold finds an adopted one that bears another name now. */
+static void s31_all_others_are_told_by_their_ids(struct setup *setup, gconstpointer none)
+{
+    seen_set(&list_unmanaged(setup, "beta-backup")->id, "0123456789abcdef0123");
+    seen_set(&list_unmanaged(setup, "steam-zomboid-old")->id, "1123456789abcdef0123");
+    list(setup, "one", "running id 2123456789abcdef0123");
+    look(setup, "one", "running");
+    g_autoptr(Sync) sync = sync_of(setup);
+    assert_text(ids_of(sync->others), "0123456789ab");
+    assert_text(names_of(sync->unmanaged), "steam-zomboid-old");
+    setup->scope.partitions = 2; /* and those of the other partition */
+    setup->scope.partition = 1 - partition_of("one", 2);
+    g_autoptr(Sync) other = sync_of(setup);
+    assert_text(ids_of(other->others), "0123456789ab 2123456789ab");
+}
+
+/* --- Chunks ---------------------------------------------------------------------------------------- */
+
+static size_t encoded(const struct codec *codec, const struct sync *sync)
+{
+    g_autoptr(Event) event = event_new();
+    event->sync = shape_dup(&shape_sync, sync);
+    g_autoptr(GBytes) bytes = codec_encode_event((struct codec *)codec, event);
+    return g_bytes_get_size(bytes);
+}
+
+static void add_directories(struct listing *listing, int n)
+{
+    listing->data = g_ptr_array_new_with_free_func(shape_found.free);
+    for (int i = 0; i < n; i++) {
+        struct found *found = found_new();
+        g_free(found->name);
+        found->name = g_strdup_printf("/srv/games/%0250d", i);
+        g_ptr_array_add(listing->data, found);
+    }
+}
+
+/* What was told by all chunks of a list, one after the other. */
+static guint told_in_all(const GPtrArray *syncs, size_t offset)
+{
+    guint n = 0;
+    for (guint i = 0; i < syncs->len; i++)
+        n += (*(GPtrArray **)((char *)g_ptr_array_index(syncs, i) + offset))->len;
+    return n;
+}
+
+static void s31_what_is_long_goes_out_in_chunks_whole(struct setup *setup,
+                                                      gconstpointer none)
+{
+    g_autoptr(Codec) codec = codec_new();
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     for (int i = 0; i < MANY; i++) {
         g_autofree char *id = g_strdup_printf("server-%d", i);
         list(setup, id, "running");
         look(setup, id, "running");
+        list(setup, id, "exited id c2 name by-hand");
+        list_unmanaged(setup, "steam-zomboid-foreign");
+        list_unmanaged(setup, "foreign");
     }
+    add_directories(setup->listing, 8000);
     g_hash_table_add(setup->listing->touched, g_strdup("another"));
     g_autoptr(GPtrArray) syncs = syncs_of(setup);
-    g_assert_cmpuint(syncs->len, ==, 3);
     for (guint i = 0; i < syncs->len; i++) {
         const struct sync *first = g_ptr_array_index(syncs, 0);
         const struct sync *sync = g_ptr_array_index(syncs, i);
         g_assert_true(sync->complete);
         g_assert_cmpstr(sync->sync_id, ==, first->sync_id);
         g_assert_cmpint(sync->chunk, ==, i);
-        g_assert_cmpint(sync->chunks, ==, 3);
-        g_assert_cmpuint(sync->servers->len, <=, 500);
-        g_assert_cmpuint(sync->pending->len, ==, i == 0); /* told once */
+        g_assert_cmpint(sync->chunks, ==, syncs->len);
+        g_assert_cmpint(sync->seen, ==, first->seen);
+        g_assert_cmpuint(encoded(codec, sync), <, CHUNK_BYTES + 1024);
         for (guint j = 0; j < sync->servers->len; j++)
             g_hash_table_add(
                 seen, ((struct listed *)g_ptr_array_index(sync->servers, j))->server_id);
     }
     g_assert_cmpuint(g_hash_table_size(seen), ==, MANY);
+#define TOLD(list) told_in_all(syncs, offsetof(struct sync, list))
+    g_assert_cmpuint(TOLD(servers), ==, MANY);
+    g_assert_cmpuint(TOLD(extra), ==, MANY);
+    g_assert_cmpuint(TOLD(unmanaged), ==, MANY);
+    g_assert_cmpuint(TOLD(others), ==, MANY);
+    g_assert_cmpuint(TOLD(data), ==, 8000);
+    g_assert_cmpuint(TOLD(pending), ==, 1);
+#undef TOLD
+}
+
+static void s31_what_fits_is_one_chunk(struct setup *setup, gconstpointer none)
+{
+    g_autoptr(Sync) sync = sync_of(setup); /* empty */
+    g_assert_cmpint(sync->chunks, ==, 1);
+    add_directories(setup->listing, 200);
+    g_autoptr(Sync) small = sync_of(setup);
+    g_assert_cmpuint(small->data->len, ==, 200);
+}
+
+static void s31_a_root_that_is_left_out_is_said_to_be(struct setup *setup,
+                                                      gconstpointer none)
+{
+    setup->listing->left_out = g_strdup("directories that are not listed: /srv");
+    g_autoptr(Sync) sync = sync_of(setup);
+    g_assert_true(sync->complete);
+    g_assert_cmpstr(sync->code, ==, "");
+    g_assert_cmpstr(sync->message, ==, "directories that are not listed: /srv");
 }
 
 static void what_is_as_told_is_no_difference(struct setup *setup, gconstpointer none)
@@ -405,7 +536,12 @@ int main(int argc, char **argv)
         TEST(unmanaged_ones_by_their_prefix_in_every_partition),
         TEST(data_is_in_the_first_partition_alone),
         TEST(each_server_is_in_its_own_partition),
-        TEST(many_go_out_in_chunks),
+        TEST(s26_one_that_is_set_aside_is_unknown),
+        TEST(s31_another_one_is_told_again_when_a_result_says_absent),
+        TEST(s31_all_others_are_told_by_their_ids),
+        TEST(s31_what_is_long_goes_out_in_chunks_whole),
+        TEST(s31_what_fits_is_one_chunk),
+        TEST(s31_a_root_that_is_left_out_is_said_to_be),
         TEST(what_is_as_told_is_no_difference),
 #undef TEST
     };
