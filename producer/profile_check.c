@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "contract.h"
+#include "fill.h"
 #include "reference.h"
 #include "resolve.h"
 
@@ -12,18 +13,21 @@
 
 /* What a field of a profile may be. */
 enum member_kind {
-    MEMBER_PLAIN,  /* a string */
-    MEMBER_TEXT,   /* a string with placeholders */
-    MEMBER_OWN,    /* the same, and it must differ from server to server */
-    MEMBER_WORD,   /* one of `words` */
-    MEMBER_FLAG,   /* true or false */
-    MEMBER_NUMBER, /* not negative, or a string with placeholders */
-    MEMBER_PORT,   /* likewise */
-    MEMBER_TEXTS,  /* a list of strings with placeholders */
-    MEMBER_ENV,    /* an object of such strings, under names of variables */
-    MEMBER_LABELS, /* likewise, under names that are not ours */
-    MEMBER_OBJECT, /* an object of `members` */
-    MEMBER_LIST,   /* a list of such objects */
+    MEMBER_PLAIN,    /* a string */
+    MEMBER_TEXT,     /* a string with placeholders */
+    MEMBER_OWN,      /* the same, and it must differ from server to server */
+    MEMBER_WORD,     /* one of `words` */
+    MEMBER_FLAG,     /* true or false */
+    MEMBER_NUMBER,   /* not negative, or a string with placeholders */
+    MEMBER_LIMIT,    /* likewise, or -1 */
+    MEMBER_PORT,     /* a number, or a string with placeholders: of one, or of a range */
+    MEMBER_TEXTS,    /* a list of strings with placeholders */
+    MEMBER_TEST,     /* likewise, or one such string */
+    MEMBER_TEXT_MAP, /* an object of such strings */
+    MEMBER_ENV,      /* an object of such strings, under names of variables */
+    MEMBER_LABELS,   /* likewise, under names that are not ours */
+    MEMBER_OBJECT,   /* an object of `members` */
+    MEMBER_LIST,     /* a list of such objects */
 };
 
 struct member {
@@ -37,6 +41,7 @@ struct member {
 static const char *const protocols[] = {"tcp", "udp", NULL};
 static const char *const policies[] = {"no", "always", "unless-stopped", "on-failure",
                                        NULL};
+static const char *const drivers[] = {"json-file", "local", "journald", "none", NULL};
 
 /* clang-format off */
 static const struct member network[] = {
@@ -54,6 +59,34 @@ static const struct member port[] = {
     {"host_port",      MEMBER_PORT,  true},
     {"container_port", MEMBER_PORT,  true},
     {"protocol",       MEMBER_WORD,  false, protocols},
+    {NULL}};
+static const struct member tmpfs[] = {
+    {"container_path", MEMBER_TEXT,  true},
+    {"size_bytes",     MEMBER_NUMBER},
+    {"mode",           MEMBER_TEXT},
+    {"exec",           MEMBER_FLAG},
+    {NULL}};
+static const struct member ulimit[] = {
+    {"name",           MEMBER_TEXT,  true},
+    {"soft",           MEMBER_LIMIT, true},
+    {"hard",           MEMBER_LIMIT},
+    {NULL}};
+static const struct member logging[] = {
+    {"driver",         MEMBER_WORD,  true, drivers},
+    {"options",        MEMBER_TEXT_MAP},
+    {NULL}};
+static const struct member health[] = {
+    {"test",           MEMBER_TEST},
+    {"off",            MEMBER_FLAG},
+    {"interval_s",     MEMBER_NUMBER},
+    {"timeout_s",      MEMBER_NUMBER},
+    {"start_period_s", MEMBER_NUMBER},
+    {"retries",        MEMBER_NUMBER},
+    {NULL}};
+static const struct member volume[] = {
+    {"name",           MEMBER_OWN,   true},
+    {"container_path", MEMBER_TEXT,  true},
+    {"read_only",      MEMBER_FLAG},
     {NULL}};
 static const struct member stop[] = {
     {"signal",         MEMBER_TEXT},
@@ -81,6 +114,19 @@ static const struct member profile_members[] = {
     {"restart_policy", MEMBER_WORD,   false, policies},
     {"stop",           MEMBER_OBJECT, false, NULL, stop},
     {"resources",      MEMBER_OBJECT, false, NULL, resources},
+    {"owner",          MEMBER_TEXT},
+    {"user",           MEMBER_TEXT},
+    {"entrypoint",     MEMBER_TEXTS},
+    {"command",        MEMBER_TEXTS},
+    {"stdin",          MEMBER_FLAG},
+    {"tty",            MEMBER_FLAG},
+    {"hostname",       MEMBER_TEXT},
+    {"tmpfs",          MEMBER_LIST,   false, NULL, tmpfs},
+    {"shm_bytes",      MEMBER_NUMBER},
+    {"ulimits",        MEMBER_LIST,   false, NULL, ulimit},
+    {"logging",        MEMBER_OBJECT, false, NULL, logging},
+    {"health",         MEMBER_OBJECT, false, NULL, health},
+    {"volumes",        MEMBER_LIST,   false, NULL, volume},
     {NULL}};
 /* clang-format on */
 
@@ -99,18 +145,8 @@ static bool G_GNUC_PRINTF(3, 4)
 
 static bool check_text(const char *place, const json_t *value, GError **error)
 {
-    if (!json_is_string(value))
-        return wrong(error, place, "must be a string");
-    const char *at = json_string_value(value);
-    while ((at = strchr(at, '{'))) {
-        const char *close = strchr(at, '}');
-        g_autofree char *word = close ? g_strndup(at + 1, (gsize)(close - at - 1)) : NULL;
-        if (!word || !resolve_knows_word(word))
-            return wrong(error, place, "'%.80s' is no placeholder; known: %s", at,
-                         RESOLVE_WORDS);
-        at = close;
-    }
-    return true;
+    return json_is_string(value) ? fill_check(place, json_string_value(value), error)
+                                 : wrong(error, place, "must be a string");
 }
 
 /* What two servers had in common, one of them would take from the other. */
@@ -119,7 +155,7 @@ static bool check_own(const char *place, const json_t *value, GError **error)
     if (!check_text(place, value, error))
         return false;
     const char *text = json_string_value(value);
-    return !*text || strstr(text, "{name}") || strstr(text, "{id}") ||
+    return !*text || fill_uses(text, "name") || fill_uses(text, "id") ||
            wrong(error, place, "must hold {name} or {id}: it is one server's own");
 }
 
@@ -217,10 +253,16 @@ static bool check_member(const char *place, const struct member *member,
         return json_is_boolean(value) || wrong(error, place, "must be true or false");
     case MEMBER_NUMBER:
         return check_number(place, value, 0, INT64_MAX, error);
+    case MEMBER_LIMIT:
+        return check_number(place, value, -1, INT64_MAX, error);
     case MEMBER_PORT:
         return check_number(place, value, 1, 65535, error);
     case MEMBER_TEXTS:
         return check_texts(place, value, error);
+    case MEMBER_TEST:
+        return json_is_string(value) ? check_text(place, value, error)
+                                     : check_texts(place, value, error);
+    case MEMBER_TEXT_MAP:
     case MEMBER_ENV:
     case MEMBER_LABELS:
         return check_map(place, member->kind, value, error);

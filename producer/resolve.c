@@ -6,122 +6,23 @@
 #include "resolve.h"
 
 #include "check.h"
+#include "fill.h"
+#include "inside.h"
 #include "reference.h"
+#include "resolve_inside.h"
 #include "shape.h"
 
 #include <string.h>
 
 G_DEFINE_QUARK(muster_resolve_error, resolve_error)
 
-/* What is at work while one record is resolved. */
-struct resolution {
-    const struct server_row *server;
-    const json_t *profile;
-    GHashTable *words; /* placeholder → value */
-    struct spec *spec;
-};
-
-static bool G_GNUC_PRINTF(3, 4)
-    complain(GError **error, enum resolve_error code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error_literal(error, RESOLVE_ERROR, code, text);
-    return false;
-}
-
-bool resolve_knows_word(const char *name)
-{
-    g_autofree char *braced = g_strdup_printf("{%s}", name);
-    return *name && !strpbrk(name, "{}, ") && strstr(RESOLVE_WORDS, braced);
-}
-
-/* --- Placeholders ---------------------------------------------------------------------- */
-
-static void word(GHashTable *words, const char *name, const char *value)
-{
-    g_hash_table_insert(words, (char *)name, g_strdup(value ? value : ""));
-}
-
-static void word_number(GHashTable *words, const char *name, int64_t value)
-{
-    g_hash_table_insert(words, (char *)name,
-                        value ? g_strdup_printf("%" G_GINT64_FORMAT, value)
-                              : g_strdup(""));
-}
-
-/* Fills the placeholders of `text`; one that is unknown or empty is an error. */
-static char *fill(const struct resolution *at, const char *field, const char *text,
-                  GError **error)
-{
-    g_autoptr(GString) out = g_string_new("");
-    const char *from = text;
-    for (const char *open; (open = strchr(from, '{'));) {
-        const char *close = strchr(open, '}');
-        g_autofree char *name = close ? g_strndup(open + 1, (gsize)(close - open - 1))
-                                      : NULL;
-        const char *value = name ? g_hash_table_lookup(at->words, name) : NULL;
-        if (!value) {
-            complain(error, RESOLVE_ERROR_PROFILE,
-                     "profile: %s: unknown placeholder in '%s'", field, text);
-            return NULL;
-        }
-        if (!*value) {
-            complain(error, RESOLVE_ERROR_RECORD, "%s: is needed for %s and not given",
-                     name, field);
-            return NULL;
-        }
-        g_string_append_len(out, from, open - from);
-        g_string_append(out, value);
-        from = close + 1;
-    }
-    g_string_append(out, from);
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
-/* A string of the profile with its placeholders filled; `otherwise` if it is not there. */
-static char *fill_member(const struct resolution *at, const json_t *object,
-                         const char *field, const char *otherwise, GError **error)
-{
-    const json_t *value = json_object_get(object, field);
-    const char *text = value ? json_string_value(value) : otherwise;
-    if (!text) {
-        complain(error, RESOLVE_ERROR_PROFILE, "profile: %s: must be a string", field);
-        return NULL;
-    }
-    return fill(at, field, text, error);
-}
-
-static bool fill_number(const struct resolution *at, const json_t *object,
-                        const char *field, int64_t *ret_number, GError **error)
-{
-    const json_t *value = json_object_get(object, field);
-    if (!value || json_is_integer(value)) {
-        *ret_number = value ? json_integer_value(value) : 0;
-        return true;
-    }
-    g_autofree char *text = fill_member(at, object, field, NULL, error);
-    if (!text || g_ascii_string_to_signed(text, 10, 0, INT64_MAX, ret_number, NULL))
-        return text != NULL;
-    return complain(error, RESOLVE_ERROR_PROFILE, "profile: %s: '%s' is no number", field,
-                    text);
-}
-
-static bool member_bool(const json_t *object, const char *field, bool otherwise)
-{
-    const json_t *value = json_object_get(object, field);
-    return value ? json_is_true(value) : otherwise;
-}
-
 /* --- The parts of a spec ------------------------------------------------------------------ */
 
 /* The record's own image, or the profile's, or the agent's; without its tag if the record has
  * one: what another says is a default. */
-static char *image_of(const struct resolution *at, const struct agent_row *agent)
+static char *image_of(const struct filling *at, const struct server_row *server,
+                      const struct agent_row *agent)
 {
-    const struct server_row *server = at->server;
     const char *own = json_string_value(json_object_get(at->profile, "image"));
     if (server->image && *server->image)
         return g_strdup(server->image);
@@ -132,29 +33,29 @@ static char *image_of(const struct resolution *at, const struct agent_row *agent
     return g_strdup(text);
 }
 
-static bool resolve_image(struct resolution *at, const struct agent_row *agent,
-                          GError **error)
+static bool resolve_image(const struct filling *at, const struct server_row *server,
+                          const struct agent_row *agent, GError **error)
 {
-    const struct server_row *server = at->server;
     const char *otherwise = json_string_value(json_object_get(at->profile, "image_tag"));
     const char *tag = *server->image_tag ? server->image_tag : otherwise ? otherwise : "";
-    g_autofree char *image = image_of(at, agent);
+    g_autofree char *image = image_of(at, server, agent);
     g_auto(Reference) reference = {0};
     g_autoptr(GError) wrong = NULL;
     if (!*image && !reference_is_whole(tag))
         return check_image("image", image, error);
     if (!reference_of(image, tag, &reference, &wrong))
-        return complain(error, RESOLVE_ERROR_RECORD, "%s", wrong->message);
+        return fill_complain(error, RESOLVE_ERROR_RECORD, "%s", wrong->message);
     row_set(&at->spec->image, reference.repository);
     row_set(&at->spec->image_tag, reference.digest ? reference.digest
                                   : reference.tag  ? reference.tag
                                                    : "latest");
-    word(at->words, "image", at->spec->image);
-    word(at->words, "image_tag", at->spec->image_tag);
+    fill_word(at->words, "image", at->spec->image);
+    fill_word(at->words, "image_tag", at->spec->image_tag);
     return true;
 }
 
-static bool resolve_names(struct resolution *at, GError **error)
+static bool resolve_names(const struct filling *at, const struct server_row *server,
+                          GError **error)
 {
     struct spec *spec = at->spec;
     g_autofree char *container = fill_member(at, at->profile, "container", "{name}",
@@ -164,21 +65,23 @@ static bool resolve_names(struct resolution *at, GError **error)
     g_autofree char *data_dir = fill_member(at, at->profile, "data_dir", "", error);
     if (!data_dir || (*data_dir && !check_path("data_dir", data_dir, error)))
         return false;
-    row_set(&spec->server_name, at->server->name);
+    row_set(&spec->server_name, server->name);
     row_set(&spec->container, container);
     row_set(&spec->data_dir, data_dir);
-    word(at->words, "data_dir", data_dir);
+    fill_word(at->words, "data_dir", data_dir);
     return true;
 }
 
-static bool resolve_config(struct resolution *at, GError **error)
+static bool resolve_config(const struct filling *at, const struct server_row *server,
+                           GError **error)
 {
-    json_auto_t *config = json_loads(at->server->config, 0, NULL);
+    json_auto_t *config = json_loads(server->config, 0, NULL);
     const char *key;
     json_t *value;
     size_t bytes = 0;
     if (!json_is_object(config))
-        return complain(error, RESOLVE_ERROR_RECORD, "config: must be a JSON object");
+        return fill_complain(error, RESOLVE_ERROR_RECORD,
+                             "config: must be a JSON object");
     json_object_foreach(config, key, value)
     {
         g_autofree char *text = json_is_string(value)
@@ -190,51 +93,34 @@ static bool resolve_config(struct resolution *at, GError **error)
         pairs_set(at->spec->env, key, text);
     }
     if (bytes > CHECK_ENV_MAX)
-        return complain(error, RESOLVE_ERROR_RECORD, "config: larger than %d KiB",
-                        CHECK_ENV_MAX / 1024);
+        return fill_complain(error, RESOLVE_ERROR_RECORD, "config: larger than %d KiB",
+                             CHECK_ENV_MAX / 1024);
     return true;
 }
 
-/* "env" and "labels" of the profile: what it sets wins over the record's config. */
-static bool resolve_pairs(struct resolution *at, const char *field, GPtrArray *pairs,
-                          GError **error)
-{
-    json_t *object = json_object_get(at->profile, field);
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value)
-    {
-        g_autofree char *text = fill_member(at, object, key, NULL, error);
-        if (!text)
-            return false;
-        pairs_set(pairs, key, text);
-    }
-    return true;
-}
-
-static bool resolve_label_names(const struct resolution *at, GError **error)
+static bool resolve_label_names(const struct filling *at, GError **error)
 {
     for (guint i = 0; i < at->spec->labels->len; i++) {
         const struct pair *label = at->spec->labels->pdata[i];
         if (g_str_has_prefix(label->key, LABEL_PREFIX))
-            return complain(error, RESOLVE_ERROR_PROFILE,
-                            "profile: labels: '%s' may not begin with " LABEL_PREFIX,
-                            label->key);
+            return fill_complain(error, RESOLVE_ERROR_PROFILE,
+                                 "profile: labels: '%s' may not begin with " LABEL_PREFIX,
+                                 label->key);
     }
     return true;
 }
 
-static bool resolve_network(struct resolution *at, const json_t *item, GError **error)
+static bool resolve_network(const struct filling *at, const json_t *item, GError **error)
 {
     g_autofree char *name = fill_member(at, item, "name", NULL, error);
     if (!name || !check_name("network", name, error))
         return false;
     g_ptr_array_add(at->spec->networks,
-                    network_new(name, member_bool(item, "internal", false)));
+                    network_new(name, fill_flag(item, "internal", false)));
     return true;
 }
 
-static bool resolve_mount(struct resolution *at, const json_t *item, GError **error)
+static bool resolve_mount(const struct filling *at, const json_t *item, GError **error)
 {
     g_autofree char *host = fill_member(at, item, "host_path", NULL, error);
     g_autofree char *inside = host ? fill_member(at, item, "container_path", NULL, error)
@@ -243,8 +129,8 @@ static bool resolve_mount(struct resolution *at, const json_t *item, GError **er
         !check_path("mount container_path", inside, error))
         return false;
     struct mount *mount = mount_new(host, inside);
-    mount->read_only = member_bool(item, "read_only", false);
-    mount->make_directory = member_bool(item, "make_directory", true);
+    mount->read_only = fill_flag(item, "read_only", false);
+    mount->make_directory = fill_flag(item, "make_directory", true);
     g_ptr_array_add(at->spec->mounts, mount);
     return true;
 }
@@ -259,62 +145,80 @@ static bool protocol_from_name(const char *name, enum protocol *ret_protocol)
     return false;
 }
 
-static bool resolve_port(struct resolution *at, const json_t *item, GError **error)
+/* The text of a port or of a range of them: a number may stand without quotes. */
+static char *port_text(const struct filling *at, const json_t *item, const char *field,
+                       GError **error)
 {
-    int64_t host, inside;
-    enum protocol protocol;
-    g_autofree char *name = fill_member(at, item, "protocol", "tcp", error);
-    g_autofree char *host_ip = name ? fill_member(at, item, "host_ip", "", error) : NULL;
-    if (!host_ip || !fill_number(at, item, "host_port", &host, error) ||
-        !fill_number(at, item, "container_port", &inside, error))
-        return false;
-    if (!protocol_from_name(name, &protocol))
-        return complain(error, RESOLVE_ERROR_PROFILE,
-                        "profile: ports: '%s' is not tcp or udp", name);
-    if (!check_port("host_port", host, error) ||
-        !check_port("container_port", inside, error))
-        return false;
-    struct port *port = port_new(host, inside, protocol);
-    row_set(&port->host_ip, host_ip);
-    g_ptr_array_add(at->spec->ports, port);
+    const json_t *value = json_object_get(item, field);
+
+    return json_is_integer(value)
+               ? g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value))
+               : fill_member(at, item, field, NULL, error);
+}
+
+/* "27015", or "27015-27030". */
+static bool port_range(const char *field, const char *text, int64_t *ret_first,
+                       int64_t *ret_last, GError **error)
+{
+    const char *dash = strchr(text, '-');
+    g_autofree char *first = dash ? g_strndup(text, (gsize)(dash - text))
+                                  : g_strdup(text);
+    gint64 from, to;
+
+    if (!g_ascii_string_to_signed(first, 10, 1, 65535, &from, NULL) ||
+        !g_ascii_string_to_signed(dash ? dash + 1 : first, 10, from, 65535, &to, NULL))
+        return fill_complain(error, RESOLVE_ERROR_PROFILE,
+                             "profile: ports: %s: '%.100s' is no port, 1 to 65535, nor a "
+                             "range of them such as 27015-27030",
+                             field, text);
+    *ret_first = from;
+    *ret_last = to;
     return true;
 }
 
-typedef bool (*resolve_item)(struct resolution *at, const json_t *item, GError **error);
-
-static bool resolve_list(struct resolution *at, const char *field,
-                         resolve_item resolve_one, GError **error)
+static bool add_ports(const struct filling *at, const struct port *first, int64_t count,
+                      GError **error)
 {
-    json_t *list = json_object_get(at->profile, field);
-    size_t i;
-    json_t *item;
-    if (list && !json_is_array(list))
-        return complain(error, RESOLVE_ERROR_PROFILE, "profile: %s: must be a list",
-                        field);
-    json_array_foreach(list, i, item) if (!resolve_one(at, item, error)) return false;
-    return true;
-}
+    GPtrArray *ports = at->spec->ports;
 
-static bool resolve_save(struct resolution *at, const json_t *stop, GError **error)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(stop, "save"), i, item)
-    {
-        char *text = json_is_string(item)
-                         ? fill(at, "stop.save", json_string_value(item), error)
-                         : NULL;
-        if (!text)
-            return json_is_string(item)
-                       ? false
-                       : complain(error, RESOLVE_ERROR_PROFILE,
-                                  "profile: stop.save: must be a list of strings");
-        g_ptr_array_add(at->spec->stop->save, text);
+    if (ports->len + count > RESOLVE_PORTS_MAX)
+        return fill_complain(error, RESOLVE_ERROR_PROFILE, "profile: ports: more than %d",
+                             RESOLVE_PORTS_MAX);
+    for (int64_t i = 0; i < count; i++) {
+        struct port *port = port_new(first->host_port + i, first->container_port + i,
+                                     first->protocol);
+        row_set(&port->host_ip, first->host_ip);
+        g_ptr_array_add(ports, port);
     }
     return true;
 }
 
-static bool resolve_limits(struct resolution *at, GError **error)
+/* An entry of "ports": one, or as many as its ranges have, in pairs. */
+static bool resolve_ports(const struct filling *at, const json_t *item, GError **error)
+{
+    struct port first = {0};
+    int64_t host_last, inside_last;
+    g_autofree char *name = fill_member(at, item, "protocol", "tcp", error);
+    g_autofree char *host_ip = name ? fill_member(at, item, "host_ip", "", error) : NULL;
+    g_autofree char *host = host_ip ? port_text(at, item, "host_port", error) : NULL;
+    g_autofree char *inside = host ? port_text(at, item, "container_port", error) : NULL;
+    if (!inside || !port_range("host_port", host, &first.host_port, &host_last, error) ||
+        !port_range("container_port", inside, &first.container_port, &inside_last, error))
+        return false;
+    if (!protocol_from_name(name, &first.protocol))
+        return fill_complain(error, RESOLVE_ERROR_PROFILE,
+                             "profile: ports: '%s' is not tcp or udp", name);
+    if (host_last - first.host_port != inside_last - first.container_port)
+        return fill_complain(
+            error, RESOLVE_ERROR_PROFILE,
+            "profile: ports: host_port %s and container_port %s have not "
+            "as many ports",
+            host, inside);
+    first.host_ip = host_ip;
+    return add_ports(at, &first, host_last - first.host_port + 1, error);
+}
+
+static bool resolve_limits(const struct filling *at, GError **error)
 {
     const json_t *stop = json_object_get(at->profile, "stop");
     const json_t *resources = json_object_get(at->profile, "resources");
@@ -329,7 +233,8 @@ static bool resolve_limits(struct resolution *at, GError **error)
     row_set(&spec->restart_policy, policy);
     return fill_number(at, stop, "timeout_s", &spec->stop->timeout_s, error) &&
            fill_number(at, stop, "save_timeout_s", &spec->stop->save_timeout_s, error) &&
-           resolve_save(at, stop, error) &&
+           fill_texts(at, "stop.save", json_object_get(stop, "save"), spec->stop->save,
+                      error) &&
            fill_number(at, resources, "memory_bytes", &spec->resources->memory_bytes,
                        error) &&
            fill_number(at, resources, "nano_cpus", &spec->resources->nano_cpus, error) &&
@@ -351,9 +256,9 @@ static bool check_record_ports(const struct server_row *server, GError **error)
             return false;
         for (size_t k = 0; k < i && ports[i].port != 0; k++)
             if (ports[i].port == ports[k].port)
-                return complain(error, RESOLVE_ERROR_RECORD,
-                                "%s: %" G_GINT64_FORMAT " is the %s already",
-                                ports[i].field, ports[i].port, ports[k].field);
+                return fill_complain(error, RESOLVE_ERROR_RECORD,
+                                     "%s: %" G_GINT64_FORMAT " is the %s already",
+                                     ports[i].field, ports[i].port, ports[k].field);
     }
     return true;
 }
@@ -369,26 +274,38 @@ static GHashTable *words_new(const struct server_row *server,
                              const struct agent_row *agent, const char *data_path)
 {
     GHashTable *words = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-    word(words, "id", server->id);
-    word(words, "name", server->name);
-    word(words, "agent", agent->name);
-    word(words, "data_path", data_path);
-    word_number(words, "game_port", server->game_port);
-    word_number(words, "udp_port", server->udp_port);
-    word_number(words, "rcon_port", server->rcon_port);
+    fill_word(words, "id", server->id);
+    fill_word(words, "name", server->name);
+    fill_word(words, "agent", agent->name);
+    fill_word(words, "data_path", data_path);
+    fill_word_number(words, "game_port", server->game_port);
+    fill_word_number(words, "udp_port", server->udp_port);
+    fill_word_number(words, "rcon_port", server->rcon_port);
     return words;
 }
 
-static bool resolve_parts(struct resolution *at, const struct agent_row *agent,
-                          GError **error)
+/* What the profile sets in env wins over the record's config. */
+static bool resolve_parts(const struct filling *at, const struct server_row *server,
+                          const struct agent_row *agent, GError **error)
 {
-    return resolve_image(at, agent, error) && resolve_names(at, error) &&
-           resolve_config(at, error) && resolve_pairs(at, "env", at->spec->env, error) &&
-           resolve_pairs(at, "labels", at->spec->labels, error) &&
+    return resolve_image(at, server, agent, error) && resolve_names(at, server, error) &&
+           resolve_config(at, server, error) &&
+           fill_pairs(at, json_object_get(at->profile, "env"), at->spec->env, error) &&
+           fill_pairs(at, json_object_get(at->profile, "labels"), at->spec->labels,
+                      error) &&
            resolve_label_names(at, error) &&
-           resolve_list(at, "networks", resolve_network, error) &&
-           resolve_list(at, "mounts", resolve_mount, error) &&
-           resolve_list(at, "ports", resolve_port, error) && resolve_limits(at, error);
+           fill_list(at, "networks", resolve_network, error) &&
+           fill_list(at, "mounts", resolve_mount, error) &&
+           fill_list(at, "ports", resolve_ports, error) && resolve_limits(at, error) &&
+           resolve_inside(at, error);
+}
+
+static bool check_inside(const struct spec *spec, GError **error)
+{
+    g_autofree char *wrong = NULL;
+
+    return inside_check(spec, &wrong) ||
+           fill_complain(error, RESOLVE_ERROR_PROFILE, "profile: %s", wrong);
 }
 
 struct spec *resolve(const struct server_row *server, const struct agent_row *agent,
@@ -401,8 +318,8 @@ struct spec *resolve(const struct server_row *server, const struct agent_row *ag
         return NULL;
     g_autoptr(Spec) spec = spec_new();
     g_autoptr(GHashTable) words = words_new(server, agent, data_path);
-    struct resolution at = {server, profile, words, spec};
-    if (!resolve_parts(&at, agent, error))
+    const struct filling at = {profile, words, spec};
+    if (!resolve_parts(&at, server, agent, error) || !check_inside(spec, error))
         return NULL;
     if (server_row_is_adopted(server))
         spec->adopt = g_strdup(server->container_id);
@@ -421,8 +338,8 @@ char *resolve_name(const json_t *profile, const struct agent_row *agent,
     const char *word_at = strstr(template, NAME_WORD);
     g_autoptr(GHashTable)
         words = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-    const struct resolution at = {.words = words};
-    word(words, "agent", agent->name);
+    const struct filling at = {.words = words};
+    fill_word(words, "agent", agent->name);
     g_autofree char *start = g_strndup(template,
                                        word_at ? (gsize)(word_at - template) : 0);
     g_autofree char *before = fill(&at, "container", start, error);
@@ -436,9 +353,9 @@ char *resolve_name(const json_t *profile, const struct agent_row *agent,
     if (word_at && length > outside && g_str_has_prefix(container, before) &&
         g_str_has_suffix(container, after))
         return g_strndup(container + strlen(before), length - outside);
-    complain(error, RESOLVE_ERROR_RECORD,
-             "container: '%s' is not named as the profile names them, %s", container,
-             template);
+    fill_complain(error, RESOLVE_ERROR_RECORD,
+                  "container: '%s' is not named as the profile names them, %s", container,
+                  template);
     return NULL;
 }
 
@@ -501,14 +418,15 @@ json_t *resolve_profile(const char *text, GError **error)
     json_error_t wrong;
     json_auto_t *profile = json_loads(text, JSON_REJECT_DUPLICATES, &wrong);
     if (!profile) {
-        complain(error, RESOLVE_ERROR_PROFILE, "profile: line %d: %s", wrong.line,
-                 wrong.text);
+        fill_complain(error, RESOLVE_ERROR_PROFILE, "profile: line %d: %s", wrong.line,
+                      wrong.text);
         return NULL;
     }
     const char *name = json_string_value(json_object_get(profile, "name"));
     if (!name || !check_name("profile: name", name, error)) {
         if (!name)
-            complain(error, RESOLVE_ERROR_PROFILE, "profile: name: must be a string");
+            fill_complain(error, RESOLVE_ERROR_PROFILE,
+                          "profile: name: must be a string");
         return NULL;
     }
     return g_steal_pointer(&profile);

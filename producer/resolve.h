@@ -8,6 +8,10 @@
  *     {id} {name} {agent} {image} {image_tag} {game_port} {udp_port} {rcon_port}
  *     {data_path}   the server's server_data_path, or its agent's
  *     {data_dir}    what the profile's data_dir came to
+ *     {{ }}         a brace that is none of a placeholder
+ *
+ * Ports may be ranges, "27015-27030" on both sides.  What a profile does not say is as the
+ * image or the engine has it.
  */
 #pragma once
 
@@ -22,6 +26,8 @@ enum resolve_error {
     RESOLVE_ERROR_RECORD,  /* the record asks for what cannot be; names the field */
     RESOLVE_ERROR_PROFILE, /* the profile is not one */
 };
+
+#define RESOLVE_PORTS_MAX 256 /* of one server; a host takes no more */
 
 #define RESOLVE_WORDS                                                                  \
  "{id}, {name}, {agent}, {image}, {image_tag}, {game_port}, {udp_port}, {rcon_port}, " \

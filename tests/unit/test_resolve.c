@@ -169,6 +169,29 @@ static void test_another_game_needs_no_code(void)
     g_assert_cmpint(spec->resources->pids, ==, 200);
 }
 
+/* What DESIGN's list has, from a profile's words to the spec's. */
+static void test_s33_a_profile_says_what_a_real_image_needs(void)
+{
+    g_autoptr(ServerRow) server = good_server();
+    g_autoptr(AgentRow) agent = good_agent();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Spec)
+        spec = resolve_with(server, agent, TEST_CASES "/resolve/inside.json", &error);
+    g_assert_no_error(error);
+    json_auto_t *json = shape_to_json(&shape_spec, spec);
+    json_auto_t *wanted = case_json(TEST_CASES "/resolve/inside.spec.json");
+    const char *field;
+    json_t *value;
+    json_object_foreach(wanted, field, value)
+    {
+        json_auto_t *got = json_incref(json_object_get(json, field));
+        assert_json_equal(got, value, field);
+    }
+    g_assert_cmpuint(json_object_size(wanted), ==, 15);
+    g_assert_cmpstr(pairs_get(spec->env, "SETTINGS"), ==,
+                    "{\"name\": \"alpha\", \"x\": {}}");
+}
+
 /* --- What is refused ------------------------------------------------------------------- */
 
 static void set_number(int64_t *field, const char *value)
@@ -247,8 +270,37 @@ static void test_templates_are_refused(void)
     static const struct {
         const char *text, *says;
     } rows[] = {
-        {"{\"name\": \"x\", \"container\": \"{nobody}\"}", "unknown placeholder"},
-        {"{\"name\": \"x\", \"container\": \"{name\"}", "unknown placeholder"},
+        {"{\"name\": \"x\", \"container\": \"{nobody}\"}",
+         "profile: container: '{nobody}' is no placeholder"},
+        {"{\"name\": \"x\", \"container\": \"{name\"}", "'{name' is no placeholder"},
+        {"{\"name\": \"x\", \"container\": \"name}\"}", "is written twice, {{ or }}"},
+        {"{\"name\": \"x\", \"ports\": [{\"host_port\": \"9-8\", \"container_port\": 1}]}",
+         "host_port: '9-8' is no port"},
+        {"{\"name\": \"x\", \"ports\": [{\"host_port\": \"1-2\", \"container_port\": 1}]}",
+         "host_port 1-2 and container_port 1 have not as many ports"},
+        {"{\"name\": \"x\", \"ports\": [{\"host_port\": \"1-300\", "
+         "\"container_port\": \"1-300\"}]}",
+         "more than 256"},
+        {"{\"name\": \"x\", \"ports\": [{\"host_port\": \"65535-65536\", "
+         "\"container_port\": \"1-2\"}]}",
+         "'65535-65536' is no port"},
+        {"{\"name\": \"x\", \"owner\": \"steam\"}",
+         "profile: owner: 'steam' is no uid:gid"},
+        {"{\"name\": \"x\", \"user\": \"a b\"}", "profile: user"},
+        {"{\"name\": \"x\", \"hostname\": \"{data_path}\"}", "profile: hostname"},
+        {"{\"name\": \"x\", \"tmpfs\": [{\"container_path\": \"tmp\"}]}",
+         "profile: tmpfs: 'tmp' is no plain absolute path"},
+        {"{\"name\": \"x\", \"volumes\": [{\"name\": \"{name}/x\", "
+         "\"container_path\": \"/c\"}]}",
+         "profile: volumes: 'alpha/x' is no volume's name"},
+        {"{\"name\": \"x\", \"ulimits\": [{\"name\": \"rtprio\", \"soft\": 1}]}",
+         "profile: ulimits: 'rtprio' is none of"},
+        {"{\"name\": \"x\", \"logging\": {\"driver\": \"json-file\", "
+         "\"options\": {\"env\": \"PASSWORD\"}}}",
+         "profile: logging: options: 'env' is none of"},
+        {"{\"name\": \"x\", \"health\": {\"test\": \"true\", \"off\": true}}",
+         "has a test, and is off"},
+        {"{\"name\": \"x\", \"health\": {\"test\": []}}", "profile: health: test"},
         {"{\"name\": \"x\", \"container\": \"a/{name}\"}", "container"},
         {"{\"name\": \"x\", \"data_dir\": \"/x/../{name}\"}", "data_dir"},
         {"{\"name\": \"x\", \"labels\": {\"muster.server.id\": \"x\"}}", "muster."},
@@ -324,6 +376,34 @@ static void test_every_change_changes_the_digest(void)
     }
 }
 
+/* A field that drift does not see would never be applied: each that differs is another. */
+static void test_s33_every_field_is_in_the_digest(void)
+{
+    g_autoptr(ServerRow) server = good_server();
+    g_autoptr(AgentRow) agent = good_agent();
+    g_autoptr(GBytes) key = g_bytes_new_static("key", 3);
+    g_autoptr(Spec)
+        spec = resolve_with(server, agent, TEST_CASES "/resolve/inside.json", NULL);
+    for (size_t i = 0; i < shape_spec.n_fields; i++) {
+        const struct field *field = &shape_spec.fields[i];
+        const size_t size = field->kind == FIELD_BOOL   ? sizeof(bool)
+                            : field->kind == FIELD_LONG ? sizeof(int64_t)
+                                                        : sizeof(void *);
+        g_autoptr(Spec) blank = spec_new();
+        char *here = (char *)spec + field->offset, *there = (char *)blank + field->offset;
+        char kept[sizeof(int64_t)];
+        g_autofree char *before = resolve_digest(spec, key);
+        memcpy(kept, here, size);
+        memcpy(here, there, size);
+        g_autofree char *after = resolve_digest(spec, key);
+        memcpy(here, kept, size);
+        const bool left_out = g_str_equal(field->name, "digest") ||
+                              g_str_equal(field->name, "adopt");
+        if (g_str_equal(before, after) != left_out)
+            g_error("%s of a spec, and its digest", field->name);
+    }
+}
+
 /* A digest that changed with the program would show drift everywhere after an upgrade. */
 static void test_the_digest_stays_what_it_was(void)
 {
@@ -350,6 +430,10 @@ int main(int argc, char **argv)
                     test_the_profile_wins_over_the_config);
     g_test_add_func("/resolve/another_game_needs_no_code",
                     test_another_game_needs_no_code);
+    g_test_add_func("/resolve/s33_a_profile_says_what_a_real_image_needs",
+                    test_s33_a_profile_says_what_a_real_image_needs);
+    g_test_add_func("/resolve/s33_every_field_is_in_the_digest",
+                    test_s33_every_field_is_in_the_digest);
     g_test_add_func("/resolve/refused", test_refused);
     g_test_add_func("/resolve/profiles_are_refused", test_profiles_are_refused);
     g_test_add_func("/resolve/templates_are_refused", test_templates_are_refused);
