@@ -99,12 +99,13 @@ static bool add_agents_online(struct visit *visit, GString *text, GError **error
     return true;
 }
 
-/* The next page of those that are not purged; NULL and no error: there is none. */
+/* The next page of those of which there is something to say; NULL and no error: there is none. */
 static GPtrArray *next_servers(struct visit *visit, const GPtrArray *before,
                                GError **error)
 {
     const struct server_filter filter = {
         .partition = CONTRACT_NONE,
+        .remarkable = true,
         .after = before ? before->pdata[before->len - 1] : NULL,
         .limit = PAGE,
     };
@@ -128,7 +129,8 @@ static bool count_remarks(const struct view *view, const GPtrArray *servers,
     return true;
 }
 
-/* All of them, also those that hold for none: an alert needs a series to go by. */
+/* Also those that hold for none: an alert needs a series to go by.  That an agent is offline is
+ * a figure of its own, and true of all its servers. */
 static bool add_remarks(struct visit *visit, GString *text, GError **error)
 {
     static const char name[] = "muster_servers_remarked";
@@ -151,7 +153,7 @@ static bool add_remarks(struct visit *visit, GString *text, GError **error)
     metrics_family(
         text, name, METRIC_GAUGE,
         "Servers by what is worth saying beside their status; one may have several.");
-    for (unsigned i = 0; i < REMARK_COUNT; i++)
+    for (unsigned i = REMARK_AGENT_OFFLINE + 1; i < REMARK_COUNT; i++)
         metrics_sample(text, name, "remark", remark_word((enum remark)i),
                        (double)counts[i]);
     return true;

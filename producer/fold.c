@@ -84,6 +84,15 @@ static void take_number(int64_t *field, int64_t value, bool whole)
         *field = value;
 }
 
+static char *joined(const GPtrArray *words)
+{
+    GString *text = g_string_new("");
+    for (guint i = 0; i < words->len; i++)
+        g_string_append_printf(text, "%s%s", i ? " " : "",
+                               (const char *)g_ptr_array_index(words, i));
+    return g_string_free(text, FALSE);
+}
+
 /* `whole`: the state comes of an inspection; a list knows less, and takes nothing away from
  * what is known of the same container. */
 static void take_container(struct server_row *server, const struct state *state,
@@ -103,6 +112,8 @@ static void take_container(struct server_row *server, const struct state *state,
     }
     if (whole || *state->health)
         row_set(&server->health, state->health);
+    g_free(server->container_remarks);
+    server->container_remarks = joined(state->remarks);
     server->container_seen = true;
     server->shown = SHOWN_PRESENT;
 }
@@ -193,6 +204,7 @@ static void forget_container(struct server_row *server)
     server->shown = SHOWN_NOTHING;
     row_set(&server->container_id, NULL);
     row_set(&server->container_spec, "");
+    row_set(&server->container_remarks, "");
 }
 
 static void settle_removed(struct server_row *server, enum action action, int64_t at)

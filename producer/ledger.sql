@@ -225,3 +225,14 @@ CREATE INDEX commands_issued ON commands (issued_at, command_id);
 -- version 5
 
 ALTER TABLE agents ADD COLUMN sends INTEGER NOT NULL DEFAULT 1; -- 0: held, and what was taken is not sent
+
+-- version 6
+
+ALTER TABLE servers ADD COLUMN container_remarks TEXT NOT NULL DEFAULT ''; -- words, as last shown
+-- Of which remark.c may have something to say, whatever their agent does: a few of many.
+ALTER TABLE servers ADD COLUMN remarkable INTEGER GENERATED ALWAYS AS (
+    status <> 'purged' AND (
+        status = 'missing' OR container_remarks <> '' OR oom_killed OR health = 'unhealthy'
+        OR container_status IN ('exited', 'dead') OR coalesce(data_exists, 1) = 0 OR drift
+        OR last_outcome NOT IN ('', 'done'))) VIRTUAL;
+CREATE INDEX servers_remarkable ON servers (agent_id, name, id) WHERE remarkable;

@@ -143,6 +143,8 @@ static char *filter_sql(const struct server_filter *filter)
         g_string_append(rest, " AND status <> 'purged'");
     if (filter->partition != CONTRACT_NONE)
         g_string_append(rest, " AND partition = ?3");
+    if (filter->remarkable)
+        g_string_append(rest, " AND remarkable");
     if (filter->deleted_before)
         g_string_append(rest, " AND deleted_at < ?4");
     if (filter->after && filter->agent_id)

@@ -25,6 +25,7 @@ struct server_filter {
     const char *agent_id;      /* NULL: all */
     enum server_status status; /* NONE: all but purged ones */
     int64_t partition; /* CONTRACT_NONE: all; else of `agent_id`'s, purged ones too */
+    bool remarkable;   /* only those of which there may be something to remark */
     int64_t deleted_before;         /* 0: whenever; else deleted before that time, ms */
     const struct server_row *after; /* NULL: from the first; else what comes behind it */
     int64_t limit;                  /* 0: all */

@@ -90,9 +90,48 @@ static void tell_healing(const struct remark_facts *facts, GString *text)
 
 /* --- The container ----------------------------------------------------------------------------- */
 
+/* What its worker says: only that sees what a container does between two events. */
+static bool is_told(const struct remark_facts *facts, const char *word)
+{
+    g_auto(GStrv) words = g_strsplit(facts->server->container_remarks, " ", -1);
+    return g_strv_contains((const char *const *)words, word);
+}
+
+static bool is_restarting(const struct remark_facts *facts)
+{
+    return is_settled_with(facts, STATUS_RUNNING) && is_told(facts, STATE_RESTARTING);
+}
+
+/* "4 times, the last time at 14:03:12 UTC" */
+static void add_restarts(const struct server_row *server, GString *text)
+{
+    g_string_append_printf(text, "%" G_GINT64_FORMAT " times", server->restart_count);
+    if (server->started_at == CONTRACT_NONE)
+        return;
+    g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(server->started_at / 1000);
+    g_autofree char *when = at ? g_date_time_format(at, "%F %T UTC") : NULL;
+    if (when)
+        g_string_append_printf(text, ", the last seen at %s", when);
+}
+
+static void brief_restarting(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "restarting: ");
+    add_restarts(facts->server, text);
+}
+
+static void tell_restarting(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text,
+                    "It does not stay up, and the engine starts it again and again: ");
+    add_restarts(facts->server, text);
+    g_string_append(text, "; its log tells why.");
+}
+
 static bool is_oom_killed(const struct remark_facts *facts)
 {
-    return is_there(facts) && facts->server->oom_killed;
+    return is_there(facts) &&
+           (facts->server->oom_killed || is_told(facts, STATE_OOM_KILLED));
 }
 
 static void tell_oom_killed(const struct remark_facts *facts, GString *text)
@@ -213,6 +252,8 @@ static const struct remark_row table[REMARK_COUNT] = {
     [REMARK_MASS_ABSENCE] = {"mass_absence", is_mass_absent, NULL, tell_mass_absence},
     [REMARK_NOT_HEALED] = {"not_healed", is_not_healed, brief_healing, tell_healing},
     [REMARK_HEALING] = {"healing", heals, brief_healing, tell_healing},
+    [REMARK_RESTARTING] = {"restarting", is_restarting, brief_restarting,
+                           tell_restarting},
     [REMARK_OOM_KILLED] = {"oom_killed", is_oom_killed, NULL, tell_oom_killed},
     [REMARK_UNHEALTHY] = {"unhealthy", is_unhealthy, NULL, tell_unhealthy},
     [REMARK_EXITED] = {"exited", has_exited, brief_exited, tell_exited},

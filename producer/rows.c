@@ -95,6 +95,7 @@ static const struct column server_columns[] = {
     SERVER(oom_killed,       BOOL,             LOG),
     SERVER(restart_count,    INTEGER,          LOG),
     SERVER(health,           TEXT,             LOG),
+    SERVER(container_remarks, TEXT,            LOG | HIDDEN), /* remark.c tells them, with the others */
     SERVER(last_command_id,  TEXT_OPTIONAL,    LOG),
     SERVER(last_action,      TEXT,             LOG),
     SERVER(last_outcome,     TEXT,             LOG),

@@ -99,6 +99,7 @@ struct server_row {
     bool oom_killed;
     int64_t restart_count;
     char *health;
+    char *container_remarks; /* words, a space between: what its worker says of it */
 
     /* the last terminal result */
     char *last_command_id;

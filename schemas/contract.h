@@ -371,6 +371,10 @@ struct record {
     char *reason;
 };
 
+/* Words of a State's remarks; a newer worker may know more. */
+#define STATE_RESTARTING "restarting"
+#define STATE_OOM_KILLED "oom_killed"
+
 struct state {
     enum container_status status;
     char *container_id; /* NULL: absent, or never seen */
@@ -387,6 +391,7 @@ struct state {
     char *command_id;  /* of its label: the command that made it; "" if unlabelled */
     char *spec_digest; /* of its label */
     enum maybe data_exists;
+    GPtrArray *remarks; /* char *: STATE_RESTARTING, …; see worker/pace.h */
 };
 
 struct step_report {

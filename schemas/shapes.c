@@ -281,7 +281,7 @@ static const struct field state_fields[] = {
     IS(exit_code, LONG_OPTIONAL),   IS(oom_killed, BOOL),
     IS(restart_count, LONG),        IS(health, STRING),
     IS(command_id, STRING),         IS(spec_digest, STRING),
-    IS(data_exists, MAYBE),
+    IS(data_exists, MAYBE),         IS(remarks, STRINGS),
 };
 SHAPE(state, state, "State")
 #undef STRUCT

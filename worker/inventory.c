@@ -316,7 +316,7 @@ static unsigned send_looks(struct inventory *inventory)
 }
 
 static void took_look(struct inventory *inventory, const struct look *look,
-                      const struct reply *reply)
+                      const struct reply *reply, int64_t now_ms, int64_t wall_ms)
 {
     struct listing *listing = inventory->listing;
     struct refusal refusal = {0};
@@ -326,10 +326,11 @@ static void took_look(struct inventory *inventory, const struct look *look,
     refusal_clear(&refusal);
     if (verdict == VERDICT_DONE)
         seen = container_parse(reply->body, reply->length, NULL);
-    if (seen)
-        g_hash_table_insert(listing->states, g_strdup(look->server_id),
-                            container_state(seen, MAYBE_UNKNOWN));
-    else
+    if (seen) {
+        struct state *state = container_state(seen, MAYBE_UNKNOWN);
+        observer_saw(inventory->setup.observer, look->server_id, state, now_ms, wall_ms);
+        g_hash_table_insert(listing->states, g_strdup(look->server_id), state);
+    } else
         g_hash_table_add(verdict == VERDICT_ABSENT ? listing->gone : listing->unknown,
                          g_strdup(look->server_id));
 }
@@ -354,7 +355,7 @@ bool inventory_reply(struct inventory *inventory, const struct reply *reply,
     struct look *look = look_of_ticket(inventory, reply->ticket);
     if (!look)
         return false;
-    took_look(inventory, look, reply);
+    took_look(inventory, look, reply, now_ms, wall_ms);
     look->ticket = 0;
     return true;
 }
@@ -539,6 +540,7 @@ static void publish_run(struct inventory *inventory, int64_t now_ms, int64_t wal
     if (!failed) {
         listing_hold_retold(inventory->listing, observer_all(inventory->setup.observer));
         listing_hold_aside(inventory->listing);
+        observer_add_held(inventory->setup.observer, inventory->listing->held);
     }
     for (guint i = 0; i < inventory->assignment->partitions->len; i++)
         publish_partition(inventory, i, wall_ms);

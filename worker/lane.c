@@ -151,6 +151,8 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     lane->partition = waiting->partition;
     lane->beginning = false;
     g_clear_pointer(&lane->told_progress, g_free);
+    lane->progress_told = 0;
+    lane->progress_at = 0;
     if (waiting->cancel)
         lane_cancel_job(lane, waiting->cancel);
 }

@@ -65,9 +65,9 @@ unsigned lanes_running(const struct lanes *lanes); /* jobs, orphans too */
 uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome);
 /* Adds (as char *) the servers with a command taken whose result is not committed. */
 void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids);
-/* The newest results' states, handed out once: what the log has been told of a server. */
-typedef void (*lanes_told)(void *context, const char *server_id,
-                           const struct state *state);
+/* The newest results' states, handed out once: what the log is told of a server.  Whoever
+ * takes note of it may complete it before it goes. */
+typedef void (*lanes_told)(void *context, const char *server_id, struct state *state);
 void lanes_on_told(struct lanes *lanes, lanes_told told, void *context);
 /* A command of this server was taken, or ended: the list of a running inventory says nothing
  * about it. */

@@ -24,7 +24,8 @@ struct lane {
     unsigned open;               /* taken, and their terminal result not committed */
     char *told_progress;
     int64_t progress_at;
-    bool beginning; /* the job's `accepted` has been handed over */
+    unsigned progress_told; /* of this job */
+    bool beginning;         /* the job's `accepted` has been handed over */
     struct lanes *lanes;
 };
 

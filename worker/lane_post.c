@@ -6,8 +6,9 @@
 
 #include "lane_parts.h"
 #include "log.h"
+#include "pace.h"
 
-#define PROGRESS_MS 1000
+#define PROGRESS_LOOK_MS 1000
 
 static void result_committed(void *owner)
 {
@@ -100,9 +101,10 @@ void lane_post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms,
     if (now_ms < lane->progress_at)
         return;
     g_autofree char *text = job_progress(lane->job);
-    lane->progress_at = now_ms + PROGRESS_MS;
+    lane->progress_at = now_ms + PROGRESS_LOOK_MS;
     if (!text || g_strcmp0(text, lane->told_progress) == 0)
         return;
+    lane->progress_at = now_ms + pace_progress_ms(++lane->progress_told);
     const struct order *order = job_order(lane->job);
     struct letter *letter = letter_new(lane->partition);
     letter_add_event(letter,

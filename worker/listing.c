@@ -18,6 +18,7 @@ struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes)
     listing->gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     listing->unknown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     listing->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    listing->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return listing;
 }
 
@@ -31,6 +32,7 @@ void listing_free(struct listing *listing)
     g_hash_table_unref(listing->gone);
     g_hash_table_unref(listing->unknown);
     g_hash_table_unref(listing->touched);
+    g_hash_table_unref(listing->held);
     g_free(listing->failure);
     g_free(listing->left_out);
     g_free(listing);
@@ -355,6 +357,16 @@ void listing_note_extra(const struct listing *listing, const struct listing_scop
         g_hash_table_insert(told_extra, g_strdup(id), g_strdup(text));
 }
 
+/* One whose every move would be told too often is told by its pace, unless it is another. */
+static bool is_held(const struct listing *listing, const struct container *seen,
+                    GHashTable *told)
+{
+    const struct state *state = g_hash_table_lookup(told, seen->server_id);
+    return g_hash_table_contains(listing->held, seen->server_id) && state &&
+           state->status != CONTAINER_ABSENT &&
+           g_strcmp0(state->container_id, seen->id) == 0;
+}
+
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
                      GHashTable *told, GHashTable *told_extra)
 {
@@ -365,6 +377,7 @@ bool listing_differs(const struct listing *listing, const struct listing_scope *
         if (container_is_canonical(seen) &&
             is_in(seen, scope->partition, scope->partitions) &&
             says_something(listing, seen->server_id) && !is_as_told(seen, told) &&
+            !is_held(listing, seen, told) &&
             !g_hash_table_contains(listing->gone, seen->server_id))
             return true;
     }

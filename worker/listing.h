@@ -20,6 +20,7 @@ struct listing {
     GHashTable *touched; /* server ids about which the list says nothing */
     GPtrArray *data;     /* struct found */
     char *left_out;      /* which directories are not in it, and why; NULL: all are */
+    GHashTable *held;    /* server ids whose moves are told by their pace */
     const GPtrArray *prefixes; /* char *, of unmanaged names worth telling; borrowed */
 };
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes);

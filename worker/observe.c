@@ -5,6 +5,7 @@
 
 #define LOOK_MS       30000
 #define LOOKS_AT_ONCE 8
+#define AGAIN_MS      5000 /* after a look that was due and came to nothing */
 
 struct mark { /* a server whose container has changed */
     char *server_id;
@@ -16,14 +17,29 @@ struct mark { /* a server whose container has changed */
     bool again;       /* another event came while it was */
 };
 
+struct
+    watched { /* a server whose container has moved, or of which something is remarked */
+    struct pace pace;
+    int64_t look_at; /* host time; INT64_MAX: an event will tell */
+};
+
 struct observer {
     struct observer_setup setup;
     const struct assignment *assignment;
     int32_t partitions;
-    GHashTable *told;  /* server id → struct state */
-    GHashTable *marks; /* server id → struct mark */
+    GHashTable *told;    /* server id → struct state */
+    GHashTable *marks;   /* server id → struct mark */
+    GHashTable *watched; /* server id → struct watched */
+    int64_t due_at;      /* host time of the first look_at, or earlier */
     unsigned looking;
 };
+
+static void watched_free(void *data)
+{
+    struct watched *watched = data;
+    pace_clear(&watched->pace);
+    g_free(watched);
+}
 
 static void mark_free(void *data)
 {
@@ -42,6 +58,9 @@ struct observer *observer_new(const struct observer_setup *setup)
     observer->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                            (GDestroyNotify)state_free);
     observer->marks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, mark_free);
+    observer->watched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                              watched_free);
+    observer->due_at = INT64_MAX;
     return observer;
 }
 
@@ -51,6 +70,7 @@ void observer_free(struct observer *observer)
         return;
     g_hash_table_unref(observer->told);
     g_hash_table_unref(observer->marks);
+    g_hash_table_unref(observer->watched);
     g_free(observer);
 }
 
@@ -70,16 +90,82 @@ void observer_assign(struct observer *observer, const struct assignment *assignm
     cancel_looks(observer);
     g_hash_table_remove_all(observer->marks);
     g_hash_table_remove_all(observer->told);
+    g_hash_table_remove_all(observer->watched);
+    observer->due_at = INT64_MAX;
     observer->assignment = assignment;
     observer->partitions = partitions;
 }
 
+/* --- what is watched ------------------------------------------------------------------------------ */
+
+static struct watched *watch_server(struct observer *observer, const char *server_id)
+{
+    struct watched *watched = g_hash_table_lookup(observer->watched, server_id);
+    if (watched)
+        return watched;
+    const double patience = observer->setup.patience;
+    watched = g_new0(struct watched, 1);
+    watched->pace.stable_ms = patience > 0 ? (int64_t)((double)PACE_STABLE_MS * patience)
+                                           : PACE_STABLE_MS;
+    watched->look_at = INT64_MAX;
+    g_hash_table_insert(observer->watched, g_strdup(server_id), watched);
+    return watched;
+}
+
+static void look_later(struct observer *observer, struct watched *watched, int64_t at)
+{
+    watched->look_at = at;
+    observer->due_at = MIN(observer->due_at, at);
+}
+
+/* A quiet container needs no memory: most are. */
+void observer_saw(struct observer *observer, const char *server_id, struct state *state,
+                  int64_t now_ms, int64_t wall_ms)
+{
+    const bool known = g_hash_table_contains(observer->watched, server_id);
+    struct watched *watched = watch_server(observer, server_id);
+    pace_saw(&watched->pace, state, now_ms, wall_ms);
+    if (!known && state->remarks->len == 0)
+        g_hash_table_remove(observer->watched, server_id);
+}
+
+void observer_add_held(const struct observer *observer, GHashTable *server_ids)
+{
+    GHashTableIter iter;
+    const char *server_id;
+    const struct watched *watched;
+    g_hash_table_iter_init(&iter, observer->watched);
+    while (g_hash_table_iter_next(&iter, (void **)&server_id, (void **)&watched))
+        if (watched->pace.seen &&
+            pace_is_news(observer_last(observer, server_id), watched->pace.seen))
+            g_hash_table_add(server_ids, g_strdup(server_id));
+}
+
 /* --- what was told ------------------------------------------------------------------------------- */
+
+static void keep_told(struct observer *observer, const char *server_id,
+                      const struct state *state)
+{
+    g_hash_table_insert(observer->told, g_strdup(server_id), state_dup(state));
+}
 
 void observer_told(struct observer *observer, const char *server_id,
                    const struct state *state)
 {
-    g_hash_table_insert(observer->told, g_strdup(server_id), state_dup(state));
+    struct watched *watched = g_hash_table_lookup(observer->watched, server_id);
+    keep_told(observer, server_id, state);
+    if (watched)
+        look_later(observer, watched,
+                   0); /* when a remark goes, the pace says after a look */
+}
+
+void observer_told_by_result(struct observer *observer, const char *server_id,
+                             const struct state *state)
+{
+    struct watched *watched = g_hash_table_lookup(observer->watched, server_id);
+    if (watched)
+        pace_begin_anew(&watched->pace);
+    observer_told(observer, server_id, state);
 }
 
 const struct state *observer_last(const struct observer *observer, const char *server_id)
@@ -90,20 +176,6 @@ const struct state *observer_last(const struct observer *observer, const char *s
 GHashTable *observer_all(const struct observer *observer)
 {
     return observer->told;
-}
-
-bool observer_is_news(const struct state *told, const struct state *now)
-{
-    if (!told)
-        return true;
-    if (told->status == CONTAINER_ABSENT && now->status == CONTAINER_ABSENT)
-        return false;
-    return told->status != now->status ||
-           g_strcmp0(told->container_id, now->container_id) != 0 ||
-           told->started_at != now->started_at || told->exit_code != now->exit_code ||
-           told->oom_killed != now->oom_killed ||
-           told->restart_count != now->restart_count ||
-           !g_str_equal(told->health, now->health);
 }
 
 /* --- events ----------------------------------------------------------------------------------------- */
@@ -133,7 +205,8 @@ static void set_mark(struct observer *observer, const struct engine_event *event
     mark->again = mark->ticket != 0;
 }
 
-bool observer_event(struct observer *observer, const struct engine_event *event)
+bool observer_event(struct observer *observer, const struct engine_event *event,
+                    int64_t now_ms)
 {
     if (!partition_of_server(observer, event->server_id))
         return false;
@@ -142,6 +215,8 @@ bool observer_event(struct observer *observer, const struct engine_event *event)
                          !g_str_equal(told->container_id, event->container_id);
     if (another && !lanes_server_is_busy(observer->setup.lanes, event->server_id))
         return true; /* not the container that we know: the list tells whose it is */
+    if (g_str_equal(event->action, "oom"))
+        pace_oom(&watch_server(observer, event->server_id)->pace, now_ms);
     set_mark(observer, event);
     return g_str_equal(event->action, "rename");
 }
@@ -175,8 +250,37 @@ static void look(struct observer *observer, struct mark *mark)
     observer->looking++;
 }
 
+/* What is due is looked at as if an event had come. */
+static void mark_due(struct observer *observer, int64_t now_ms)
+{
+    GHashTableIter iter;
+    char *server_id;
+    struct watched *watched;
+    if (now_ms < observer->due_at)
+        return;
+    observer->due_at = INT64_MAX;
+    g_hash_table_iter_init(&iter, observer->watched);
+    while (g_hash_table_iter_next(&iter, (void **)&server_id, (void **)&watched)) {
+        const struct state *seen = watched->pace.seen;
+        if (!seen || !seen->container_id)
+            watched->look_at = INT64_MAX; /* there is nothing to look at */
+        if (now_ms < watched->look_at) {
+            observer->due_at = MIN(observer->due_at, watched->look_at);
+            continue;
+        }
+        const struct engine_event look = {.action = (char *)"look",
+                                          .container_id = seen->container_id,
+                                          .name = seen->container,
+                                          .server_id = server_id};
+        if (!g_hash_table_contains(observer->marks, server_id))
+            set_mark(observer, &look);
+        look_later(observer, watched, now_ms + AGAIN_MS);
+    }
+}
+
 void observer_advance(struct observer *observer, int64_t now_ms)
 {
+    mark_due(observer, now_ms);
     GHashTableIter iter;
     struct mark *mark;
     g_hash_table_iter_init(&iter, observer->marks);
@@ -190,45 +294,72 @@ void observer_advance(struct observer *observer, int64_t now_ms)
 
 /* --- looks --------------------------------------------------------------------------------------------- */
 
-static void tell(struct observer *observer, const char *server_id,
-                 struct state *state_taken, int64_t wall_ms)
+static void publish_state(struct observer *observer, struct partition *partition,
+                          const char *server_id, struct state *state_taken,
+                          int64_t wall_ms)
 {
-    g_autoptr(State) state = state_taken;
-    struct partition *partition = partition_of_server(observer, server_id);
-    if (!partition || !observer_is_news(observer_last(observer, server_id), state))
-        return;
-    observer_told(observer, server_id, state);
     struct letter *letter = letter_new(partition);
-    struct event *event = report_state(observer->setup.author, server_id,
-                                       g_steal_pointer(&state), wall_ms);
+    keep_told(observer, server_id, state_taken);
+    struct event *event = report_state(observer->setup.author, server_id, state_taken,
+                                       wall_ms);
     letter_add_event(letter, event, NULL);
     publisher_add(observer->setup.publisher, letter);
 }
 
-static void tell_absent(struct observer *observer, const struct mark *mark,
-                        int64_t wall_ms)
+struct moment {
+    int64_t now_ms; /* host time */
+    int64_t wall_ms;
+};
+
+static void saw(struct observer *observer, const char *server_id,
+                struct state *state_taken, const struct moment *moment)
+{
+    g_autoptr(State) state = state_taken;
+    const int64_t now = moment->now_ms, wall = moment->wall_ms;
+    const bool is_absent = state->status == CONTAINER_ABSENT;
+    struct partition *partition = partition_of_server(observer, server_id);
+    if (!partition)
+        return;
+    struct watched *watched = watch_server(observer, server_id);
+    int64_t at = INT64_MAX;
+    pace_saw(&watched->pace, state, now, wall);
+    enum pace_answer answer = pace_ask(&watched->pace, observer_last(observer, server_id),
+                                       now, wall, &at);
+    if (answer == PACE_TELL) {
+        publish_state(observer, partition, server_id, g_steal_pointer(&state), wall);
+        pace_told(&watched->pace, now);
+        answer = pace_ask(&watched->pace, observer_last(observer, server_id), now, wall,
+                          &at);
+    }
+    look_later(observer, watched, answer == PACE_LATER ? at : INT64_MAX);
+    if (is_absent)
+        g_hash_table_remove(observer->watched, server_id);
+}
+
+static void saw_none(struct observer *observer, const struct mark *mark,
+                     const struct moment *moment)
 {
     g_autoptr(Container) absent = container_new();
     struct state *state = container_state(absent, MAYBE_UNKNOWN);
     g_free(state->container_id);
     state->container_id = g_strdup(mark->looked_for);
-    tell(observer, mark->server_id, state, wall_ms);
+    saw(observer, mark->server_id, state, moment);
 }
 
-static bool tell_seen(struct observer *observer, const struct mark *mark,
-                      const struct reply *reply, int64_t wall_ms)
+static bool saw_one(struct observer *observer, const struct mark *mark,
+                    const struct reply *reply, const struct moment *moment)
 {
     g_autoptr(Container) seen = container_parse(reply->body, reply->length, NULL);
     if (!seen)
         return true;
     if (!container_is_canonical(seen) || !g_str_equal(seen->server_id, mark->server_id))
         return true;
-    tell(observer, mark->server_id, container_state(seen, MAYBE_UNKNOWN), wall_ms);
+    saw(observer, mark->server_id, container_state(seen, MAYBE_UNKNOWN), moment);
     return false;
 }
 
 static bool took_reply(struct observer *observer, struct mark *mark,
-                       const struct reply *reply, int64_t wall_ms)
+                       const struct reply *reply, const struct moment *moment)
 {
     struct refusal refusal = {0};
     const enum verdict verdict = verdict_of(ASKED_LOOK, reply->answer, reply->status,
@@ -238,10 +369,10 @@ static bool took_reply(struct observer *observer, struct mark *mark,
     if (mark->again || lanes_server_is_busy(observer->setup.lanes, mark->server_id))
         return false;
     if (verdict == VERDICT_DONE)
-        return tell_seen(observer, mark, reply, wall_ms);
+        return saw_one(observer, mark, reply, moment);
     if (verdict != VERDICT_ABSENT)
         return true;
-    tell_absent(observer, mark, wall_ms);
+    saw_none(observer, mark, moment);
     return false;
 }
 
@@ -257,14 +388,15 @@ static struct mark *mark_of_ticket(const struct observer *observer, uint64_t tic
     return NULL;
 }
 
-bool observer_reply(struct observer *observer, const struct reply *reply, int64_t wall_ms,
-                    bool *ret_list)
+bool observer_reply(struct observer *observer, const struct reply *reply, int64_t now_ms,
+                    int64_t wall_ms, bool *ret_list)
 {
+    const struct moment moment = {now_ms, wall_ms};
     struct mark *mark = mark_of_ticket(observer, reply->ticket);
     if (!mark)
         return false;
     observer->looking--;
-    *ret_list = took_reply(observer, mark, reply, wall_ms);
+    *ret_list = took_reply(observer, mark, reply, &moment);
     mark->ticket = 0;
     if (!mark->again && !lanes_server_is_busy(observer->setup.lanes, mark->server_id))
         g_hash_table_remove(observer->marks, mark->server_id);

@@ -96,6 +96,7 @@ static void keep_time(struct worker *worker, int64_t now_ms)
     if (worker->assignment && now_ms >= worker->sync_at) {
         worker->sync_at = now_ms + SYNC_EVERY_MS;
         inventory_want(worker->inventory, SYNC_ON_TIME);
+        worker_synced_unmanaged(worker, now_ms);
     }
     keep_small(worker, now_ms);
     if (publisher_busy_ms(worker->publisher, now_ms) > COMMIT_STUCK_MS)

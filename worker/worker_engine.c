@@ -5,8 +5,6 @@
 
 #include "log.h"
 
-#define UNMANAGED_MS 3000
-
 /* --- news ---------------------------------------------------------------------------------------- */
 
 static void set_engine(struct worker *worker)
@@ -31,6 +29,25 @@ static bool has_our_prefix(const struct worker *worker, const char *name)
     return false;
 }
 
+/* The next Sync is about 3 s away, and further the more there have been of late. */
+static void sync_soon(struct worker *worker, int64_t now_ms)
+{
+    if (now_ms - worker->unmanaged_at >= PACE_STABLE_MS)
+        worker->unmanaged_told = 0;
+    worker->unmanaged_at = now_ms;
+    worker->unmanaged_due = true;
+    worker->sync_at = MIN(worker->sync_at,
+                          MAX(now_ms + pace_unmanaged_ms(0), worker->unmanaged_next));
+}
+
+void worker_synced_unmanaged(struct worker *worker, int64_t now_ms)
+{
+    if (!worker->unmanaged_due)
+        return;
+    worker->unmanaged_due = false;
+    worker->unmanaged_next = now_ms + pace_unmanaged_ms(++worker->unmanaged_told);
+}
+
 /* A container without our label that bears one of our prefixes may be an adopted server's:
  * only the ledger knows whose it is, so the list tells; at once if it is gone, else soon, for
  * there is no end to what one does that crashes again and again. */
@@ -41,7 +58,7 @@ static void took_unmanaged(struct worker *worker, const struct engine_event *eve
     if (g_str_equal(event->action, "destroy"))
         inventory_want(worker->inventory, SYNC_ON_CHANGE);
     else
-        worker->sync_at = MIN(worker->sync_at, host_ms() + UNMANAGED_MS);
+        sync_soon(worker, host_ms());
 }
 
 static void took_event(struct worker *worker, const struct engine_event *event)
@@ -50,7 +67,7 @@ static void took_event(struct worker *worker, const struct engine_event *event)
         inventory_touch(worker->inventory, event->server_id, host_ms());
     else
         took_unmanaged(worker, event);
-    if (observer_event(worker->observer, event))
+    if (observer_event(worker->observer, event, host_ms()))
         inventory_check(worker->inventory);
 }
 
@@ -96,7 +113,7 @@ static void took_reply(struct worker *worker, const struct reply *reply)
         inventory_reply(worker->inventory, reply, host_ms(), wall_ms()) ||
         lanes_reply(worker->lanes, reply, host_ms()))
         return;
-    if (observer_reply(worker->observer, reply, wall_ms(), &list) && list)
+    if (observer_reply(worker->observer, reply, host_ms(), wall_ms(), &list) && list)
         inventory_check(worker->inventory);
 }
 

@@ -110,10 +110,11 @@ static bool join_bus(struct worker *worker, GError **error)
     return worker->consumer != NULL;
 }
 
-static void told_by_lane(void *context, const char *server_id, const struct state *state)
+static void told_by_lane(void *context, const char *server_id, struct state *state)
 {
     struct worker *worker = context;
-    observer_told(worker->observer, server_id, state);
+    observer_saw(worker->observer, server_id, state, host_ms(), wall_ms());
+    observer_told_by_result(worker->observer, server_id, state);
     if (state->status == CONTAINER_ABSENT)
         inventory_absent(worker->inventory, server_id);
 }
@@ -183,6 +184,7 @@ static void make_observers(struct worker *worker)
         .publisher = worker->publisher,
         .lanes = worker->lanes,
         .author = &worker->author,
+        .patience = worker->config->patience,
     };
     worker->observer = observer_new(&observer);
     const struct inventory_setup inventory = {

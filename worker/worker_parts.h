@@ -56,6 +56,10 @@ struct worker {
     int64_t trim_at;  /* host time; INT64_MAX: done */
     int64_t check_at; /* host time of the next list */
     int64_t sync_at;
+    int64_t unmanaged_at;    /* host time of the last event of an unmanaged container */
+    int64_t unmanaged_next;  /* host time before which they make no other Sync */
+    unsigned unmanaged_told; /* Syncs that they have made of late */
+    bool unmanaged_due;      /* the next Sync is also for them */
     const struct policy *policy; /* what is judged by */
     bool reloading;              /* the policy is being read */
     bool reload_again;           /* and was to be read again meanwhile */
@@ -90,6 +94,8 @@ void worker_set_assignment(struct worker *worker, struct assignment *assignment_
 /* worker_engine.c */
 void worker_take_answers(struct worker *worker);
 void worker_take_news(struct worker *worker);
+/* A whole Sync was asked for: what unmanaged containers do next may wait. */
+void worker_synced_unmanaged(struct worker *worker, int64_t now_ms);
 
 /* worker_policy.c: on a thread; a policy with an error leaves the old one in its place. */
 void worker_reload_policy(struct worker *worker);

@@ -69,6 +69,25 @@ static void be_killed_and_back(struct server_row *server)
     server->oom_killed = true;
 }
 
+static void loop(struct server_row *server)
+{
+    server->restart_count = 4;
+    server->started_at = INT64_C(1700000000000);
+    row_set(&server->container_remarks, "restarting");
+}
+
+static void loop_for_memory(struct server_row *server)
+{
+    loop(server);
+    row_set(&server->container_remarks, "restarting oom_killed half_asleep");
+}
+
+static void loop_and_be_rebuilt(struct server_row *server)
+{
+    loop_for_memory(server);
+    server->status = STATUS_REBUILDING;
+}
+
 static void be_stopped(struct server_row *server)
 {
     end(server);
@@ -133,6 +152,9 @@ static void test_s32_container(void)
         {be_killed, "oom_killed exited"},
         {be_killed_and_back, "oom_killed"},
         {end, "exited"},
+        {loop, "restarting"},
+        {loop_for_memory, "restarting oom_killed"},
+        {loop_and_be_rebuilt, ""},
         {be_stopped, ""},
         {be_imported, ""},
         {be_sick_and_missing, ""},
@@ -196,6 +218,16 @@ static void test_s32_says_how_it_ended(void)
         "code 1, 2 s after its start; its log tells more.");
 }
 
+static void test_s32_says_how_often(void)
+{
+    g_autoptr(ServerRow) server = running_server();
+    const struct remark_facts facts = {.server = server};
+    loop(server);
+    g_autofree char *brief = remark_brief(REMARK_RESTARTING, &facts);
+    g_assert_cmpstr(brief, ==,
+                    "restarting: 4 times, the last seen at 2023-11-14 22:13:20 UTC");
+}
+
 /* Every word is one, and every remark has something to say. */
 static void test_table(void)
 {
@@ -216,6 +248,7 @@ int main(int argc, char **argv)
     g_test_add_func("/remark/s32_container", test_s32_container);
     g_test_add_func("/remark/agent", test_agent);
     g_test_add_func("/remark/s32_says_how_it_ended", test_s32_says_how_it_ended);
+    g_test_add_func("/remark/s32_says_how_often", test_s32_says_how_often);
     g_test_add_func("/remark/table", test_table);
     return g_test_run();
 }
