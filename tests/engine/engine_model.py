@@ -299,6 +299,7 @@ class Model:
             raise Refusal(304)
         self.check_start(container)
         container.stopped_by_hand = False
+        container.restart_count = 0  # of the engine's own restarts since
         self.run(container)
         if "test.exit" in container.labels:
             self.die(container.id, int(container.labels["test.exit"]))

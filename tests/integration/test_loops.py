@@ -21,6 +21,26 @@ def wait_no_remark(fleet, server, word):
     return wait_for(f"{word} to be over", lambda: word not in remarks(fleet, server))
 
 
+def states(fleet, server, since=0):
+    """What the log has been told of its container beside results: State events."""
+    return [e["body"] for e in fleet.events("--server", server) if e["body"]["type"] == "State"][since:]
+
+
+def looks(engine, container):
+    return len(engine.requests("GET", f"/containers/({container}|{engine.containers()[container]['Id']})/json"))
+
+
+def die_and_be_looked_at(yard, container, **how):
+    """Its process ends, the engine starts it again, and the worker has seen that."""
+    before = looks(yard.engine, container)
+    yard.engine.die(container, **how)
+    wait_for("a look", lambda: looks(yard.engine, container) > before, every=0.01)
+
+
+def start_worker(yard, *extra):
+    return yard.fleet.start_worker(*extra, docker=yard.engine.path, registry="registry.test/")
+
+
 class Places:
     """Where a person or a program may read a remark."""
 
@@ -84,3 +104,86 @@ def test_s32_one_that_ends_after_its_first_second_is_told_as_such(yard):
     assert remarks(fleet, server) == []
     fleet.server("start", server)
     assert remarks(fleet, server) == []
+
+
+# Loops
+
+
+def test_s32_a_loop_is_told_and_costs_the_log_little(yard):
+    """The engine starts it again and again: the log is told so, and not of each time."""
+    fleet = yard.fleet
+    fleet.start_serve()
+    start_worker(yard, "--patience", "0.01", "--sync-interval", "2s")
+    server, container = yard.create()
+    places = Places(fleet)
+    events = len(fleet.events())
+    for _ in range(60):
+        die_and_be_looked_at(yard, container)
+    wait_remark(fleet, server, "restarting")
+    assert fleet.status(server) == "running"
+    assert places.saying(server, "restarting") == set(PLACES)
+    assert len(states(fleet, server)) <= 12
+    assert len(fleet.events()) - events <= 20  # Syncs, too
+    # Once it stays up for long enough (10 minutes times --patience) that is told, and what it is now.
+    wait_no_remark(fleet, server, "restarting")
+    assert fleet.show(server)["restart_count"] == 60
+    yard.verify()
+
+
+def test_s32_what_is_gone_is_told_at_once_amid_a_loop(yard):
+    fleet = yard.fleet
+    fleet.start_serve()
+    start_worker(yard, "--sync-interval", "1h")
+    server, container = yard.create()
+    for _ in range(20):
+        die_and_be_looked_at(yard, container)
+    wait_remark(fleet, server, "restarting")
+    yard.remove(container)
+    fleet.wait_status(server, "missing")  # no list is due, and the next State of a loop is far
+    assert remarks(fleet, server) == []
+    fleet.server("start", server)
+    assert (fleet.status(server), remarks(fleet, server)) == ("running", [])
+
+
+def test_s32_another_worker_says_the_same(yard):
+    fleet = yard.fleet
+    fleet.start_serve()
+    worker = start_worker(yard)
+    server, container = yard.create()
+    for _ in range(5):
+        die_and_be_looked_at(yard, container)
+    wait_remark(fleet, server, "restarting")
+    worker.kill()
+    start_worker(yard)
+    fleet.run("sync", fleet.agent, "--wait")
+    assert "restarting" in remarks(fleet, server)
+    fleet.server("restart", server)
+    assert remarks(fleet, server) == []
+
+
+def test_s32_a_kill_for_memory_is_told_after_the_restart(yard):
+    """The engine forgets it with the next start; people must not."""
+    fleet = yard.fleet
+    fleet.start_serve()
+    start_worker(yard, "--patience", "0.02")
+    server, container = yard.create()
+    places = Places(fleet)
+    yard.engine.die(container, exit_code=137, oom=True)
+    wait_remark(fleet, server, "oom_killed")
+    assert fleet.status(server) == "running"
+    assert places.saying(server, "oom_killed") == set(PLACES)
+    wait_no_remark(fleet, server, "oom_killed")
+    yard.verify()
+
+
+def test_s32_health_that_flaps_costs_the_log_little(yard):
+    fleet = yard.fleet
+    start_worker(yard, "--sync-interval", "1h")
+    server, container = yard.create()
+    for health in ["unhealthy", "healthy"] * 25:
+        before = looks(yard.engine, container)
+        yard.engine.ask("POST", "/_health", {"name": container, "health": health})
+        wait_for("a look", lambda: looks(yard.engine, container) > before, every=0.01)
+    yard.engine.ask("POST", "/_health", {"name": container, "health": "unhealthy"})
+    wait_remark(fleet, server, "unhealthy")
+    assert len(states(fleet, server)) <= 12
