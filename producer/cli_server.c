@@ -24,9 +24,9 @@
 #define RECORD_OPTIONS \
     FLAG("image", 0, STRING, image, "I", "image: [host[:port]/]path[:tag][@digest] (default: the agent's registry)"), \
     FLAG("image-tag", 0, STRING, image_tag, "T", "its tag, its digest sha256:…, or both as tag@digest (default: the profile's)"), \
-    PORT("game-port", game_port, "UDP port of the game, on the host and inside"), \
-    PORT("udp-port", udp_port, "second UDP port, on the host and inside"), \
-    PORT("rcon-port", rcon_port, "RCON port, inside only"), \
+    PORT("game-port", game_port, "port of the game"), \
+    PORT("udp-port", udp_port, "second UDP port"), \
+    PORT("rcon-port", rcon_port, "RCON port (zomboid: inside the container only)"), \
     FLAG("data-path", 0, STRING, data_path, "DIR", "directory on the host (default: the agent's)"), \
     FLAG("on-missing", 0, STRING, on_missing, "show|start|agent", "when it turns missing; agent: as its agent has it, the default"), \
     FLAG("env", 'e', STRINGS, env, "KEY=VALUE", "a variable for the container; the value is kept secret"), \

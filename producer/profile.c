@@ -102,6 +102,28 @@ static json_t *ports_used(const json_t *profile)
     return used;
 }
 
+/* {"game_port": ["udp"]}: which of these a host gives away, and by which protocols. */
+static json_t *ports_published(const json_t *profile)
+{
+    json_t *published = json_object();
+    size_t i;
+    json_t *port;
+    json_array_foreach(json_object_get(profile, "ports"), i, port)
+    {
+        const char *text = json_string_value(json_object_get(port, "host_port"));
+        const char *protocol = json_string_value(json_object_get(port, "protocol"));
+        size_t length = text ? strlen(text) : 0;
+        if (length <= 2 || text[0] != '{' || text[length - 1] != '}')
+            continue;
+        g_autofree char *field = g_strndup(text + 1, length - 2);
+        json_t *protocols = json_object_get(published, field);
+        if (!protocols)
+            json_object_set_new(published, field, protocols = json_array());
+        json_array_append_new(protocols, json_string(protocol ? protocol : "tcp"));
+    }
+    return published;
+}
+
 static json_t *names_of(const json_t *object)
 {
     json_t *names = json_array();
@@ -124,10 +146,12 @@ static bool add_profile(struct ledger *ledger, json_t *list, const char *name,
     if (!profile)
         return false;
     json_array_append_new(
-        list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", name, "origin", origin,
-                        "about", text_of(profile, "about"), "image_tag",
-                        text_of(profile, "image_tag"), "ports", ports_used(profile),
-                        "config_names", names_of(json_object_get(profile, "env"))));
+        list,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "name", name, "origin",
+                  origin, "about", text_of(profile, "about"), "image",
+                  text_of(profile, "image"), "image_tag", text_of(profile, "image_tag"),
+                  "ports", ports_used(profile), "published", ports_published(profile),
+                  "config_names", names_of(json_object_get(profile, "env"))));
     return true;
 }
 

@@ -176,8 +176,50 @@ static bool port_range(const char *field, const char *text, int64_t *ret_first,
     return true;
 }
 
+/* "{udp_port}" → "udp_port": what people know the port by. */
+static char *port_field(const json_t *item)
+{
+    const char *text = json_string_value(json_object_get(item, "host_port"));
+    size_t length = text ? strlen(text) : 0;
+
+    return length > 2 && text[0] == '{' && text[length - 1] == '}'
+               ? g_strndup(text + 1, length - 2)
+               : g_strdup("ports");
+}
+
+/* Another field of the record that has this number, or NULL. */
+static const char *field_of_port(const struct filling *at, int64_t number,
+                                 const char *but)
+{
+    static const char *const fields[] = {"game_port", "udp_port", "rcon_port"};
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, number);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+        if (!g_str_equal(fields[i], but) &&
+            g_strcmp0(g_hash_table_lookup(at->words, fields[i]), text) == 0)
+            return fields[i];
+    return NULL;
+}
+
+/* One number for UDP and TCP is fine, and so is one that no two publish. */
+static bool check_free(const struct filling *at, const struct port *port,
+                       const json_t *item, GError **error)
+{
+    for (guint i = 0; i < at->spec->ports->len; i++) {
+        if (!ports_clash(port, at->spec->ports->pdata[i]))
+            continue;
+        g_autofree char *field = port_field(item);
+        const char *other = field_of_port(at, port->host_port, field);
+        return fill_complain(error, RESOLVE_ERROR_RECORD,
+                             "%s: %" G_GINT64_FORMAT " is %s%s already, %s both", field,
+                             port->host_port, other ? "the " : "published",
+                             other ? other : "", protocol_name(port->protocol));
+    }
+    return true;
+}
+
 static bool add_ports(const struct filling *at, const struct port *first, int64_t count,
-                      GError **error)
+                      const json_t *item, GError **error)
 {
     GPtrArray *ports = at->spec->ports;
 
@@ -188,7 +230,10 @@ static bool add_ports(const struct filling *at, const struct port *first, int64_
         struct port *port = port_new(first->host_port + i, first->container_port + i,
                                      first->protocol);
         row_set(&port->host_ip, first->host_ip);
+        bool good = check_free(at, port, item, error);
         g_ptr_array_add(ports, port);
+        if (!good)
+            return false;
     }
     return true;
 }
@@ -215,7 +260,7 @@ static bool resolve_ports(const struct filling *at, const json_t *item, GError *
             "as many ports",
             host, inside);
     first.host_ip = host_ip;
-    return add_ports(at, &first, host_last - first.host_port + 1, error);
+    return add_ports(at, &first, host_last - first.host_port + 1, item, error);
 }
 
 static bool resolve_limits(const struct filling *at, GError **error)
@@ -254,11 +299,6 @@ static bool check_record_ports(const struct server_row *server, GError **error)
     for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
         if (ports[i].port != 0 && !check_port(ports[i].field, ports[i].port, error))
             return false;
-        for (size_t k = 0; k < i && ports[i].port != 0; k++)
-            if (ports[i].port == ports[k].port)
-                return fill_complain(error, RESOLVE_ERROR_RECORD,
-                                     "%s: %" G_GINT64_FORMAT " is the %s already",
-                                     ports[i].field, ports[i].port, ports[k].field);
     }
     return true;
 }

@@ -8,6 +8,7 @@
 
 #include "shape.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -221,6 +222,37 @@ struct port *port_new(int64_t host_port, int64_t container_port, enum protocol p
     port->container_port = container_port;
     port->protocol = protocol;
     return port;
+}
+
+/* An address as bytes, so that its spelling does not count; 0: it is none. */
+static size_t address_of(const char *text, unsigned char *ret_bytes)
+{
+    if (inet_pton(AF_INET, text, ret_bytes) == 1)
+        return sizeof(struct in_addr);
+    return inet_pton(AF_INET6, text, ret_bytes) == 1 ? sizeof(struct in6_addr) : 0;
+}
+
+static bool is_zero(const unsigned char *bytes, size_t length)
+{
+    static const unsigned char zeros[sizeof(struct in6_addr)];
+    return memcmp(bytes, zeros, length) == 0;
+}
+
+static bool addresses_overlap(const char *a, const char *b)
+{
+    unsigned char a_bytes[sizeof(struct in6_addr)], b_bytes[sizeof(struct in6_addr)];
+    size_t a_length = address_of(a, a_bytes), b_length = address_of(b, b_bytes);
+    if (*a == '\0' || *b == '\0' || a_length == 0 || b_length == 0)
+        return *a == '\0' || *b == '\0' || g_str_equal(a, b);
+    return a_length == b_length &&
+           (is_zero(a_bytes, a_length) || is_zero(b_bytes, a_length) ||
+            memcmp(a_bytes, b_bytes, a_length) == 0);
+}
+
+bool ports_clash(const struct port *a, const struct port *b)
+{
+    return a->host_port != 0 && a->host_port == b->host_port &&
+           a->protocol == b->protocol && addresses_overlap(a->host_ip, b->host_ip);
 }
 
 struct tmpfs *tmpfs_new(const char *container_path)

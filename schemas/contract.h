@@ -133,6 +133,7 @@ const char *record_kind_name(enum record_kind kind);
 #define CODE_ALREADY_EXISTS       "already_exists" /* create: made by another command */
 #define CODE_NAME_CONFLICT        "name_conflict"  /* the name is a foreign container's */
 #define CODE_PORT_CONFLICT        "port_conflict"
+#define CODE_ADDRESS_NOT_HERE     "address_not_here" /* a port's host_ip is not the host's */
 #define CODE_IMAGE_NOT_FOUND      "image_not_found"
 #define CODE_REGISTRY_DENIED      "registry_denied"  /* 401, 403, wrong credentials */
 #define CODE_REGISTRY_LIMITED     "registry_limited" /* 429, "toomanyrequests" */
@@ -542,6 +543,9 @@ struct step_report *step_report_new(const char *name, const char *did, int64_t m
 struct network *network_new(const char *name, bool internal);
 struct mount *mount_new(const char *host_path, const char *container_path);
 struct port *port_new(int64_t host_port, int64_t container_port, enum protocol protocol);
+/* Whether a host could not have both: the same number and protocol, and addresses that are the
+ * same or one of which is all of them ("", "0.0.0.0", "::"). */
+bool ports_clash(const struct port *a, const struct port *b);
 struct tmpfs *tmpfs_new(const char *container_path);
 struct ulimit *ulimit_new(const char *name, int64_t soft, int64_t hard);
 struct volume *volume_new(const char *name, const char *container_path);

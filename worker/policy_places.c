@@ -93,15 +93,6 @@ bool rule_mounts(const struct policy *policy, const struct command *command,
     return true;
 }
 
-/* "" stands for all addresses of the host. */
-static bool ports_clash(const struct port *a, const struct port *b)
-{
-    if (a->host_port == 0 || a->host_port != b->host_port || a->protocol != b->protocol)
-        return false;
-    return *a->host_ip == '\0' || *b->host_ip == '\0' ||
-           g_str_equal(a->host_ip, b->host_ip);
-}
-
 static bool port_valid(const struct port *port, struct refusal *refusal)
 {
     if (port->host_port < 0 || port->host_port > 65535 || port->container_port < 1 ||

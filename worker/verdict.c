@@ -73,6 +73,10 @@ struct row {
     "of the worker or a newer engine: report it"
 #define REMOVING     RETRY, CODE_REMOVE_FAILED, \
     "the engine is still removing the container; see what holds its files, and try again"
+#define NOT_HERE     REFUSED, CODE_ADDRESS_NOT_HERE, \
+    "{address} is not an address of this host; give the port one that is, or none for all"
+#define PORT_UNBOUND REFUSED, CODE_PORT_CONFLICT, \
+    "{port} cannot be had on this host; see the engine's words, or change the port"
 #define PORT_TAKEN   REFUSED, CODE_PORT_CONFLICT, \
     "{port} is taken on this host; free it, or change the server's port"
 #define NO_PATH      REFUSED, CODE_MOUNT_FAILED, \
@@ -158,8 +162,9 @@ static const struct row rows[] = {
     /* Ports, mounts, networks: at create or at start, as the engine's version has it. */
     {MAKES, FAILED, "port is already allocated", PORT_TAKEN},
     {MAKES, FAILED, "address already in use", PORT_TAKEN},
-    {MAKES, FAILED, "failed to bind host port", PORT_TAKEN},
-    {MAKES, FAILED, "ports are not available", PORT_TAKEN},
+    {MAKES, FAILED, "cannot assign requested address", NOT_HERE},
+    {MAKES, FAILED, "failed to bind host port", PORT_UNBOUND},
+    {MAKES, FAILED, "ports are not available", PORT_UNBOUND},
     {MAKES, FAILED, "invalid port specification", REFUSED, CODE_INVALID,
      "a port of the server is no number from 0 to 65535; correct it"},
     {MAKES, FAILED, "bind source path does not exist", NO_PATH},
@@ -273,7 +278,12 @@ static const struct finding {
     {"{port}", "port ", "listen (?<protocol>udp|tcp)[46]? \\S*?:(?<value>\\d+): bind"},
     {"{port}", "port ", "host port(?: for)? \\S*?:(?<value>\\d+)(?::\\S*)?/(?<protocol>udp|tcp)"},
     {"{port}", "port ", "Bind for \\S*:(?<value>\\d+) failed"},
+    {"{port}", "port ", "exposing port (?:udp|tcp) \\S*?:(?<value>\\d+)"},
     {"{port}", "a port of the server", NULL},
+    {"{address}", "", "listen (?:udp|tcp)[46]? \\[(?<value>[0-9a-f:.%]+)\\]:\\d+: bind"},
+    {"{address}", "", "listen (?:udp|tcp)[46]? (?<value>[0-9.]+):\\d+: bind"},
+    {"{address}", "", "host port(?: for)? \\[?(?<value>[0-9a-f:.%]+?)\\]?:\\d+(?:/|:\\S)"},
+    {"{address}", "what a port of the server names", NULL},
     {"{image}", "", "manifest for (?<value>\\S+) not found"},
     {"{image}", "", "no such image: (?<value>[^\\s,]+)"},
     {"{image}", "", "access denied for (?<value>[^\\s,]+)"},
@@ -284,7 +294,7 @@ static const struct finding {
     {"{registry}", "the registry ", "lookup (?<value>[^\\s:]+)"},
     {"{registry}", "the registry ", "dial tcp (?<value>[^\\s,]+:\\d+)"},
     {"{registry}", "the registry", NULL},
-    {"{path}", "", "bind source path does not exist: (?<value>\\S+)"},
+    {"{path}", "", "bind source path does not exist: (?<value>/.*?)\\s*$"},
     {"{path}", "", "mounting \"(?<value>[^\"]+)\""},
     {"{path}", "a directory of the server", NULL},
     {"{network}", "the network ", "network (?<value>\\S+) not found"},

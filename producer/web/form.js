@@ -57,18 +57,21 @@ const CHECKS = {
     server_data_path: optional(wrongPath),
 };
 
-function wrongPorts(values, ports) {
+/* Until the profiles are there: zomboid's. */
+const PUBLISHED = { game_port: ["udp"], udp_port: ["udp"] };
+
+/* Whether a host could not give both away: one number for UDP and TCP is fine. */
+const shareProtocol = (some, others) => some.some((protocol) => others.includes(protocol));
+
+function wrongPorts(values, ports, published) {
     const wrong = {};
+    const clash = (other, port) =>
+        PORTS.indexOf(other) < PORTS.indexOf(port) &&
+        values[other] === values[port] &&
+        shareProtocol(published[other] ?? [], published[port] ?? []);
     for (const port of ports)
         if (wrongPort(values[port])) wrong[port] = wrongPort(values[port]);
-        else if (
-            ports.some(
-                (other) =>
-                    other !== port &&
-                    PORTS.indexOf(other) < PORTS.indexOf(port) &&
-                    values[other] === values[port],
-            )
-        )
+        else if (ports.some((other) => clash(other, port)))
             wrong[port] = "Another port of this server has that number.";
     return wrong;
 }
@@ -84,18 +87,23 @@ function wrongConfig(config) {
 
 /*
  * { field: sentence } of what is wrong; empty: nothing.  `values` are strings by field, `ports`
- * the fields that the profile uses, `config` a list of [name, value].
+ * the fields that the profile uses, `config` a list of [name, value], `published` the protocols
+ * by which the host gives its ports away, by field.
  */
-export function wrongOf(values, ports, config) {
-    const wrong = wrongPorts(values, ports);
+export function wrongOf(values, ports, config, published = PUBLISHED) {
+    const wrong = wrongPorts(values, ports, published);
     for (const [field, check] of Object.entries(CHECKS))
         if (field in values && check(values[field])) wrong[field] = check(values[field]);
     if (wrongConfig(config)) wrong.config = wrongConfig(config);
     return wrong;
 }
 
-/* Who on that agent has one of these ports already: { field: name }. */
-export function portsTaken(values, ports, servers, agentId, ownId) {
+/* Who on that agent has one of these ports already: { field: name }.  `profiles` tell what each
+ * server gives away. */
+export function portsTaken(values, ports, servers, agentId, ownId, profiles = []) {
+    const publishedOf = (name) =>
+        profiles.find((profile) => profile.name === name)?.published ?? PUBLISHED;
+    const published = publishedOf(values.profile);
     const taken = {};
     for (const server of servers) {
         if (
@@ -104,9 +112,15 @@ export function portsTaken(values, ports, servers, agentId, ownId) {
             ["deleted", "purged"].includes(server.status)
         )
             continue;
-        const used = [server.game_port, server.udp_port];
+        const theirs = publishedOf(server.profile);
         for (const port of ports)
-            if (port !== "rcon_port" && used.includes(Number(values[port])))
+            if (
+                PORTS.some(
+                    (other) =>
+                        server[other] === Number(values[port]) &&
+                        shareProtocol(published[port] ?? [], theirs[other] ?? []),
+                )
+            )
                 taken[port] = server.name;
     }
     return taken;
@@ -115,7 +129,7 @@ export function portsTaken(values, ports, servers, agentId, ownId) {
 const FIRST_PORT = 16261;
 
 /* Numbers that no server of that agent has, for the fields of a profile. */
-export function freePorts(ports, servers, agentId) {
+export function freePorts(ports, servers, agentId, published = PUBLISHED) {
     const used = new Set(
         servers
             .filter((server) => server.agent_id === agentId && server.status !== "purged")
@@ -124,7 +138,7 @@ export function freePorts(ports, servers, agentId) {
     const free = {};
     let next = FIRST_PORT;
     for (const port of ports) {
-        if (port === "rcon_port") {
+        if (port === "rcon_port" && !published[port]) {
             free[port] = "27015"; /* inside the container only: the same for all */
             continue;
         }

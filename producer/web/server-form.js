@@ -9,12 +9,6 @@ import { field, number, pairs, select, text } from "./fields.js";
 import { bodyOf, changeOf, freePorts, portsTaken, PORTS, wrongOf } from "./form.js";
 
 const PORT_LABELS = { game_port: "Game port", udp_port: "Second UDP port", rcon_port: "RCON port" };
-const PORT_HINTS = {
-    game_port: "On the host and inside.",
-    udp_port: "On the host and inside.",
-    rcon_port: "Inside the container only.",
-};
-
 function onMissingField(value) {
     return field(
         "When it turns missing",
@@ -101,6 +95,7 @@ function openForm(what) {
 
     const profile = () => state.profiles.find(({ name }) => name === fields.profile.input.value);
     const ports = () => profile()?.ports ?? PORTS;
+    const published = () => profile()?.published;
     const values = () =>
         Object.fromEntries(
             Object.entries(fields)
@@ -113,12 +108,20 @@ function openForm(what) {
         for (const port of PORTS) fields[port].element.hidden = !used.includes(port);
         const tag = adopts ? "the container's" : profile()?.image_tag;
         fields.image_tag.hint(tag ? `Empty: ${tag}.` : "");
+        if (!adopts) fields.image.hint(`Empty: ${profile()?.image || "the agent's"}.`);
         if (suggest)
             for (const [port, value] of Object.entries(
-                freePorts(used, [...state.servers.values()], agentOf(fields)),
+                freePorts(used, [...state.servers.values()], agentOf(fields), published()),
             ))
                 fields[port].input.value = value;
     }
+
+    const hintOf = (port) => {
+        const protocols = published()?.[port];
+        return protocols
+            ? `Given away by the host, ${protocols.join(" and ").toUpperCase()}.`
+            : "Inside the container only.";
+    };
 
     function advise() {
         const taken = portsTaken(
@@ -127,12 +130,13 @@ function openForm(what) {
             [...state.servers.values()],
             agentOf(fields),
             server.id,
+            state.profiles,
         );
         for (const port of PORTS)
             fields[port].hint(
                 taken[port]
                     ? `${taken[port]} has this port, too: only one of them can run.`
-                    : PORT_HINTS[port],
+                    : hintOf(port),
             );
     }
 
@@ -159,7 +163,7 @@ function openForm(what) {
 
     async function take(event) {
         event.preventDefault();
-        const wrong = wrongOf(values(), ports(), config.values());
+        const wrong = wrongOf(values(), ports(), config.values(), published());
         tell(wrong);
         failure.hidden = true;
         if (Object.keys(wrong).length || send.disabled) return;

@@ -48,14 +48,20 @@ function noticesOf(server, agent, app) {
 const yesNo = { true: "yes", false: "no" };
 const MEANS = { show: "show it", start: "start it again" };
 
+/* As the record has it; whose repository stands for none, the profile says. */
+function imageOf({ image, image_tag: tag }) {
+    if (!image || tag.includes("/")) return tag;
+    return `${image}${/^sha(256|512):/.test(tag) ? "@" : ":"}${tag}`;
+}
+
 function factsOf(server, agent) {
     return [
         ["Agent", agent?.name ?? server.agent_id],
         ["Game", server.profile],
-        ["Image", `${server.image ?? agent?.steam_zomboid_registry ?? ""}:${server.image_tag}`],
+        ["Image", server.container_image || imageOf(server)],
         ["Game port", server.game_port],
         ["UDP port", server.udp_port],
-        ["RCON port", server.rcon_port && `${server.rcon_port}, inside only`],
+        ["RCON port", server.rcon_port],
         ["Container", server.container],
         ["Container id", server.container_id?.slice(0, 12)],
         ["It is", server.container_status],

@@ -8,6 +8,8 @@
  */
 #include "bus_kafka.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +136,8 @@ static bool refuse_value(const char *name, rd_kafka_conf_res_t result, const cha
                     name, rd_kafka_version_str());
     else if (name_is_secret(name))
         g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE,
-                    "librdkafka refuses the value of property \"%s\"", name);
+                    "librdkafka refuses the value of property \"%s\"%s%s", name,
+                    allowed && *allowed ? "; it takes " : "", allowed ? allowed : "");
     else
         g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE, "property \"%s\": %s%s%s", name,
                     text, allowed && *allowed ? "; it takes " : "",
@@ -238,6 +241,21 @@ rd_kafka_conf_t *kafka_conf_new(struct kafka *kafka)
     return rd_kafka_conf_dup(kafka->base_conf);
 }
 
+/* "; ssl.ca.location is /path: No such file or directory": librdkafka names the property alone. */
+static char *dup_path_named(const rd_kafka_conf_t *conf, const char *text)
+{
+    static const char *const names[] = {"ssl.ca.location", "ssl.certificate.location",
+                                        "ssl.key.location", "ssl.crl.location",
+                                        "ssl.keystore.location"};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = strstr(text, names[i]) ? dup_property(conf, names[i])
+                                                       : NULL;
+        if (path && g_access(path, R_OK) != 0)
+            return g_strdup_printf("; %s is %s: %s", names[i], path, g_strerror(errno));
+    }
+    return g_strdup("");
+}
+
 /* A thread that is not ready within a minute of the clock on the wall, which may jump, goes on
  * to read the properties and to call back: rd_kafka_new() leaves it behind. */
 static rd_kafka_t *client_failed(struct kafka *kafka, rd_kafka_conf_t *conf,
@@ -248,10 +266,11 @@ static rd_kafka_t *client_failed(struct kafka *kafka, rd_kafka_conf_t *conf,
         rd_kafka_conf_destroy(conf);
     else
         kafka->left = conf;
+    g_autofree char *path = dup_path_named(kafka->base_conf, text);
     g_set_error(error, BUS_ERROR, is_refused ? BUS_ERROR_USAGE : BUS_ERROR_FATAL,
-                is_refused ? "librdkafka cannot work with these properties: %s"
-                           : "librdkafka did not start: %s",
-                text);
+                is_refused ? "librdkafka cannot work with these properties: %s%s"
+                           : "librdkafka did not start: %s%s",
+                text, path);
     return NULL;
 }
 

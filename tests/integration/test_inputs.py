@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from services import Ports
 
 DIGEST = "sha256:" + "6d9ac9237a84afe1" * 4
 
@@ -55,3 +56,45 @@ def test_s36_an_image_is_pulled_by_its_digest(fleet, engine, form):
     made = engine.inspect(fleet.container_name(name))
     assert made["Config"]["Image"] == f"{repository}@{digest}"
     assert not fleet.server("start", server)["recovered"]
+
+
+def profile(path, name, ports):
+    path.write_text(json.dumps({
+        "name": name, "container": "steam-zomboid-{name}", "data_dir": "{data_path}/{name}", "networks": [],
+        "mounts": [{"host_path": "{data_dir}", "container_path": "/home/steam/Zomboid"}], "ports": ports,
+        "restart_policy": "unless-stopped", "stop": {"signal": "SIGTERM", "timeout_s": 10}}))
+    return path
+
+
+def published(field, protocol, **more):
+    return {"host_port": "{%s}" % field, "container_port": "{%s}" % field, "protocol": protocol, **more}
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+def test_s36_an_address_that_is_not_the_hosts_is_named(fleet, protocol):
+    """203.0.113.9 is of TEST-NET-3 (RFC 5737): nobody has it."""
+    fleet.start_worker()
+    ports = [published("game_port", protocol, host_ip="203.0.113.9")]
+    path = profile(fleet.directory / "hostip.json", "hostip", ports)
+    server, _ = fleet.create(expect=1, profile=path)
+    row = fleet.show(server)
+    assert (row["last_outcome"], row["last_code"]) == ("failed", "address_not_here"), row
+    assert "203.0.113.9 is not an address of this host" in row["last_message"], row
+
+
+def test_s36_game_and_rcon_on_one_number(fleet, engine):
+    fleet.start_worker()
+    path = profile(fleet.directory / "p.json", "plain", [published("game_port", "udp"), published("rcon_port", "tcp")])
+    port = Ports.take()
+    server, name = fleet.create(game_port=port, rcon_port=port, udp_port=port, profile=path)
+    assert fleet.status(server) == "running"
+    bound = engine.inspect(fleet.container_name(name))["HostConfig"]["PortBindings"]
+    assert set(bound) == {f"{port}/udp", f"{port}/tcp"}
+
+
+@pytest.mark.bus("sqlite")
+def test_s36_one_number_twice_in_one_protocol_is_refused(bare_fleet):
+    path = profile(bare_fleet.directory / "p.json", "both", [published("game_port", "tcp"), published("rcon_port", "tcp")])
+    words = ["--profile", path, "--image", "reg.test/x", "--game-port", 27015, "--rcon-port", 27015]
+    done = bare_fleet.run("server", "create", bare_fleet.agent, "x", *words, expect=2)
+    assert "rcon_port: 27015 is the game_port already, tcp both" in done.stderr

@@ -85,6 +85,20 @@ static void test_secrets_stay_out_of_errors(void)
     g_assert_null(strstr(error->message, "hunter2"));
 }
 
+static void test_s36_a_file_that_is_not_there_is_named(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) properties = properties_new(
+        "security.protocol=ssl", "ssl.ca.location=/no/such/ca.pem", NULL);
+    g_autoptr(Bus) bus = bus_open("kafka://localhost:1", properties, &error);
+    int32_t partitions = 0;
+    g_assert_no_error(error);
+    g_assert_false(bus_topic_partitions(bus, "t", 1000, &partitions, &error));
+    g_assert_error(error, BUS_ERROR, BUS_ERROR_USAGE);
+    g_assert_nonnull(strstr(
+        error->message, "ssl.ca.location is /no/such/ca.pem: No such file or directory"));
+}
+
 static void test_unreachable(void)
 {
     g_autoptr(GError) error = NULL;
@@ -109,6 +123,8 @@ int main(int argc, char **argv)
     g_test_add_func("/bus_kafka/bad_urls", test_bad_urls);
     g_test_add_func("/bus_kafka/properties", test_properties);
     g_test_add_func("/bus_kafka/secrets", test_secrets_stay_out_of_errors);
+    g_test_add_func("/bus_kafka/s36_a_file_that_is_not_there_is_named",
+                    test_s36_a_file_that_is_not_there_is_named);
     g_test_add_func("/bus_kafka/unreachable", test_unreachable);
     return g_test_run();
 }

@@ -98,6 +98,41 @@ static void test_a_tag_that_is_a_whole_reference(void)
     g_assert_cmpstr(spec->image_tag, ==, "v40");
 }
 
+/* Game and RCON of a Source server: UDP and TCP. */
+static void test_s36_one_number_for_udp_and_tcp(void)
+{
+    static const struct {
+        const char *ports, *refused;
+    } table[] = {
+        {"[]", NULL},
+        {"[{\"host_port\":\"{game_port}\",\"container_port\":1,\"protocol\":\"udp\"},"
+         "{\"host_port\":\"{rcon_port}\",\"container_port\":1,\"protocol\":\"tcp\"}]",
+         NULL},
+        {"[{\"host_port\":\"{game_port}\",\"container_port\":1,\"host_ip\":\"127.0.0.1\"},"
+         "{\"host_port\":\"{rcon_port}\",\"container_port\":1,\"host_ip\":\"::1\"}]",
+         NULL},
+        {"[{\"host_port\":\"{game_port}\",\"container_port\":1,\"host_ip\":\"0:0::1\"},"
+         "{\"host_port\":\"{rcon_port}\",\"container_port\":2,\"host_ip\":\"::1\"}]",
+         "rcon_port: 27015 is the game_port already, tcp both"},
+        {"[{\"host_port\":\"{game_port}\",\"container_port\":1,\"host_ip\":\"0.0.0.0\"},"
+         "{\"host_port\":27015,\"container_port\":2,\"host_ip\":\"127.0.0.1\"}]",
+         "ports: 27015 is the game_port already, tcp both"},
+    };
+    g_autoptr(ServerRow) server = good_server();
+    g_autoptr(AgentRow) agent = good_agent();
+    g_autoptr(GBytes) key = g_bytes_new_static("key", 3);
+    server->game_port = server->rcon_port = 27015;
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+        g_autofree char *text = g_strdup_printf("{\"name\":\"p\",\"ports\":%s}",
+                                                table[i].ports);
+        g_autoptr(GError) error = NULL;
+        json_auto_t *profile = resolve_profile(text, &error);
+        g_assert_no_error(error);
+        g_autoptr(Spec) spec = resolve(server, agent, profile, key, &error);
+        g_assert_cmpstr(error ? error->message : NULL, ==, table[i].refused);
+    }
+}
+
 #define DIGEST "sha256:6d9ac9237a84afe1516540f40a0fafdc86859b2141954b4d643af7066d598b74"
 
 /* As CLI, API and import put them into a record. */
@@ -422,6 +457,8 @@ int main(int argc, char **argv)
                     test_the_server_wins_over_the_agent);
     g_test_add_func("/resolve/a_tag_that_is_a_whole_reference",
                     test_a_tag_that_is_a_whole_reference);
+    g_test_add_func("/resolve/s36_one_number_for_udp_and_tcp",
+                    test_s36_one_number_for_udp_and_tcp);
     g_test_add_func("/resolve/s36_an_image_by_its_digest",
                     test_s36_an_image_by_its_digest);
     g_test_add_func("/resolve/s36_what_is_set_next_replaces_it",

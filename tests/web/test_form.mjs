@@ -62,6 +62,25 @@ test("two ports of a server differ", () => {
     assert.deepEqual(Object.keys(wrongOf({ ...good, udp_port: "16261" }, PORTS, [])), ["udp_port"]);
 });
 
+test("s36: one number for UDP and TCP is fine, and one that is inside only", () => {
+    const same = { ...good, udp_port: "16261", rcon_port: "16261" };
+    const published = { game_port: ["udp"], rcon_port: ["tcp"] };
+    assert.deepEqual(wrongOf(same, ["game_port", "rcon_port"], [], published), {});
+    assert.deepEqual(wrongOf(same, PORTS, [], { game_port: ["udp"] }), {});
+    assert.deepEqual(
+        Object.keys(wrongOf(same, PORTS, [], { ...published, rcon_port: ["udp"] })),
+        ["rcon_port"],
+    );
+});
+
+test("s36: an image by tag, by digest, by both", () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    for (const image_tag of ["41", digest, `41@${digest}`, `reg:5000/x:41@${digest}`])
+        assert.deepEqual(wrongOf({ ...good, image_tag }, PORTS, []), {});
+    for (const image of ["reg:5000/x", `x@${digest}`, "reg.example/x:41"])
+        assert.deepEqual(wrongOf({ ...good, image }, PORTS, []), {});
+});
+
 test("a port that the profile does not use is not asked for, and not sent", () => {
     assert.deepEqual(wrongOf({ ...good, udp_port: "", rcon_port: "" }, ["game_port"], []), {});
     assert.deepEqual(bodyOf(good, ["game_port"], []), {
@@ -154,6 +173,20 @@ test("ports that another one on that host has are told of", () => {
     assert.deepEqual(
         portsTaken({ ...good, game_port: "16263", udp_port: "1" }, PORTS, others, "h", "a"),
         {},
+    );
+});
+
+test("s36: a port of another protocol is not taken", () => {
+    const profiles = [
+        { name: "tcp", published: { game_port: ["tcp"] } },
+        { name: "zomboid", published: { game_port: ["udp"], udp_port: ["udp"] } },
+    ];
+    const mine = { ...good, profile: "tcp" };
+    const theirs = others.map((server) => ({ ...server, profile: "zomboid" }));
+    assert.deepEqual(portsTaken(mine, PORTS, theirs, "h", "a", profiles), {});
+    assert.deepEqual(
+        portsTaken({ ...mine, profile: "zomboid" }, PORTS, theirs, "h", "a", profiles),
+        { game_port: "bravo", udp_port: "bravo" },
     );
 });
 
