@@ -7,14 +7,15 @@
 #include "ledger_found.h"
 #include "ledger_rows.h"
 #include "profile.h"
+#include "reach.h"
 #include "request.h"
 #include "view.h"
 
 #define PAGE 200 /* unless asked for another size */
 
-static const char *const statuses[] = {"creating", "running", "stopped", "rebuilding",
-                                       "deleting", "deleted", "purged",  "failed",
-                                       "missing",  NULL};
+static const char *const statuses[] = {"creating", "running",     "stopped", "rebuilding",
+                                       "deleting", "deleted",     "purged",  "failed",
+                                       "missing",  REACH_UNKNOWN, NULL};
 static const char *const kinds[] = {"unmanaged", "extra", "orphan", NULL};
 
 /* --- What the path names -------------------------------------------------------------------- */
@@ -207,15 +208,12 @@ void answer_next(struct visit *visit, const char *parameter, const char *place)
     http_reply_header(&visit->reply, "Link", link->str);
 }
 
-static bool answer_servers(struct visit *visit, const GPtrArray *servers, bool more,
-                           GError **error)
+static bool answer_servers(struct visit *visit, const struct view *view,
+                           const GPtrArray *servers, bool more, GError **error)
 {
-    g_auto(View) view = {0};
     json_auto_t *list = json_array();
-    if (!view_begin(&view, visit->desk->ledger, api_now(), error))
-        return false;
     for (guint i = 0; i < servers->len - (more ? 1 : 0); i++) {
-        json_t *json = view_server_json(&view, servers->pdata[i], error);
+        json_t *json = view_server_json(view, servers->pdata[i], error);
         if (!json)
             return false;
         json_array_append_new(list, json);
@@ -230,8 +228,10 @@ static bool answer_servers(struct visit *visit, const GPtrArray *servers, bool m
 static bool list_servers(struct visit *visit, const char *agent_id, GError **error)
 {
     g_auto(Page) page = {0};
+    g_auto(View) view = {0};
     g_autoptr(ServerRow) after = NULL;
     if (!ask_page(visit, &page, error) ||
+        !view_begin(&view, visit->desk->ledger, api_now(), error) ||
         (page.after &&
          !ledger_load_server(visit->desk->ledger, page.after, &after, error)))
         return false;
@@ -245,9 +245,10 @@ static bool list_servers(struct visit *visit, const char *agent_id, GError **err
         .after = after,
         .limit = page.limit + 1, /* to see whether there are more */
     };
-    g_autoptr(GPtrArray)
-        servers = ledger_servers(visit->desk->ledger, &filter, true, error);
-    return servers && answer_servers(visit, servers, servers->len > page.limit, error);
+    g_autoptr(GPtrArray) servers = view_servers(
+        &view, &filter, g_strcmp0(page.status, REACH_UNKNOWN) == 0, true, error);
+    return servers &&
+           answer_servers(visit, &view, servers, servers->len > page.limit, error);
 }
 
 bool api_servers(struct visit *visit, GError **error)

@@ -10,6 +10,7 @@
 #include "ledger_log.h"
 #include "ledger_rows.h"
 #include "profile.h"
+#include "reach.h"
 #include "session.h"
 
 #include <stdio.h>
@@ -120,6 +121,7 @@ static void offer_statuses(struct completing *completing)
 {
     for (int status = STATUS_NONE + 1; status < STATUS_COUNT; status++)
         offer(completing, server_status_name((enum server_status)status), "");
+    offer(completing, REACH_UNKNOWN, "nobody can say now");
 }
 
 /* clang-format off */

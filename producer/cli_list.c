@@ -7,6 +7,7 @@
 #include "ledger_rows.h"
 #include "print.h"
 #include "print_table.h"
+#include "reach.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -18,7 +19,7 @@
     {name, letter, OPTION_##kind, offsetof(struct flags, field), argument, help}
 static const struct option list_options[] = {
     FLAG("agent", 0, STRING, agent, "AGENT", "only this agent's"),
-    FLAG("status", 0, STRING, status, "STATUS", "only these (purged ones are shown only so)"),
+    FLAG("status", 0, STRING, status, "STATUS", "only these (purged ones are shown only so); unknown: nobody can say now"),
     {"limit", 0, OPTION_NUMBER, offsetof(struct flags, limit), "N", "at most so many", false, 1, INT32_MAX},
     FLAG("after", 0, STRING, after, "SERVER", "those behind this one: the last of the page before"),
     FLAG("unmanaged", 0, FLAG, unmanaged, NULL, "instead: containers without our labels; `server adopt` takes one"),
@@ -35,12 +36,12 @@ static bool make_filter(struct call *call, struct agent_row **ret_agent,
 {
     const struct flags *flags = call->flags;
     *ret_filter = (struct server_filter){.partition = CONTRACT_NONE};
-    if (flags->status) {
+    if (flags->status && !g_str_equal(flags->status, REACH_UNKNOWN)) {
         ret_filter->status = server_status_from_name(flags->status);
         if (ret_filter->status == STATUS_NONE) {
             cli_usage(error,
                       "--status: '%s' is none of creating, running, stopped, "
-                      "rebuilding, deleting, deleted, purged, failed, missing",
+                      "rebuilding, deleting, deleted, purged, failed, missing, unknown",
                       flags->status);
             return false;
         }
@@ -115,7 +116,7 @@ static void sink_end(struct sink *sink)
 }
 
 /* A page at a time, so that a fleet's size is no matter. */
-static bool take_pages(struct ledger *ledger, const struct server_filter *filter,
+static bool take_pages(const struct server_filter *filter, bool unknown,
                        struct sink *sink, GError **error)
 {
     struct server_filter page_filter = *filter;
@@ -123,8 +124,8 @@ static bool take_pages(struct ledger *ledger, const struct server_filter *filter
     g_autoptr(ServerRow) last = NULL;
     for (;;) {
         page_filter.limit = MIN(left, PAGE);
-        g_autoptr(GPtrArray)
-            page = ledger_servers(ledger, &page_filter, sink->table == NULL, error);
+        g_autoptr(GPtrArray) page = view_servers(sink->view, &page_filter, unknown,
+                                                 sink->table == NULL, error);
         if (!page)
             return false;
         for (guint i = 0; i < page->len; i++)
@@ -205,7 +206,8 @@ static int list_servers(struct call *call, GError **error)
     struct sink sink = {&view, call->common->json
                                    ? NULL
                                    : print_table_new(columns, G_N_ELEMENTS(columns))};
-    bool good = take_pages(call->session.ledger, &filter, &sink, error);
+    bool good = take_pages(&filter, g_strcmp0(call->flags->status, REACH_UNKNOWN) == 0,
+                           &sink, error);
     sink_end(&sink);
     return good ? CLI_DONE : CLI_UNREACHABLE;
 }

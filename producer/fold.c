@@ -240,6 +240,53 @@ static void settle_by_result(struct server_row *server, enum action action,
         server->deleted_at = CONTRACT_NONE;
 }
 
+/* A stop or removal that was begun, and not done, has taken effect if nothing runs any more, or
+ * as soon as the game obeys. */
+static bool has_ended_it(const struct result *result)
+{
+    if (result->outcome == OUTCOME_DONE)
+        return true;
+    if (result->outcome != OUTCOME_FAILED && result->outcome != OUTCOME_CANCELLED)
+        return false;
+    return g_str_equal(result->code, CODE_STOP_TIMEOUT) ||
+           (result->state && result->state->status != CONTAINER_UNKNOWN &&
+            settled_by[result->state->status] != STATUS_RUNNING);
+}
+
+/* What people want of it: what was rejected, expired or cancelled before it began changes that as
+ * little as a cancel does.  (What the engine tells of a container's end says nothing about it.) */
+static void take_meaning(struct server_row *server, enum action action,
+                         const struct result *result)
+{
+    const bool done = result->outcome == OUTCOME_DONE;
+    switch (action) {
+    case ACTION_CREATE:
+    case ACTION_START:
+    case ACTION_RESTART:
+    case ACTION_REBUILD:
+    case ACTION_RECREATE:
+        if (done || result->outcome == OUTCOME_FAILED)
+            server->meant_to_run = true;
+        break;
+    case ACTION_RESTORE:
+        if (done)
+            server->meant_to_run = result->state &&
+                                   settled_by[result->state->status] == STATUS_RUNNING;
+        break;
+    case ACTION_STOP:
+    case ACTION_DELETE:
+    case ACTION_PURGE:
+        if (has_ended_it(result))
+            server->meant_to_run = false;
+        break;
+    case ACTION_UNKNOWN:
+    case ACTION_CANCEL:
+    case ACTION_SYNC:
+    case ACTION_COUNT:
+        break;
+    }
+}
+
 static void take_last(struct server_row *server, const struct event *event,
                       const struct place *place)
 {
@@ -264,6 +311,7 @@ static enum folded fold_result(struct server_row *server, const struct event *ev
         return FOLDED;
     server_row_drop_open(server, event->cause->command_id);
     take_last(server, event, place);
+    take_meaning(server, action_from_name(event->cause->action), result);
     server->data_at = event->at;
     if (result->data_exists != MAYBE_UNKNOWN)
         server->data_exists = result->data_exists;

@@ -22,30 +22,6 @@ bool heal_is_asked(const struct server_row *server, const struct agent_row *agen
     return g_strcmp0(word, "start") == 0;
 }
 
-/* By the last thing that was asked: what the engine told of the container's end says nothing
- * about what people want. */
-bool heal_is_meant_to_run(const struct server_row *server)
-{
-    switch (action_from_name(server->last_action)) {
-    case ACTION_STOP:
-    case ACTION_RESTORE:
-    case ACTION_DELETE:
-    case ACTION_PURGE:
-    case ACTION_CANCEL:
-        return false;
-    case ACTION_UNKNOWN: /* imported, adopted */
-    case ACTION_CREATE:
-    case ACTION_START:
-    case ACTION_RESTART:
-    case ACTION_REBUILD:
-    case ACTION_RECREATE:
-    case ACTION_SYNC:
-    case ACTION_COUNT:
-        return true;
-    }
-    g_assert_not_reached();
-}
-
 static int64_t due_at(const struct heal_facts *facts)
 {
     int64_t since = facts->server->missing_since;
@@ -61,7 +37,7 @@ enum heal heal_decide(const struct heal_facts *facts, int64_t *ret_due_at)
         return HEAL_NOT_MISSING;
     if (!heal_is_asked(server, facts->agent))
         return HEAL_NOT_ASKED;
-    if (!heal_is_meant_to_run(server))
+    if (!server->meant_to_run)
         return HEAL_NOT_MEANT;
     if (server->open->len > 0)
         return HEAL_BUSY;

@@ -42,6 +42,4 @@ enum heal heal_decide(const struct heal_facts *facts, int64_t *ret_due_at);
 const char *heal_sentence(enum heal heal);
 /* The word of on_missing that holds for a server. */
 bool heal_is_asked(const struct server_row *server, const struct agent_row *agent);
-/* By the last thing that was asked of it. */
-bool heal_is_meant_to_run(const struct server_row *server);
 bool heal_is_word(const char *word); /* show, start */

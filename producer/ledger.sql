@@ -233,6 +233,11 @@ ALTER TABLE servers ADD COLUMN container_remarks TEXT NOT NULL DEFAULT ''; -- wo
 ALTER TABLE servers ADD COLUMN remarkable INTEGER GENERATED ALWAYS AS (
     status <> 'purged' AND (
         status = 'missing' OR container_remarks <> '' OR oom_killed OR health = 'unhealthy'
-        OR container_status IN ('exited', 'dead') OR coalesce(data_exists, 1) = 0 OR drift
+        OR container_status IN ('exited', 'dead')
+        OR (container_seen AND container_status = 'unknown')
+        OR coalesce(data_exists, 1) = 0 OR drift
         OR last_outcome NOT IN ('', 'done'))) VIRTUAL;
 CREATE INDEX servers_remarkable ON servers (agent_id, name, id) WHERE remarkable;
+
+ALTER TABLE servers ADD COLUMN meant_to_run INTEGER NOT NULL DEFAULT 1; -- by what has taken effect
+UPDATE servers SET meant_to_run = last_action NOT IN ('stop', 'restore', 'delete', 'purge');

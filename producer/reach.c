@@ -50,7 +50,16 @@ bool reach_hides(const struct server_row *server, enum maybe online)
     return online == MAYBE_NO && is_on_host(server->status);
 }
 
+bool reach_is_unknown(const struct server_row *server)
+{
+    return server->container_seen && server->shown == SHOWN_NOTHING &&
+           server->container_status == CONTAINER_UNKNOWN &&
+           (server->status == STATUS_RUNNING || server->status == STATUS_STOPPED);
+}
+
 const char *reach_status(const struct server_row *server, enum maybe online)
 {
-    return reach_hides(server, online) ? "unknown" : server_status_name(server->status);
+    return reach_hides(server, online) || reach_is_unknown(server)
+               ? REACH_UNKNOWN
+               : server_status_name(server->status);
 }

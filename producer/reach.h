@@ -17,8 +17,11 @@ bool reach_worker(const struct worker_row *worker, int64_t now);
  * `workers`: struct worker_row, of any agents. */
 enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t now);
 
-/* The status that people see: "unknown" where an agent is offline and the status is about
- * what is on the host now. */
+/* Whether a container of it is there of which the host itself cannot say how it is. */
+bool reach_is_unknown(const struct server_row *server);
+#define REACH_UNKNOWN "unknown"
+/* The status that people see: "unknown" where nobody can say so, or where an agent is offline
+ * and the status is about what is on the host now. */
 const char *reach_status(const struct server_row *server, enum maybe online);
 /* Whether that is "unknown" because the agent is offline. */
 bool reach_hides(const struct server_row *server, enum maybe online);

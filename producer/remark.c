@@ -90,6 +90,26 @@ static void tell_healing(const struct remark_facts *facts, GString *text)
 
 /* --- The container ----------------------------------------------------------------------------- */
 
+static bool is_not_known(const struct remark_facts *facts)
+{
+    return reach_is_unknown(facts->server) && !is_offline(facts);
+}
+
+static void brief_not_known(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(text, "not known how it is, was %s",
+                           server_status_name(facts->server->status));
+}
+
+static void tell_not_known(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(
+        text,
+        "A container of it is there, and nobody can say how it is: it was set aside by a "
+        "rebuild that has ended, or bears another name, or did not answer; it was %s.",
+        server_status_name(facts->server->status));
+}
+
 /* What its worker says: only that sees what a container does between two events. */
 static bool is_told(const struct remark_facts *facts, const char *word)
 {
@@ -157,7 +177,7 @@ static bool has_exited(const struct remark_facts *facts)
 {
     const struct server_row *server = facts->server;
     return is_settled_with(facts, STATUS_STOPPED) && *server->last_action &&
-           heal_is_meant_to_run(server) &&
+           server->meant_to_run &&
            (server->container_status == CONTAINER_EXITED ||
             server->container_status == CONTAINER_DEAD);
 }
@@ -252,6 +272,7 @@ static const struct remark_row table[REMARK_COUNT] = {
     [REMARK_MASS_ABSENCE] = {"mass_absence", is_mass_absent, NULL, tell_mass_absence},
     [REMARK_NOT_HEALED] = {"not_healed", is_not_healed, brief_healing, tell_healing},
     [REMARK_HEALING] = {"healing", heals, brief_healing, tell_healing},
+    [REMARK_NOT_KNOWN] = {"not_known", is_not_known, brief_not_known, tell_not_known},
     [REMARK_RESTARTING] = {"restarting", is_restarting, brief_restarting,
                            tell_restarting},
     [REMARK_OOM_KILLED] = {"oom_killed", is_oom_killed, NULL, tell_oom_killed},

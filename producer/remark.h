@@ -15,7 +15,8 @@ enum remark {
     REMARK_MASS_ABSENCE,  /* missing with many others of its agent */
     REMARK_NOT_HEALED,    /* missing, and not started by itself although that is wanted */
     REMARK_HEALING,       /* missing, and will be started by itself */
-    REMARK_RESTARTING, /* by the engine, again and again */
+    REMARK_NOT_KNOWN,     /* a container of it is there, nobody can say how it is */
+    REMARK_RESTARTING,    /* by the engine, again and again */
     REMARK_OOM_KILLED,
     REMARK_UNHEALTHY,
     REMARK_EXITED, /* was made to run, and has ended unasked */

@@ -102,6 +102,7 @@ static const struct column server_columns[] = {
     SERVER(last_code,        TEXT,             LOG),
     SERVER(last_message,     TEXT,             LOG),
     SERVER(last_at,          INTEGER_OPTIONAL, LOG),
+    SERVER(meant_to_run,     BOOL,             LOG | HIDDEN),
     SERVER(partition,        INTEGER,          LOG | HIDDEN),
     SERVER(container_seen,   BOOL,             LOG | HIDDEN),
     SERVER(shown,            SHOWN,            LOG | HIDDEN),
@@ -328,6 +329,8 @@ struct server_row *server_row_new(void)
     server->open = g_ptr_array_new_with_free_func((GDestroyNotify)open_command_free);
     row_set(&server->config, "{}");
     row_set(&server->config_names, "[]");
+    server->meant_to_run =
+        true; /* imported, adopted: nobody has asked for anything else */
     return server;
 }
 

@@ -109,6 +109,8 @@ struct server_row {
     char *last_message;
     int64_t last_at; /* append time */
 
+    bool meant_to_run; /* by the last command that has taken effect: see fold.c */
+
     /* bookkeeping for presence.c */
     int64_t partition;      /* of the agent's commands topic */
     bool container_seen;    /* shown since the last create, delete or purge */

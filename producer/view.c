@@ -10,6 +10,8 @@
 #include "shape.h"
 #include "upkeep.h"
 
+#define PAGE 1000 /* servers in memory at a time */
+
 static void add_worker(struct view *view, struct worker_row *worker)
 {
     GPtrArray *of_agent = g_hash_table_lookup(view->by_agent, worker->agent_id);
@@ -62,6 +64,43 @@ enum maybe view_online(const struct view *view, const char *agent_id)
 const char *view_status(const struct view *view, const struct server_row *server)
 {
     return reach_status(server, view_online(view, server->agent_id));
+}
+
+/* Takes the unknown ones of a page over. */
+static void sift(const struct view *view, GPtrArray *page, GPtrArray *to, int64_t limit)
+{
+    for (guint i = 0; i < page->len; i++) {
+        if (limit > 0 && to->len >= limit)
+            return;
+        if (g_str_equal(view_status(view, page->pdata[i]), REACH_UNKNOWN))
+            g_ptr_array_add(to, g_steal_pointer(&page->pdata[i]));
+    }
+}
+
+/* A ledger does not know who is online, so that all pages are gone through. */
+GPtrArray *view_servers(const struct view *view, const struct server_filter *filter,
+                        bool unknown, bool with_open, GError **error)
+{
+    if (!unknown)
+        return ledger_servers(view->ledger, filter, with_open, error);
+    struct server_filter page_filter = *filter;
+    g_autoptr(GPtrArray)
+        found = g_ptr_array_new_with_free_func((GDestroyNotify)server_row_free);
+    g_autoptr(ServerRow) last = NULL;
+    page_filter.limit = PAGE;
+    for (;;) {
+        g_autoptr(GPtrArray)
+            page = ledger_servers(view->ledger, &page_filter, with_open, error);
+        if (!page)
+            return NULL;
+        server_row_free(last);
+        last = page->len ? server_row_dup(page->pdata[page->len - 1]) : NULL;
+        page_filter.after = last;
+        const bool is_last = page->len < PAGE;
+        sift(view, page, found, filter->limit);
+        if (is_last || (filter->limit > 0 && found->len >= filter->limit))
+            return g_steal_pointer(&found);
+    }
 }
 
 bool view_remarks(const struct view *view, const struct server_row *server,

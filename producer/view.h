@@ -23,6 +23,9 @@ void view_end(struct view *view);
 const struct agent_row *view_agent(const struct view *view, const char *agent_id);
 enum maybe view_online(const struct view *view, const char *agent_id);
 const char *view_status(const struct view *view, const struct server_row *server);
+/* As ledger_servers(); with `unknown` only those whose status nobody can vouch for now. */
+GPtrArray *view_servers(const struct view *view, const struct server_filter *filter,
+                        bool unknown, bool with_open, GError **error);
 /* What remark.h judges by; borrows the row.  The row has to have its open commands for the
  * healing to be judged rightly. */
 bool view_remarks(const struct view *view, const struct server_row *server,

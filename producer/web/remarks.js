@@ -12,6 +12,7 @@ const LOOKS = {
     not_healed: {},
     healing: {},
     restarting: { mark: "restarting again and again", tone: "bad", notice: true },
+    not_known: { tone: "odd", notice: true },
     oom_killed: { mark: "out of memory", tone: "bad", notice: true },
     unhealthy: { mark: "unhealthy", tone: "bad", notice: true },
     exited: { mark: "ended by itself", tone: "bad", notice: true },

@@ -444,6 +444,50 @@ static void test_a_request_is_not_in_the_log_yet(void)
                      "state absent; state exited", "rebuild done running@c2");
 }
 
+/* What did not take effect does not count. */
+static void test_s35_meant_to_run(void)
+{
+    static const struct {
+        const char *events;
+        bool meant;
+    } rows[] = {
+        {"", true},
+        {"stop; stop done exited", false},
+        {"stop; stop done absent", false},
+        {"stop; stop expired none", true},
+        {"stop; stop rejected none", true},
+        {"stop; stop cancelled running", true},
+        {"stop; stop failed running", true},
+        {"stop; stop failed unknown", true},
+        {"stop; stop failed none", true},
+        {"stop; stop failed exited", false},
+        {"stop; stop done exited; start; start expired none", false},
+        {"stop; stop done exited; start; start cancelled exited", false},
+        {"stop; stop done exited; start; start failed exited", true},
+        {"stop; stop done exited; start; start done running", true},
+        {"stop; stop done exited; cancel; cancel failed none", false},
+        {"cancel; cancel failed none", true},
+        {"cancel; cancel done none", true},
+        {"restart; restart done running; cancel; cancel failed none", true},
+        {"restart; restart cancelled running; cancel; cancel done none", true},
+        {"delete; delete failed running", true},
+        {"delete; delete done absent; restore; restore done created", false},
+        {"delete; delete done absent; restore; restore done running", true},
+        {"state exited", true},
+        {"state exited; state absent", true},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct life life;
+        life_begin(&life, false);
+        live(&life, "create; create done running");
+        if (*rows[i].events)
+            live(&life, rows[i].events);
+        if (life.server->meant_to_run != rows[i].meant)
+            g_error("%s: meant to run? %d", rows[i].events, life.server->meant_to_run);
+        life_end(&life);
+    }
+}
+
 static void test_strangers_change_nothing(void)
 {
     struct life life;
@@ -581,6 +625,7 @@ int main(int argc, char **argv)
                     test_every_status_meets_every_event);
     g_test_add_func("/fold/a_request_is_not_in_the_log_yet",
                     test_a_request_is_not_in_the_log_yet);
+    g_test_add_func("/fold/s35_meant_to_run", test_s35_meant_to_run);
     g_test_add_func("/fold/strangers_change_nothing", test_strangers_change_nothing);
     g_test_add_func("/fold/older_records_are_old_news", test_older_records_are_old_news);
     g_test_add_func("/fold/the_first_engine_is_pinned", test_the_first_engine_is_pinned);

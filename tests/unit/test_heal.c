@@ -17,7 +17,6 @@ static struct server_row *missing_server(void)
     server->missing_since = MISSING_AT;
     server->data_exists = MAYBE_YES;
     row_set(&server->on_missing, "start");
-    row_set(&server->last_action, "start");
     return server;
 }
 
@@ -46,35 +45,31 @@ static void test_decides(void)
 {
     static const struct {
         enum server_status status;
-        const char *on_missing, *last_action;
-        bool open, mass;
+        const char *on_missing;
+        bool meant, open, mass;
         enum maybe online, data;
         int attempts;
         int64_t after_ms;
         enum heal heal;
     } rows[] = {
-#define ROW(status, on, action, open, mass, online, data, attempts, after, heal) \
- {STATUS_##status, on,           action,   open,  mass,                          \
+#define ROW(status, on, meant, open, mass, online, data, attempts, after, heal) \
+ {STATUS_##status, on,           meant,    open,  mass,                         \
   MAYBE_##online,  MAYBE_##data, attempts, after, HEAL_##heal}
-        ROW(MISSING, "start", "start", false, false, YES, YES, 0, MINUTE, STARTS),
-        ROW(RUNNING, "start", "start", false, false, YES, YES, 0, MINUTE, NOT_MISSING),
-        ROW(DELETED, "start", "delete", false, false, YES, YES, 0, MINUTE, NOT_MISSING),
-        ROW(FAILED, "start", "create", false, false, YES, YES, 0, MINUTE, NOT_MISSING),
-        ROW(MISSING, "show", "start", false, false, YES, YES, 0, MINUTE, NOT_ASKED),
-        ROW(MISSING, NULL, "start", false, false, YES, YES, 0, MINUTE, NOT_ASKED),
-        ROW(MISSING, "start", "stop", false, false, YES, YES, 0, MINUTE, NOT_MEANT),
-        ROW(MISSING, "start", "restore", false, false, YES, YES, 0, MINUTE, NOT_MEANT),
-        ROW(MISSING, "start", "cancel", false, false, YES, YES, 0, MINUTE, NOT_MEANT),
-        ROW(MISSING, "start", "", false, false, YES, YES, 0, MINUTE, STARTS),
-        ROW(MISSING, "start", "create", false, false, YES, YES, 0, MINUTE, STARTS),
-        ROW(MISSING, "start", "start", true, false, YES, YES, 0, MINUTE, BUSY),
-        ROW(MISSING, "start", "start", false, true, YES, YES, 0, MINUTE, MASS),
-        ROW(MISSING, "start", "start", false, false, NO, YES, 0, MINUTE, OFFLINE),
-        ROW(MISSING, "start", "start", false, false, UNKNOWN, YES, 0, MINUTE, OFFLINE),
-        ROW(MISSING, "start", "start", false, false, YES, NO, 0, MINUTE, NO_DATA),
-        ROW(MISSING, "start", "start", false, false, YES, UNKNOWN, 0, MINUTE, NO_DATA),
-        ROW(MISSING, "start", "start", false, false, YES, YES, 5, 100 * MINUTE, GAVE_UP),
-        ROW(MISSING, "start", "start", false, false, YES, YES, 9, 100 * MINUTE, GAVE_UP),
+        ROW(MISSING, "start", true, false, false, YES, YES, 0, MINUTE, STARTS),
+        ROW(RUNNING, "start", true, false, false, YES, YES, 0, MINUTE, NOT_MISSING),
+        ROW(DELETED, "start", false, false, false, YES, YES, 0, MINUTE, NOT_MISSING),
+        ROW(FAILED, "start", true, false, false, YES, YES, 0, MINUTE, NOT_MISSING),
+        ROW(MISSING, "show", true, false, false, YES, YES, 0, MINUTE, NOT_ASKED),
+        ROW(MISSING, NULL, true, false, false, YES, YES, 0, MINUTE, NOT_ASKED),
+        ROW(MISSING, "start", false, false, false, YES, YES, 0, MINUTE, NOT_MEANT),
+        ROW(MISSING, "start", true, true, false, YES, YES, 0, MINUTE, BUSY),
+        ROW(MISSING, "start", true, false, true, YES, YES, 0, MINUTE, MASS),
+        ROW(MISSING, "start", true, false, false, NO, YES, 0, MINUTE, OFFLINE),
+        ROW(MISSING, "start", true, false, false, UNKNOWN, YES, 0, MINUTE, OFFLINE),
+        ROW(MISSING, "start", true, false, false, YES, NO, 0, MINUTE, NO_DATA),
+        ROW(MISSING, "start", true, false, false, YES, UNKNOWN, 0, MINUTE, NO_DATA),
+        ROW(MISSING, "start", true, false, false, YES, YES, 5, 100 * MINUTE, GAVE_UP),
+        ROW(MISSING, "start", true, false, false, YES, YES, 9, 100 * MINUTE, GAVE_UP),
 #undef ROW
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -87,7 +82,7 @@ static void test_decides(void)
         server->status = rows[i].status;
         server->data_exists = rows[i].data;
         row_set(&server->on_missing, rows[i].on_missing);
-        row_set(&server->last_action, rows[i].last_action);
+        server->meant_to_run = rows[i].meant;
         if (rows[i].open)
             server_row_add_open(server, "c", ACTION_STOP, false);
         if (rows[i].mass)
@@ -173,6 +168,34 @@ static void test_shown(void)
     }
 }
 
+/* Online, and the host itself cannot say. */
+static void test_s26_shown_of_one_that_was_set_aside(void)
+{
+    static const struct {
+        enum server_status status;
+        enum shown newest;
+        enum container_status container;
+        bool seen;
+        const char *shown;
+    } rows[] = {
+        {STATUS_RUNNING, SHOWN_NOTHING, CONTAINER_UNKNOWN, true, "unknown"},
+        {STATUS_STOPPED, SHOWN_NOTHING, CONTAINER_UNKNOWN, true, "unknown"},
+        {STATUS_REBUILDING, SHOWN_NOTHING, CONTAINER_UNKNOWN, true, "rebuilding"},
+        {STATUS_MISSING, SHOWN_NOTHING, CONTAINER_UNKNOWN, true, "missing"},
+        {STATUS_RUNNING, SHOWN_NOTHING, CONTAINER_UNKNOWN, false, "running"},
+        {STATUS_RUNNING, SHOWN_PRESENT, CONTAINER_RUNNING, true, "running"},
+        {STATUS_RUNNING, SHOWN_PRESENT, CONTAINER_UNKNOWN, true, "running"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(ServerRow) server = server_row_new();
+        server->status = rows[i].status;
+        server->shown = rows[i].newest;
+        server->container_status = rows[i].container;
+        server->container_seen = rows[i].seen;
+        g_assert_cmpstr(reach_status(server, MAYBE_YES), ==, rows[i].shown);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -181,5 +204,7 @@ int main(int argc, char **argv)
     g_test_add_func("/heal/backs_off", test_backs_off);
     g_test_add_func("/reach/agent", test_reached);
     g_test_add_func("/reach/shown", test_shown);
+    g_test_add_func("/reach/s26_shown_of_one_that_was_set_aside",
+                    test_s26_shown_of_one_that_was_set_aside);
     return g_test_run();
 }

@@ -92,6 +92,7 @@ static void be_stopped(struct server_row *server)
 {
     end(server);
     row_set(&server->last_action, "stop");
+    server->meant_to_run = false;
 }
 
 static void be_imported(struct server_row *server)
@@ -117,6 +118,14 @@ static void be_rebuilt_after_end(struct server_row *server)
 {
     end(server);
     server->status = STATUS_REBUILDING;
+}
+
+/* S26: the only container of it was set aside. */
+static void be_set_aside(struct server_row *server)
+{
+    server->container_seen = true;
+    server->shown = SHOWN_NOTHING;
+    server->container_status = CONTAINER_UNKNOWN;
 }
 
 static void drift(struct server_row *server)
@@ -160,6 +169,7 @@ static void test_s32_container(void)
         {be_sick_and_missing, ""},
         {be_restored, ""},
         {be_rebuilt_after_end, ""},
+        {be_set_aside, "not_known"},
         {drift, "no_data drift"},
         {fail, "last_failed"},
         {be_purged, ""},
