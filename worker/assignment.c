@@ -5,14 +5,11 @@
 
 #include "contract.h"
 #include "crash.h"
-#include "log_tag.h"
 
 #include <gio/gio.h>
 #include <string.h>
 
 #define ASK_MS 30000 /* one question to the bus */
-#define LOG_AHEAD_MS \
- (10 * 60000) /* events may be older than their command's append time */
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
@@ -89,7 +86,7 @@ static void partition_free(void *data)
     struct partition *partition = data;
     offsets_free(partition->commands);
     offsets_free(partition->control);
-    g_clear_pointer(&partition->known, g_hash_table_unref);
+    answered_free(partition->answered);
     g_free(partition);
 }
 
@@ -109,8 +106,6 @@ void assignment_free(struct assignment *assignment)
     bus_membership_unref(assignment->membership);
     g_ptr_array_unref(assignment->partitions);
     g_ptr_array_unref(assignment->positions);
-    g_free(assignment->commands_tag);
-    g_free(assignment->control_tag);
     g_free(assignment);
 }
 
@@ -177,144 +172,34 @@ static bool take_locks(struct takeover *takeover, GError **error)
     return true;
 }
 
-/* Reads what the events tell about commands of this agent, from `from_ms` on. */
-struct reading {
-    struct bus_reader *reader;
-    int32_t partition;
-    int64_t end;
-    int64_t oldest_ms;          /* append time of the oldest command */
-    struct partition *commands; /* whose commands' answers are read */
+struct range {
+    int64_t first, end;
 };
 
-static void reading_close(struct reading *reading)
+static bool ask_range(struct bus *bus, const char *topic, int32_t partition,
+                      struct range *ret_range, GError **error)
 {
-    bus_reader_close(reading->reader);
-}
-
-static bool open_events(struct takeover *takeover, int64_t from_ms,
-                        struct reading *reading, GError **error)
-{
-    struct bus *bus = takeover->setup.bus;
-    int32_t partitions;
-    int64_t first, from;
-    if (!bus_topic_partitions(bus, TOPIC_EVENTS, ASK_MS, &partitions, error))
-        return false;
-    reading->partition = partition_of(takeover->setup.agent_id, partitions);
-    if (!bus_topic_range(bus, TOPIC_EVENTS, reading->partition, ASK_MS, &first,
-                         &reading->end, error) ||
-        !bus_topic_offset_at(bus, TOPIC_EVENTS, reading->partition, from_ms, ASK_MS,
-                             &from, error))
-        return false;
-    g_autoptr(GPtrArray) positions = bus_positions_new();
-    g_ptr_array_add(positions,
-                    bus_position_new(TOPIC_EVENTS, reading->partition, from, NULL));
-    reading->reader = bus_reader_open(bus, positions, error);
-    return reading->reader != NULL;
-}
-
-char *known_place(const char *topic, int64_t partition, int64_t offset)
-{
-    return g_strdup_printf("%s/%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT, topic, partition,
-                           offset);
-}
-
-/* An offset is only a name within one life of its topic: an answer older than the oldest
- * command is about a record of an earlier one. */
-static char *known_key(const struct cause *cause, bool is_of_this_topic)
-{
-    if (*cause->command_id)
-        return g_strdup(cause->command_id);
-    return is_of_this_topic ? known_place(cause->topic, cause->partition, cause->offset)
-                            : NULL;
-}
-
-static void note_known(GHashTable *known, const struct event *event,
-                       bool is_of_this_topic)
-{
-    if (!event->result || !event->cause)
-        return;
-    const enum known what = outcome_is_terminal(event->result->outcome) ? KNOWN_ANSWERED
-                                                                        : KNOWN_BEGUN;
-    g_autofree char *key = known_key(event->cause, is_of_this_topic);
-    if (key && GPOINTER_TO_INT(g_hash_table_lookup(known, key)) < (int)what)
-        g_hash_table_insert(known, g_steal_pointer(&key), GINT_TO_POINTER(what));
-}
-
-/* What was answered had been received. */
-static void note_received(const struct takeover *takeover, struct partition *partition,
-                          const struct cause *cause)
-{
-    if (cause && cause->partition == partition->number &&
-        g_str_equal(cause->topic, takeover->commands_topic))
-        partition->received_before = MAX(partition->received_before, cause->offset + 1);
-}
-
-static bool note_record(struct takeover *takeover, const struct reading *reading,
-                        const struct bus_record *record, GHashTable *known,
-                        GError **error)
-{
-    const bool is_of_this_topic = record->append_ms >= reading->oldest_ms;
-    g_autoptr(Event) event = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : NULL;
-    switch (codec_decode_event(takeover->setup.codec, bytes, length, &event, error)) {
-    case DECODED:
-        if (!g_str_equal(event->agent_id, takeover->setup.agent_id))
-            return true;
-        note_known(known, event, is_of_this_topic);
-        if (event->result && is_of_this_topic)
-            note_received(takeover, reading->commands, event->cause);
-        return true;
-    case DECODED_MALFORMED:
-        g_clear_error(error); /* not written by a worker: it answers nothing */
-        return true;
-    case DECODED_UNKNOWN_SCHEMA:
-        g_prefix_error(error,
-                       "an event at %s/%d/%" G_GINT64_FORMAT " was written by a newer "
-                       "worker; upgrade this one: ",
-                       record->topic, record->partition, record->offset);
-        return false;
-    }
-    return false;
-}
-
-static GHashTable *read_known(struct takeover *takeover, struct partition *partition,
-                              int64_t oldest_ms, GError **error)
-{
-    struct reading reading = {.oldest_ms = oldest_ms, .commands = partition};
-    if (!open_events(takeover, oldest_ms - LOG_AHEAD_MS, &reading, error))
-        return NULL;
-    g_autoptr(GHashTable)
-        known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    bool good = true;
-    while (good && !g_atomic_int_get(&takeover->cancelled) &&
-           !bus_reader_passed(reading.reader, TOPIC_EVENTS, reading.partition,
-                              reading.end)) {
-        g_autoptr(BusRecord) record = NULL;
-        good = bus_reader_next(reading.reader, 1000, &record, error) &&
-               (!record || note_record(takeover, &reading, record, known, error));
-    }
-    reading_close(&reading);
-    return good ? g_steal_pointer(&known) : NULL;
+    return bus_topic_range(bus, topic, partition, ASK_MS, &ret_range->first,
+                           &ret_range->end, error);
 }
 
 /* The append time of the first record that is still there; CONTRACT_NONE: there is none. */
 static bool oldest_append(struct takeover *takeover, const char *topic, int32_t partition,
-                          int64_t *ret_first, int64_t *ret_ms, GError **error)
+                          struct range *ret_range, int64_t *ret_ms, GError **error)
 {
-    int64_t end;
     struct bus *bus = takeover->setup.bus;
-    if (!bus_topic_range(bus, topic, partition, ASK_MS, ret_first, &end, error))
+    if (!ask_range(bus, topic, partition, ret_range, error))
         return false;
     *ret_ms = CONTRACT_NONE;
-    if (*ret_first >= end)
+    if (ret_range->first >= ret_range->end)
         return true;
     g_autoptr(GPtrArray) positions = bus_positions_new();
-    g_ptr_array_add(positions, bus_position_new(topic, partition, *ret_first, NULL));
+    g_ptr_array_add(positions,
+                    bus_position_new(topic, partition, ret_range->first, NULL));
     g_autoptr(BusReader) reader = bus_reader_open(bus, positions, error);
     if (!reader)
         return false;
-    while (!bus_reader_passed(reader, topic, partition, end)) {
+    while (!bus_reader_passed(reader, topic, partition, ret_range->end)) {
         g_autoptr(BusRecord) record = NULL;
         if (!bus_reader_next(reader, 1000, &record, error))
             return false;
@@ -326,31 +211,87 @@ static bool oldest_append(struct takeover *takeover, const char *topic, int32_t 
     return true; /* markers only */
 }
 
-/* No offset, or one that cannot be read: the log itself tells what has been answered. */
+/* The position is nobody's whom we trust: the log itself tells what has been answered. */
 static struct offsets *offsets_from_log(struct takeover *takeover,
                                         struct partition *partition, const char *topic,
-                                        GError **error)
+                                        struct log_tag *ret_tag, GError **error)
 {
-    int64_t first, oldest_ms;
-    if (!oldest_append(takeover, topic, partition->number, &first, &oldest_ms, error))
+    const struct answered_setup setup = {
+        .bus = takeover->setup.bus,
+        .codec = takeover->setup.codec,
+        .agent_id = takeover->setup.agent_id,
+        .commands_topic = takeover->commands_topic,
+        .partition = partition->number,
+        .cancelled = &takeover->cancelled,
+    };
+    struct range range;
+    int64_t oldest_ms;
+    if (!oldest_append(takeover, topic, partition->number, &range, &oldest_ms, error))
         return NULL;
     if (oldest_ms != CONTRACT_NONE &&
-        (!partition->known || oldest_ms < partition->known_from)) {
-        g_clear_pointer(&partition->known, g_hash_table_unref);
-        partition->known = read_known(takeover, partition, oldest_ms, error);
-        partition->known_from = oldest_ms;
-        if (!partition->known)
+        (!partition->answered || oldest_ms < answered_from(partition->answered))) {
+        g_clear_pointer(&partition->answered, answered_free);
+        partition->answered = answered_read(&setup, oldest_ms, error);
+        if (!partition->answered)
             return NULL;
+        partition->received_before = MAX(partition->received_before,
+                                         answered_received(partition->answered));
     }
-    return offsets_new(first);
+    *ret_tag = (struct log_tag){
+        .offset = BUS_OFFSET_NONE,
+        .learn_until = oldest_ms != CONTRACT_NONE ? range.end : 0,
+    };
+    return offsets_new(range.first);
 }
 
-static bool is_in_log(struct takeover *takeover, const struct bus_position *position)
+/* What stands against going on from a committed position; NULL: nothing does. */
+static bool judge_position(struct takeover *takeover,
+                           const struct bus_position *committed, struct log_tag *ret_tag,
+                           const char **ret_metadata, const char **ret_against,
+                           GError **error)
 {
-    int64_t first = 0, end = 0;
-    return bus_topic_range(takeover->setup.bus, position->topic, position->partition,
-                           ASK_MS, &first, &end, NULL) &&
-           position->offset >= first && position->offset <= end;
+    struct bus *bus = takeover->setup.bus;
+    struct range range;
+    bool fits = false;
+    *ret_against = NULL;
+    if (committed->offset == BUS_OFFSET_NONE) {
+        *ret_against = "the group has no position";
+        return true;
+    }
+    *ret_metadata = log_tag_read(committed->metadata, ret_tag);
+    if (!*ret_metadata) {
+        *ret_against =
+            "the position was not committed by a worker that knew all of it: the "
+            "group was reset, or a worker ended while it was reading";
+        return true;
+    }
+    if (!ask_range(bus, committed->topic, committed->partition, &range, error) ||
+        !log_tag_fits(bus, committed->topic, committed->partition, ret_tag, &fits, error))
+        return false;
+    const bool skips = ret_tag->offset == BUS_OFFSET_NONE &&
+                       committed->offset > range.first;
+    if (committed->offset < range.first || committed->offset > range.end || !fits ||
+        skips)
+        *ret_against =
+            "the position is not of this topic: it was made anew, or retention "
+            "has passed the position";
+    return true;
+}
+
+static struct offsets *offsets_of(struct takeover *takeover, struct partition *partition,
+                                  const struct bus_position *committed,
+                                  struct log_tag *ret_tag, GError **error)
+{
+    const char *metadata = NULL, *against = NULL;
+    if (!judge_position(takeover, committed, ret_tag, &metadata, &against, error))
+        return NULL;
+    struct offsets *offsets = against ? NULL
+                                      : offsets_load(committed->offset, metadata, NULL);
+    if (offsets)
+        return offsets;
+    if (committed->offset != BUS_OFFSET_NONE || !partition->against)
+        partition->against = against ? against : "the position's metadata is damaged";
+    return offsets_from_log(takeover, partition, committed->topic, ret_tag, error);
 }
 
 static bool place(struct takeover *takeover, const struct bus_position *committed,
@@ -359,17 +300,12 @@ static bool place(struct takeover *takeover, const struct bus_position *committe
     struct assignment *assignment = takeover->assignment;
     struct partition *partition = assignment_partition(assignment, committed->partition);
     const bool control = g_str_equal(committed->topic, takeover->control_topic);
-    const char *tag = control ? assignment->control_tag : assignment->commands_tag;
-    const char *metadata = log_tag_behind(tag, committed->metadata);
-    struct offsets *offsets = NULL;
-    if (committed->offset != BUS_OFFSET_NONE && metadata &&
-        is_in_log(takeover, committed))
-        offsets = offsets_load(committed->offset, metadata, NULL);
-    if (!offsets)
-        offsets = offsets_from_log(takeover, partition, committed->topic, error);
+    struct log_tag tag = {.offset = BUS_OFFSET_NONE};
+    struct offsets *offsets = offsets_of(takeover, partition, committed, &tag, error);
     if (!offsets)
         return false;
     *(control ? &partition->control : &partition->commands) = offsets;
+    *(control ? &partition->control_tag : &partition->commands_tag) = tag;
     if (!control)
         partition->received_before = MAX(partition->received_before,
                                          offsets_known(offsets));
@@ -388,9 +324,6 @@ static bool take_over(struct takeover *takeover, GError **error)
     }
     if (!take_locks(takeover, error))
         return false;
-    struct bus *bus = takeover->setup.bus;
-    takeover->assignment->commands_tag = log_tag_ask(bus, takeover->commands_topic);
-    takeover->assignment->control_tag = log_tag_ask(bus, takeover->control_topic);
     g_autoptr(GPtrArray) committed = bus_consumer_committed(
         takeover->setup.consumer, takeover->bus_partitions, ASK_MS, error);
     if (!committed)

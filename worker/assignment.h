@@ -7,38 +7,35 @@
  *      this host has an effect for its servers;
  *   2. ask what the group has committed: offsets, and in their metadata what is incomplete
  *      and what had begun;
- *   3. where nothing (readable) is committed, but commands are in the topic: read the
- *      agent's events for what has been answered already.
+ *   3. where nothing is committed, or not by a worker of this log (log_tag.h), but commands
+ *      are in the topic: read the agent's events for what has been answered already.
  *
  * All that a worker knows of its partitions hangs on the assignment and goes with it.
  */
 #pragma once
 
+#include "answered.h"
 #include "bus.h"
 #include "codec.h"
 #include "errand.h"
 #include "host.h"
+#include "log_tag.h"
 #include "offsets.h"
-
-/* What the log says of a command, where the offsets are gone. */
-enum known { KNOWN_NOTHING, KNOWN_BEGUN, KNOWN_ANSWERED };
 
 /* One partition number: the commands and the control topic's. */
 struct partition {
     int32_t number;
     struct offsets *commands;
     struct offsets *control;
-    /* Command id, or, of what could not be decoded, known_place() → enum known; NULL: the
-     * offsets know. */
-    GHashTable *known;
-    int64_t known_from; /* append time of the oldest command that it tells about */
+    struct log_tag commands_tag;
+    struct log_tag control_tag;
+    struct answered *answered; /* NULL: the offsets know */
+    const char *against;       /* why it had to be read from the log; NULL: it had not */
     /* Commands below this offset had been received by owners before.  Until they have come
      * again, a Sync says nothing about servers whose last command is among them. */
     int64_t received_before;
     bool caught_up; /* they have */
 };
-/* The key of a record that bears no id; g_free it. */
-char *known_place(const char *topic, int64_t partition, int64_t offset);
 
 /* The host's locks of partitions, counted: an assignment holds one, and so does each job
  * whose engine call outlives its assignment. */
@@ -53,8 +50,6 @@ struct assignment {
     struct bus_membership *membership;
     GPtrArray *partitions; /* struct partition */
     GPtrArray *positions;  /* struct bus_position, where to start */
-    char *commands_tag;    /* log_tag.h; NULL: not known */
-    char *control_tag;
 };
 void assignment_free(struct assignment *assignment);
 struct partition *assignment_partition(const struct assignment *assignment,

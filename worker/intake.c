@@ -6,6 +6,12 @@
 #include "crash.h"
 #include "log.h"
 
+static char *place_of(const struct bus_record *record)
+{
+    return g_strdup_printf("%s/%d/%" G_GINT64_FORMAT, record->topic, record->partition,
+                           record->offset);
+}
+
 /* Puts out a terminal result for a record that never becomes an order. */
 static void reject(struct intake *intake, struct partition *partition, bool control,
                    const struct bus_record *record, const struct command *command,
@@ -16,8 +22,7 @@ static void reject(struct intake *intake, struct partition *partition, bool cont
                                     record->offset);
     struct letter *letter = letter_new(partition);
     g_autofree char *traceparent = bus_record_dup_header(record, HEADER_TRACEPARENT);
-    g_autofree char *place = g_strdup_printf("%s/%d/%" G_GINT64_FORMAT, record->topic,
-                                             record->partition, record->offset);
+    g_autofree char *place = place_of(record);
     if (deadletter)
         letter_add_deadletter(letter, deadletter, intake->codec);
     struct event *event = report_ended(intake->author,
@@ -30,19 +35,32 @@ static void reject(struct intake *intake, struct partition *partition, bool cont
     cause_free(cause);
 }
 
-static enum known what_is_known(const struct partition *partition, const char *key)
+/* Nothing is done about it, and nobody is told in the log: the ledger closes it. */
+static void pass_over(const struct bus_record *record, const char *command_id)
 {
-    if (!partition->known)
-        return KNOWN_NOTHING;
-    return GPOINTER_TO_INT(g_hash_table_lookup(partition->known, key));
+    g_autofree char *place = place_of(record);
+    log_error(
+        "command.passed_over", "at", place, "command", command_id, "why",
+        "an event that this worker cannot read may be its answer: upgrade this worker");
+}
+
+/* Whether the log has its answer, or nobody can tell. */
+static bool is_over(enum known known, const struct bus_record *record,
+                    const char *command_id)
+{
+    if (known == KNOWN_UNREADABLE)
+        pass_over(record, command_id);
+    return known == KNOWN_UNREADABLE || known == KNOWN_ANSWERED;
 }
 
 static void reject_undecodable(struct intake *intake, struct partition *partition,
                                bool control, const struct bus_record *record,
                                const char *why, int64_t wall_ms)
 {
-    g_autofree char *key = known_place(record->topic, record->partition, record->offset);
-    if (what_is_known(partition, key) == KNOWN_ANSWERED) {
+    const enum known known = answered_place(partition->answered, record->topic,
+                                            record->partition, record->offset,
+                                            record->append_ms);
+    if (is_over(known, record, "")) {
         offsets_finish(control ? partition->control : partition->commands,
                        record->offset);
         return;
@@ -123,8 +141,9 @@ static void take_command(struct intake *intake, struct partition *partition, boo
     g_autoptr(Command) command = command_taken;
     g_autofree char *message = NULL;
     struct offsets *offsets = control ? partition->control : partition->commands;
-    const enum known known = what_is_known(partition, command->command_id);
-    if (known == KNOWN_ANSWERED) { /* the log has its result already */
+    const enum known known = answered_command(partition->answered, command->command_id,
+                                              record->append_ms);
+    if (is_over(known, record, command->command_id)) {
         offsets_finish(offsets, record->offset);
         return;
     }
@@ -152,6 +171,8 @@ void intake_record(struct intake *intake, struct partition *partition, bool cont
     const char *note = NULL;
     struct offsets *offsets = control ? partition->control : partition->commands;
     const enum offsets_taken taken = offsets_receive(offsets, record->offset, &note);
+    log_tag_receive(control ? &partition->control_tag : &partition->commands_tag,
+                    record->offset, record->append_ms);
     if (taken == OFFSETS_DONE)
         return;
     crash_point("intake.record");

@@ -1,36 +1,72 @@
 /*
- * log_tag.c - which log a committed offset is of.
+ * log_tag.c - what proves that a committed offset is a worker's, and of this log.
  */
 #include "log_tag.h"
 
 #include <string.h>
 
-#define ASK_MS     30000
-#define TAG_LENGTH 8 /* hex digits */
+#define ASK_MS   30000
+#define COMPLETE "w1:"
+#define LEARNING "w1?"
 
-char *log_tag_ask(struct bus *bus, const char *topic)
+void log_tag_receive(struct log_tag *tag, int64_t offset, int64_t append_ms)
 {
-    g_autofree char *id = bus_topic_log_id(bus, topic, ASK_MS, NULL);
-    if (!id)
-        return NULL;
-    char *tag = g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
-    tag[TAG_LENGTH] = '\0';
-    return tag;
+    if (offset <= tag->offset)
+        return; /* delivered twice */
+    tag->offset = offset;
+    tag->append_ms = append_ms;
+    if (offset + 1 >= tag->learn_until)
+        tag->learn_until = 0;
 }
 
-char *log_tag_before(const char *tag, char *metadata_taken)
+char *log_tag_before(const struct log_tag *tag, char *metadata_taken)
 {
     g_autofree char *metadata = metadata_taken;
-    return tag ? g_strconcat(tag, ":", metadata, NULL) : g_steal_pointer(&metadata);
+    if (tag->learn_until > 0)
+        return g_strconcat(LEARNING, metadata, NULL);
+    if (tag->offset == BUS_OFFSET_NONE)
+        return g_strconcat(COMPLETE "-:", metadata, NULL);
+    return g_strdup_printf(COMPLETE "%" G_GINT64_MODIFIER "x:%" G_GINT64_MODIFIER "x:%s",
+                           tag->offset, tag->append_ms, metadata);
 }
 
-/* Base64 has no colon. */
-const char *log_tag_behind(const char *tag, const char *metadata)
+/* A number as log_tag_before() writes it, and the colon behind it. */
+static bool read_number(const char **at, int64_t *ret_number)
 {
-    const char *colon = metadata ? strchr(metadata, ':') : NULL;
-    if (!colon)
-        return metadata ? metadata : "";
-    const bool same = !tag || (strlen(tag) == (size_t)(colon - metadata) &&
-                               strncmp(tag, metadata, strlen(tag)) == 0);
-    return same ? colon + 1 : NULL;
+    char *end;
+    if (!g_ascii_isxdigit(**at))
+        return false;
+    const guint64 number = g_ascii_strtoull(*at, &end, 16);
+    if (*end != ':' || number > G_MAXINT64)
+        return false;
+    *at = end + 1;
+    *ret_number = (int64_t)number;
+    return true;
+}
+
+const char *log_tag_read(const char *metadata, struct log_tag *ret_tag)
+{
+    struct log_tag tag = {.offset = BUS_OFFSET_NONE};
+    if (!metadata || !g_str_has_prefix(metadata, COMPLETE))
+        return NULL;
+    const char *at = metadata + strlen(COMPLETE);
+    if (g_str_has_prefix(at, "-:"))
+        at += strlen("-:");
+    else if (!read_number(&at, &tag.offset) || !read_number(&at, &tag.append_ms))
+        return NULL;
+    *ret_tag = tag;
+    return at;
+}
+
+/* One question to the broker, and no record is read: a partition may hold a week of them. */
+bool log_tag_fits(struct bus *bus, const char *topic, int32_t partition,
+                  const struct log_tag *tag, bool *ret_fits, GError **error)
+{
+    int64_t younger = INT64_MAX;
+    if (tag->offset != BUS_OFFSET_NONE &&
+        !bus_topic_offset_at(bus, topic, partition, tag->append_ms + 1, ASK_MS, &younger,
+                             error))
+        return false;
+    *ret_fits = younger > tag->offset;
+    return true;
 }

@@ -1,20 +1,40 @@
 /*
- * log_tag.h - which log a committed offset is of.
+ * log_tag.h - what proves that a committed offset is a worker's, and of this log.
  *
- * An offset does not say.  A topic that is made anew begins again at 0; once it has been filled
- * beyond a position of the old one, that looks like any other, and what lies below it would
- * never be read.  So the metadata of a committed offset begins with a tag of the log's id,
- * "1f2e3d4c:", and a worker asks from time to time whether its logs are still the same.
+ * An offset does not say who committed it, nor of which topic.  An administrator may have set
+ * the group to earliest, to latest, to any offset; a topic that was made anew begins again at
+ * 0, and once it has been filled beyond a position of the old one, that looks like any other.
+ * So the metadata of each offset that a worker commits begins with the place and the append
+ * time of the last record that it had received:
+ *
+ *     w1:1f:18c2a7d1f00:…      it had received the record at 0x1f, appended at that time
+ *     w1:-:…                   it had received none
+ *     w1?…                     it was still learning from the log what had been answered: the
+ *                              next owner has to learn it again
+ *
+ * Metadata that does not begin so is not a worker's.
  */
 #pragma once
 
 #include "bus.h"
 
-/* Blocks.  NULL: it cannot be learned (no broker, no right to ask); g_free it. */
-char *log_tag_ask(struct bus *bus, const char *topic);
+struct log_tag {
+    int64_t offset;    /* BUS_OFFSET_NONE: nothing was received */
+    int64_t append_ms; /* of the record there */
+    int64_t
+        learn_until; /* records below this offset are looked up in the log; 0: none are */
+};
 
-/* The metadata with the tag (NULL: without one) before it; takes the metadata, g_free it. */
-char *log_tag_before(const char *tag, char *metadata_taken);
-/* What follows the tag; NULL: the offset is another log's.  Where either side has no tag,
- * nothing can be said against it. */
-const char *log_tag_behind(const char *tag, const char *metadata);
+/* A record was received. */
+void log_tag_receive(struct log_tag *tag, int64_t offset, int64_t append_ms);
+/* The metadata with the tag before it; takes the metadata, g_free it. */
+char *log_tag_before(const struct log_tag *tag, char *metadata_taken);
+/* What follows the tag (borrowed); NULL: it is not a worker's, or a worker's that was still
+ * learning. */
+const char *log_tag_read(const char *metadata, struct log_tag *ret_tag);
+
+/* Blocks.  Whether the log is still the one that the tag is of: a record that is younger than
+ * the tag's does not stand at its place or before.  (A broker's clock that was set back says no
+ * to the right log, too: then more is read than would have to be.) */
+bool log_tag_fits(struct bus *bus, const char *topic, int32_t partition,
+                  const struct log_tag *tag, bool *ret_fits, GError **error);

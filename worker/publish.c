@@ -5,7 +5,6 @@
 
 #include "contract.h"
 #include "crash.h"
-#include "log_tag.h"
 #include "report.h"
 
 #define BATCH_LETTERS  500
@@ -180,7 +179,7 @@ static void apply_marks(const struct letter *letter)
 }
 
 static void add_position(struct bus_batch *batch, const char *topic, int32_t number,
-                         const struct offsets *offsets, const char *tag)
+                         const struct offsets *offsets, const struct log_tag *tag)
 {
     g_autofree char *metadata = log_tag_before(tag, offsets_metadata(offsets));
     g_ptr_array_add(
@@ -197,9 +196,9 @@ static void add_positions(struct publisher *publisher, struct bus_batch *batch)
         if (!g_hash_table_add(touched, partition))
             continue;
         add_position(batch, publisher->commands_topic, partition->number,
-                     partition->commands, publisher->assignment->commands_tag);
+                     partition->commands, &partition->commands_tag);
         add_position(batch, publisher->control_topic, partition->number,
-                     partition->control, publisher->assignment->control_tag);
+                     partition->control, &partition->control_tag);
     }
 }
 
@@ -378,6 +377,7 @@ void publisher_assign(struct publisher *publisher, const struct assignment *assi
 {
     g_assert(!publisher->busy || assignment == NULL);
     publisher->assignment = assignment;
+    publisher->stale_since = 0;
     publisher->over = false;
     drop_waiting(publisher);
 }

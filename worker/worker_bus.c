@@ -5,7 +5,6 @@
 
 #include "crash.h"
 #include "log.h"
-#include "log_tag.h"
 
 #define QUEUED_MOST 4000  /* commands received and not answered */
 #define ASK_MS      30000 /* one question to the bus */
@@ -107,6 +106,28 @@ static void note_caught_up(struct worker *worker, bool tell)
     }
 }
 
+/* Somebody else's hand in the group, or its offsets have expired: told, since nobody resets a
+ * group by accident twice. */
+static void tell_distrusted(const struct assignment *assignment)
+{
+    for (guint i = 0; i < assignment->partitions->len; i++) {
+        const struct partition *partition = g_ptr_array_index(assignment->partitions, i);
+        if (!partition->answered) /* there was nothing to read about */
+            continue;
+        g_autofree char *number = g_strdup_printf("%d", partition->number);
+        g_autofree char *found = g_strdup_printf("%u",
+                                                 answered_count(partition->answered));
+        g_autofree char *unreadable = g_strdup_printf(
+            "%u", answered_unreadable(partition->answered));
+        const bool first_time = answered_count(partition->answered) == 0;
+        log_line(first_time ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "position.not_taken",
+                 "partition", number, "why", partition->against, "answered", found,
+                 "unreadable", unreadable, "then",
+                 "the commands are read from the first on; what is answered stays so",
+                 NULL);
+    }
+}
+
 void worker_end_takeover(struct worker *worker)
 {
     GError *error = NULL;
@@ -124,6 +145,7 @@ void worker_end_takeover(struct worker *worker)
         return;
     }
     g_autofree char *count = g_strdup_printf("%u", assignment->partitions->len);
+    tell_distrusted(assignment);
     worker_set_assignment(worker, g_steal_pointer(&assignment));
     inventory_want(worker->inventory,
                    worker->first_assignment ? SYNC_ON_START : SYNC_ON_ASSIGNMENT);
@@ -171,15 +193,43 @@ struct log_check {
     struct worker *worker;
     struct bus *bus;
     char *commands, *control; /* topics */
-    char *commands_tag, *control_tag;
-    int32_t partitions; /* of both; 0: it could not be asked */
+    GArray *tags;             /* struct tag_check */
+    int32_t partitions;       /* of both; 0: it could not be asked */
+    bool other;               /* one of them was made anew */
 };
+
+struct tag_check {
+    bool control;
+    int32_t partition;
+    struct log_tag tag;
+};
+
+static void note_tags(struct log_check *check, const struct assignment *assignment)
+{
+    for (guint i = 0; i < assignment->partitions->len; i++) {
+        const struct partition *partition = g_ptr_array_index(assignment->partitions, i);
+        const struct tag_check checks[] = {
+            {false, partition->number, partition->commands_tag},
+            {true, partition->number, partition->control_tag},
+        };
+        g_array_append_vals(check->tags, checks, G_N_ELEMENTS(checks));
+    }
+}
+
+/* What cannot be asked now is asked again. */
+static bool is_other(const struct log_check *check, const struct tag_check *asked)
+{
+    bool fits = true;
+    return log_tag_fits(check->bus, asked->control ? check->control : check->commands,
+                        asked->partition, &asked->tag, &fits, NULL) &&
+           !fits;
+}
 
 static void check_log_work(void *data)
 {
     struct log_check *check = data;
-    check->commands_tag = log_tag_ask(check->bus, check->commands);
-    check->control_tag = log_tag_ask(check->bus, check->control);
+    for (guint i = 0; i < check->tags->len && !check->other; i++)
+        check->other = is_other(check, &g_array_index(check->tags, struct tag_check, i));
     int32_t control;
     if (!bus_topic_partitions(check->bus, check->commands, ASK_MS, &check->partitions,
                               NULL) ||
@@ -189,19 +239,12 @@ static void check_log_work(void *data)
         check->partitions = MAX(check->partitions, control);
 }
 
-static bool is_another(const char *tag, const char *now)
-{
-    return tag && now && !g_str_equal(tag, now);
-}
-
 static void check_log_done(void *data)
 {
     g_autofree struct log_check *check = data;
     struct worker *worker = check->worker;
-    const struct assignment *assignment = worker->assignment;
     worker->log_check = NULL;
-    if (assignment && (is_another(assignment->commands_tag, check->commands_tag) ||
-                       is_another(assignment->control_tag, check->control_tag)))
+    if (worker->assignment && check->other)
         worker_end(worker,
                    g_error_new(BUS_ERROR, BUS_ERROR_RANGE,
                                "the agent's topics were made anew; starting again "
@@ -210,8 +253,7 @@ static void check_log_done(void *data)
         end_grown(worker);
     g_free(check->commands);
     g_free(check->control);
-    g_free(check->commands_tag);
-    g_free(check->control_tag);
+    g_array_unref(check->tags);
 }
 
 void worker_check_log(struct worker *worker)
@@ -223,6 +265,8 @@ void worker_check_log(struct worker *worker)
     check->bus = worker->config->bus;
     check->commands = topic_commands(worker->config->agent_id);
     check->control = topic_control(worker->config->agent_id);
+    check->tags = g_array_new(FALSE, FALSE, sizeof(struct tag_check));
+    note_tags(check, worker->assignment);
     worker->log_check = check;
     errands_start(worker->errands, check_log_work, check_log_done, check);
 }

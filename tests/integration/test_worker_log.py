@@ -2,7 +2,8 @@
 import time
 
 import pytest
-from confluent_kafka import Producer
+from commander import partition_of
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from fleet import wait_for
 from outpost import PATIENCE, forget_group, judge
 from services import PATIENCE_S
@@ -421,6 +422,94 @@ def forget(outpost):
         return code != 68
     wait_for("the group to be empty", forgotten)
     assert outpost.committed() < 0
+
+
+# --- L16: an administrator resets the group
+
+
+def reset_group(outpost, where):
+    """As kafka-consumer-groups and the pages that people use do: offsets without metadata."""
+    topics = [f"muster.{kind}.{outpost.agent}" for kind in ("commands", "control")]
+    consumer = Consumer({"bootstrap.servers": outpost.kafka.address, "group.id": outpost.group,
+                         "enable.auto.commit": False})
+    try:
+        places = []
+        for topic in topics:
+            first, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), PATIENCE_S)
+            offset = {"earliest": first, "latest": end, "offset": (first + end) // 2}[where]
+            places.append(TopicPartition(topic, 0, offset))
+        wait_for("the group to be empty", lambda: commits(consumer, places))
+    finally:
+        consumer.close()
+
+
+def commits(consumer, places):
+    try:
+        consumer.commit(offsets=places, asynchronous=False)
+    except KafkaException:
+        return False  # it still has members
+    return True
+
+
+@pytest.mark.parametrize("where", ["earliest", "latest", "offset"])
+def test_l16_a_group_reset_runs_nothing_twice_and_skips_nothing(narrow_outpost, where):
+    outpost = narrow_outpost
+    history(outpost)
+    before = len(outpost.tail.terminals())
+    deletes = len(outpost.scripted.requests("DELETE"))
+    reset_group(outpost, where)
+    worker = outpost.worker("a", assigned=True)
+    outpost.wait_answered()
+    outpost.judge()
+    assert len(outpost.tail.terminals()) == before + 3  # a stop and two starts waited
+    assert len(outpost.scripted.requests("DELETE")) == deletes, "an old delete ran again"
+    assert "position.not_taken" in worker.output() and "answered=5" in worker.output()
+    assert outpost.committed() == outpost.end_of()
+
+
+def test_l16_a_worker_that_is_killed_while_it_learns_leaves_no_position(narrow_outpost):
+    """What it commits meanwhile tells nothing of the answered commands above."""
+    outpost = narrow_outpost
+    worker = outpost.worker("a", assigned=True)
+    first, second = slow_to_stop(outpost, 3000), outpost.server()
+    send_and_wait(outpost, "create", first)
+    outpost.send("stop", first, "done")
+    wait_request(outpost, "POST", "/stop")
+    for action in ("create", "delete"):
+        send_and_wait(outpost, action, second)
+    worker.kill()
+    reset_group(outpost, "earliest")
+    deletes = len(outpost.scripted.requests("DELETE"))
+    for slot in ("a", "a"):
+        worker = outpost.worker(slot, assigned=True)
+        worker.kill()
+    outpost.worker("a", assigned=True)
+    outpost.wait_answered()
+    outpost.judge()
+    assert len(outpost.scripted.requests("DELETE")) == deletes, "an old delete ran again"
+
+
+# --- L32: the done-set meets what it cannot read
+
+
+def test_l32_an_answer_that_cannot_be_read_hides_older_commands(new_outpost, own_kafka):
+    outpost = new_outpost(own_kafka, partitions=1)
+    history(outpost)
+    hidden = outpost.sent[-3:]  # a stop and two starts that nobody has answered
+    place = partition_of(outpost.agent, outpost.events_partitions)
+    outpost.commander.producer.produce("muster.events", b"\xc3\x01newer..and more", key="k",
+                                       partition=place)
+    outpost.commander.flush()
+    time.sleep(0.05)  # the append times are of milliseconds
+    fresh = outpost.send("create", outpost.server(), "done")
+    forget(outpost)
+    changes = len(outpost.scripted.requests("POST"))
+    worker = outpost.worker("a", assigned=True)
+    assert outpost.outcome(fresh) == "done"
+    judge([one for one in outpost.sent if one not in hidden], outpost.tail.results())
+    assert worker.output().count("command.passed_over") == 3
+    assert len(outpost.scripted.requests("POST")) <= changes + 4  # of the fresh one alone
+    assert not {one[1] for one in hidden} & outpost.tail.answered()
 
 
 def test_l9_a_poison_is_not_rejected_twice_when_the_offsets_are_gone(narrow_outpost):

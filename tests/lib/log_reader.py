@@ -113,6 +113,10 @@ class Codec:
     def fingerprint_of(data):
         return struct.unpack("<Q", data[2:10])[0]
 
+    def knows(self, data):
+        """Whether it was written with a schema of ours, of today or of before."""
+        return data is not None and data[:2] == MARKER and self.fingerprint_of(data) in self.writers
+
     def decode(self, data):
         assert data[:2] == MARKER, f"not single-object encoding: {data[:16].hex()}"
         fingerprint = self.fingerprint_of(data)

@@ -52,13 +52,15 @@ class Tail:
         while (message := self._consumer.poll(wait)) is not None:
             if message.error():
                 continue  # a broker that is gone comes back, or the test's time is up
+            wait = 0
+            if not self.codec.knows(message.value()):
+                continue  # of a foreign hand
             event = self.codec.decode(message.value())
             if event["agent_id"] == self.agent_id:
                 event["read_at"] = time.time()
                 event["append_ms"] = message.timestamp()[1]
                 event["schema"] = self.codec.fingerprint_of(message.value())
                 self.events.append(event)
-            wait = 0
         return self.events
 
     def results(self):
