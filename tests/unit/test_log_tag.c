@@ -32,9 +32,21 @@ static void is_put_before_and_taken_off(void)
 static void l16_metadata_of_another_hand_is_none(void)
 {
     static const char *const foreign[] = {
-        NULL,       "",        "AQEA",   "1f2e3d4c:AQEA",        "reset by admin",
-        "w1",       "w1:",     "w1:1f",  "w1:1f:",               "w1:1f:18c2a7d1f00",
-        "w1:-1:0:", "w1:x:0:", "w1::0:", "w1:8000000000000000:0:", "w2:1f:18c2a7d1f00:",
+        NULL,
+        "",
+        "AQEA",
+        "1f2e3d4c:AQEA",
+        "reset by admin",
+        "w1",
+        "w1:",
+        "w1:1f",
+        "w1:1f:",
+        "w1:1f:18c2a7d1f00",
+        "w1:-1:0:",
+        "w1:x:0:",
+        "w1::0:",
+        "w1:8000000000000000:0:",
+        "w2:1f:18c2a7d1f00:",
     };
     for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++) {
         struct log_tag tag = {0};
