@@ -171,13 +171,14 @@ def image(engine, registry):
 @pytest.fixture(scope="session")
 def image_of(engine, registry, image):
     """A function that makes the demo image with another program in it: "/bin/false"."""
-    def make(program):
+    def make(program, *changes):
+        """`changes` are lines of a Dockerfile: "VOLUME /world"."""
         name, _ = image.rsplit(":", 1)
-        tag = "runs-" + program.strip("/").replace("/", "-")
+        tag = "-".join(["runs", *re.findall(r"\w+", " ".join([program, *changes]))]).lower()
         api = engine.client.api
         api.pull(*image.rsplit(":", 1))
         made = api.create_container(image)["Id"]
-        api.commit(made, name, tag, changes=f'CMD ["{program}"]')
+        api.commit(made, name, tag, changes=[f'CMD ["{program}"]', *changes])
         api.remove_container(made)
         api.push(name, tag)
         api.remove_image(f"{name}:{tag}")

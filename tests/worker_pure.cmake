@@ -1,6 +1,7 @@
 # The worker's decisions: what is seen, what it means, what is allowed, what is done.
 
 muster_test(container planner)
+muster_test(keep planner)
 muster_test(offsets planner)
 muster_test(pace planner)
 muster_test(policy planner)

@@ -61,6 +61,38 @@ const struct engine_network *engine_network_find(const GPtrArray *networks,
     return NULL;
 }
 
+struct mounted *mounted_new(const char *type, const char *name, const char *source,
+                            const char *destination, bool read_only)
+{
+    struct mounted *mounted = g_new(struct mounted, 1);
+
+    *mounted = (struct mounted){
+        .type = g_strdup(type),
+        .name = g_strdup(name),
+        .source = g_strdup(source),
+        .destination = g_strdup(destination),
+        .read_only = read_only,
+    };
+    return mounted;
+}
+
+struct mounted *mounted_dup(const struct mounted *mounted)
+{
+    return mounted_new(mounted->type, mounted->name, mounted->source,
+                       mounted->destination, mounted->read_only);
+}
+
+void mounted_free(struct mounted *mounted)
+{
+    if (mounted == NULL)
+        return;
+    g_free(mounted->type);
+    g_free(mounted->name);
+    g_free(mounted->source);
+    g_free(mounted->destination);
+    g_free(mounted);
+}
+
 static char **container_text(struct container *seen, size_t i)
 {
     return (char **)(void *)((char *)seen + text_fields[i]);
@@ -74,6 +106,7 @@ struct container *container_new(void)
         *container_text(seen, i) = g_strdup("");
     seen->status = CONTAINER_ABSENT;
     seen->networks = g_ptr_array_new_with_free_func((GDestroyNotify)engine_network_free);
+    seen->mounts = g_ptr_array_new_with_free_func((GDestroyNotify)mounted_free);
     seen->mount_sources = g_ptr_array_new_with_free_func(g_free);
     seen->ports = g_ptr_array_new_with_free_func(shape_port.free);
     seen->started_at = CONTRACT_NONE;
@@ -89,6 +122,7 @@ void container_free(struct container *seen)
     for (size_t i = 0; i < G_N_ELEMENTS(text_fields); i++)
         g_free(*container_text(seen, i));
     g_ptr_array_unref(seen->networks);
+    g_ptr_array_unref(seen->mounts);
     g_ptr_array_unref(seen->mount_sources);
     g_ptr_array_unref(seen->ports);
     g_free(seen);
@@ -159,6 +193,10 @@ static void take_mounts(struct container *seen, json_t *mounts)
     json_array_foreach(mounts, i, mount)
     {
         const char *source = text_at(mount, "Source");
+        g_ptr_array_add(seen->mounts,
+                        mounted_new(text_at(mount, "Type"), text_at(mount, "Name"),
+                                    source, text_at(mount, "Destination"),
+                                    json_is_false(json_object_get(mount, "RW"))));
         if (g_str_equal(text_at(mount, "Type"), "bind") && *source)
             g_ptr_array_add(seen->mount_sources, g_strdup(source));
     }

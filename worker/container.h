@@ -22,6 +22,19 @@ void engine_network_free(struct engine_network *network);
 const struct engine_network *engine_network_find(const GPtrArray *networks,
                                                  const char *name);
 
+/* What is mounted into a container; strings are never NULL. */
+struct mounted {
+    char *type;        /* "bind", "volume", "tmpfs" */
+    char *name;        /* of a volume, else "" */
+    char *source;      /* on the host */
+    char *destination; /* in the container */
+    bool read_only;
+};
+struct mounted *mounted_new(const char *type, const char *name, const char *source,
+                            const char *destination, bool read_only);
+struct mounted *mounted_dup(const struct mounted *mounted);
+void mounted_free(struct mounted *mounted);
+
 struct container {
     enum container_status status; /* CONTAINER_ABSENT: everything else is empty */
     char *id;
@@ -36,6 +49,7 @@ struct container {
     bool running;    /* State.Running: also while paused or restarting */
     char *restart_policy;
     GPtrArray *networks;      /* struct engine_network, as it knows those that it is on */
+    GPtrArray *mounts;        /* struct mounted */
     GPtrArray *mount_sources; /* char *, host paths of its bind mounts */
     GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */
     int64_t started_at;       /* ms, CONTRACT_NONE if never */
@@ -72,8 +86,10 @@ enum whose container_whose(const struct container *seen, const char *server_id,
 bool container_is_canonical(const struct container *seen);
 
 /* Body of POST /containers/create for this command: our labels added, Mounts (never Binds),
- * all networks from API 1.44 on, the first alone below (`api_minor` 41, 44, …). */
-char *container_create_body(const struct command *command, int api_minor);
+ * all networks from API 1.44 on, the first alone below (`api_minor` 41, 44, …).  `volumes`
+ * (struct volume) are those of keep_volumes(); each is in the place of a mount of the spec. */
+char *container_create_body(const struct command *command, const GPtrArray *volumes,
+                            int api_minor);
 /* Body of POST /networks/create, with CheckDuplicate. */
 char *container_network_body(const struct network *network);
 /* The image as the engine wants it, always with a tag or a digest: "repository:tag", or

@@ -133,21 +133,33 @@ static json_t *volume_json(const struct command *command, const struct volume *v
                      LABEL_MANAGED, "true", LABEL_SERVER_ID, text(command->server_id));
 }
 
-static json_t *mounts_json(const struct command *command)
+static bool has_place(const GPtrArray *volumes, const char *container_path)
+{
+    for (guint i = 0; i < volumes->len; i++) {
+        const struct volume *volume = g_ptr_array_index(volumes, i);
+        if (g_str_equal(volume->container_path, container_path))
+            return true;
+    }
+    return false;
+}
+
+static json_t *mounts_json(const struct command *command, const GPtrArray *volumes)
 {
     const struct spec *spec = command->spec;
     json_t *mounts = json_array();
 
     for (guint i = 0; i < spec->mounts->len; i++) {
         const struct mount *mount = g_ptr_array_index(spec->mounts, i);
+        if (has_place(volumes, mount->container_path))
+            continue;
         json_array_append_new(mounts, json_pack("{s:s, s:o, s:o, s:b}", "Type", "bind",
                                                 "Source", text(mount->host_path),
                                                 "Target", text(mount->container_path),
                                                 "ReadOnly", (int)mount->read_only));
     }
-    for (guint i = 0; i < spec->volumes->len; i++)
+    for (guint i = 0; i < volumes->len; i++)
         json_array_append_new(mounts,
-                              volume_json(command, g_ptr_array_index(spec->volumes, i)));
+                              volume_json(command, g_ptr_array_index(volumes, i)));
     return mounts;
 }
 
@@ -234,10 +246,10 @@ static const char *main_network(const struct spec *spec)
     return network ? network->name : "";
 }
 
-static json_t *host_config_json(const struct command *command)
+static json_t *host_config_json(const struct command *command, const GPtrArray *volumes)
 {
     const struct spec *spec = command->spec;
-    json_t *config = json_pack("{s:o, s:o}", "Mounts", mounts_json(command),
+    json_t *config = json_pack("{s:o, s:o}", "Mounts", mounts_json(command, volumes),
                                "PortBindings", bindings_json(spec));
 
     if (*spec->restart_policy != '\0')
@@ -289,14 +301,16 @@ static void set_process(json_t *body, const struct spec *spec)
         json_object_set_new(body, "Tty", json_true());
 }
 
-char *container_create_body(const struct command *command, int api_minor)
+char *container_create_body(const struct command *command, const GPtrArray *volumes,
+                            int api_minor)
 {
     const struct spec *spec = command->spec;
     g_autofree char *image = container_image_reference(spec);
-    json_t *body = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o}", "Image", text(image), "Env", env_json(spec),
-        "Labels", labels_json(command), "ExposedPorts", exposed_json(spec), "HostConfig",
-        host_config_json(command), "NetworkingConfig", networking_json(spec, api_minor));
+    json_t *body = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "Image", text(image),
+                             "Env", env_json(spec), "Labels", labels_json(command),
+                             "ExposedPorts", exposed_json(spec), "HostConfig",
+                             host_config_json(command, volumes), "NetworkingConfig",
+                             networking_json(spec, api_minor));
 
     set_text(body, "StopSignal", spec->stop->signal);
     set_process(body, spec);

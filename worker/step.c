@@ -8,6 +8,7 @@
  */
 #include "step.h"
 
+#include "keep.h"
 #include "step_parts.h"
 
 struct step_row {
@@ -38,6 +39,8 @@ static const struct step_row step_table[STEP_COUNT] = {
     [STEP_PUT_BACK] = {"put_back", false, ask_put_back, step_told_change},
     [STEP_CHECK_PURGE] = {"check_purge", true, ask_check_purge, told_purge},
     [STEP_PURGE] = {"purge", true, ask_purge, told_purge},
+    [STEP_REMOVE_VOLUMES] = {"remove_volumes", false, ask_remove_volumes,
+                             told_remove_volumes},
 };
 
 enum ask step_ask(enum step step, struct facts *facts, struct want *ret_want)
@@ -67,6 +70,9 @@ void facts_clear(struct facts *facts)
     container_free(facts->seen);
     container_free(facts->old);
     g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
+    g_clear_pointer(&facts->kept, g_ptr_array_unref);
+    g_clear_pointer(&facts->volumes_going, g_ptr_array_unref);
+    g_clear_pointer(&facts->image_volumes, g_ptr_array_unref);
     g_free(facts->everything);
     g_free(facts->old_id);
     g_free(facts->exec_id);
@@ -123,11 +129,11 @@ struct request *step_change(const struct container *container, enum asked asked,
                        verb);
 }
 
-/* Anonymous volumes go too; data lies in mounts. */
+/* Never with its anonymous volumes (v=1): the next container gets them, see keep.h. */
 struct request *step_removal(const struct container *container, bool force)
 {
-    return request_new(ASKED_REMOVE, DOCKER_CHANGE, "DELETE", "/containers/%s?v=1%s",
-                       container->id, force ? "&force=1" : "");
+    return request_new(ASKED_REMOVE, DOCKER_CHANGE, "DELETE", "/containers/%s%s",
+                       container->id, force ? "?force=1" : "");
 }
 
 bool step_told_change(struct facts *facts, enum verdict verdict,
@@ -184,6 +190,7 @@ static bool is_aside(const struct container *container)
 
 void step_saw_old(struct facts *facts, struct container *old_taken)
 {
+    keep_note(&facts->kept, old_taken);
     container_free(facts->old);
     facts->old = old_taken;
     if (old_taken->status == CONTAINER_ABSENT || !is_aside(old_taken))
@@ -202,6 +209,8 @@ void step_saw(struct facts *facts, struct container *seen_taken)
     }
     container_free(facts->seen);
     facts->seen = seen_taken;
+    if (step_is_ours(facts))
+        keep_note(&facts->kept, seen_taken);
 }
 
 void step_find_old(struct facts *facts, const GPtrArray *containers)

@@ -32,6 +32,7 @@ enum step {
     STEP_PUT_BACK,    /* undo of a rebuild */
     STEP_CHECK_PURGE, /* what would stop the purge is found before the container goes */
     STEP_PURGE,
+    STEP_REMOVE_VOLUMES, /* of a purged server */
     STEP_COUNT,
 };
 
@@ -51,6 +52,8 @@ struct facts {
     int api;         /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
+    GPtrArray *kept;          /* struct volume, of the containers that were looked at */
+    GPtrArray *image_volumes; /* char *, places of the image's VOLUMEs; NULL: not asked */
     bool directories_made;
     GPtrArray *networks_here; /* struct engine_network, or NULL: not asked yet */
     bool networks_locked;     /* this job alone makes networks on this host now */
@@ -58,10 +61,11 @@ struct facts {
     size_t everything_length;
     bool purge_checked;
     bool purged;
-    bool purge_found; /* there was something to remove */
-    unsigned acted;   /* how often the running step has changed something */
-    unsigned waited;  /* how often it has asked to wait */
-    char *exec_id;    /* the save command's */
+    bool purge_found;         /* there was something to remove */
+    GPtrArray *volumes_going; /* char *, those of a purged server; NULL: not listed yet */
+    unsigned acted;           /* how often the running step has changed something */
+    unsigned waited;          /* how often it has asked to wait */
+    char *exec_id;            /* the save command's */
     bool exec_ended;
     enum maybe saved;
     enum maybe killed;

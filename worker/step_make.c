@@ -1,6 +1,7 @@
 /*
  * step_make.c - the steps that make a container: pull, directories, networks, create, connect.
  */
+#include "keep.h"
 #include "step_parts.h"
 
 #include <jansson.h>
@@ -57,11 +58,27 @@ enum ask ask_pull(struct facts *facts, struct want *want)
     return step_ask_engine(want, pull_request(facts), 0);
 }
 
+/* {"Config": {"Volumes": {"/data": {}}}}, or null. */
+static void take_image_volumes(struct facts *facts, const struct reply *reply)
+{
+    json_t *image = json_loadb(reply->body, reply->length, 0, NULL);
+    json_t *volumes = json_object_get(json_object_get(image, "Config"), "Volumes");
+    const char *place;
+    json_t *nothing;
+    g_clear_pointer(&facts->image_volumes, g_ptr_array_unref);
+    facts->image_volumes = g_ptr_array_new_with_free_func(g_free);
+    json_object_foreach(volumes, place, nothing)
+        g_ptr_array_add(facts->image_volumes, g_canonicalize_filename(place, "/"));
+    json_decref(image);
+}
+
 bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *reply,
                struct refusal *ret_refusal)
 {
     if (reply->asked == ASKED_IMAGE) {
         facts->image_here = verdict == VERDICT_ABSENT ? MAYBE_NO : MAYBE_YES;
+        if (verdict != VERDICT_ABSENT)
+            take_image_volumes(facts, reply);
         return true;
     }
     if (verdict == VERDICT_ABSENT) {
@@ -71,6 +88,7 @@ bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *re
         return false;
     }
     facts->pulled = true;
+    g_clear_pointer(&facts->image_volumes, g_ptr_array_unref);
     facts->image_here = MAYBE_YES;
     facts->acted++;
     return true;
@@ -197,17 +215,26 @@ enum ask ask_create(struct facts *facts, struct want *want)
                            "restart the engine to free it");
     if (facts->acted > facts->waited)
         return step_ask_wait(facts, want, STEP_POLL_MS << facts->acted);
+    if (!facts->image_volumes)
+        return step_ask_engine(want, image_request(facts),
+                               step_span(facts, STEP_SLACK_MS));
     g_autofree char *name = step_escaped(spec_of(facts)->container);
+    g_autoptr(GPtrArray)
+        volumes = keep_volumes(facts->command, facts->kept, facts->image_volumes);
     struct request *request = request_new(ASKED_CREATE, DOCKER_CHANGE, "POST",
                                           "/containers/create?name=%s", name);
-    request->body = container_create_body(facts->command, facts->api);
+    request->body = container_create_body(facts->command, volumes, facts->api);
     return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }
 
 bool told_create(struct facts *facts, enum verdict verdict, const struct reply *reply,
                  struct refusal *ret_refusal)
 {
-    facts->acted++;
+    if (reply->asked == ASKED_IMAGE && verdict != VERDICT_ABSENT) {
+        take_image_volumes(facts, reply);
+        return true;
+    }
+    facts->acted += reply->asked != ASKED_IMAGE;
     facts->fresh = false;
     if (verdict != VERDICT_ABSENT)
         return true; /* made, or a conflict: the look decides whose it is */

@@ -59,6 +59,11 @@ enum ask ask_purge(struct facts *facts, struct want *want);
 bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
                 struct refusal *ret_refusal);
 
+/* step_volumes.c */
+enum ask ask_remove_volumes(struct facts *facts, struct want *want);
+bool told_remove_volumes(struct facts *facts, enum verdict verdict,
+                         const struct reply *reply, struct refusal *ret_refusal);
+
 /* step_rebuild.c */
 enum ask ask_set_aside(struct facts *facts, struct want *want);
 enum ask ask_put_back(struct facts *facts, struct want *want);

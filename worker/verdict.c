@@ -38,7 +38,8 @@ struct row {
 /* clang-format off */
 #define A(name)      (1u << ASKED_##name)
 #define ANY          ((1u << ASKED_COUNT) - 1)
-#define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST) | A(ENGINE))
+#define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST) | A(VOLUMES) | \
+                      A(ENGINE))
 #define MAKES        (A(CREATE) | A(START))
 #define NETWORKING   (A(NETWORK) | A(CONNECT) | MAKES)
 #define BY_NAME      (A(LOOK) | A(UNPAUSE) | A(RENAME) | A(UPDATE) | A(STOP) | A(KILL) | \
@@ -153,7 +154,9 @@ static const struct row rows[] = {
      "there is no such container any more; sync the agent, and start the server anew"},
     {A(IMAGE) | A(CREATE), ONLY(404), "no such image", VERDICT_ABSENT, CODE_IMAGE_NOT_FOUND,
      "{image} is not on this host; pull it"},
-    {A(IMAGE) | BY_NAME, ONLY(404), "", VERDICT_ABSENT, NULL, "there is no such thing"},
+    {A(IMAGE) | A(VOLUME_REMOVE) | BY_NAME, ONLY(404), "", VERDICT_ABSENT, NULL,
+     "there is no such thing"},
+    {A(VOLUME_REMOVE), ONLY(409), "", VERDICT_CONFLICT, NULL, "another container uses the volume"},
     {A(CREATE) | A(RENAME), ONLY(409), "", NAME_TAKEN},
     {A(RENAME), FAILED, "same name as its current name", VERDICT_ALREADY, OK},
     {A(CREATE) | A(RENAME), FAILED, "invalid container name", REFUSED, CODE_INVALID,
@@ -260,6 +263,8 @@ static const struct {
     [ASKED_REMOVE] = {"remove", CODE_REMOVE_FAILED, "the container could not be removed"},
     [ASKED_EXEC] = {"exec", CODE_ENGINE_REFUSED, "nothing could be run inside the container"},
     [ASKED_LIST] = {"list", CODE_ENGINE_REFUSED, "the engine does not list its containers"},
+    [ASKED_VOLUMES] = {"volumes", CODE_ENGINE_REFUSED, "the engine does not list its volumes"},
+    [ASKED_VOLUME_REMOVE] = {"volume_remove", CODE_PURGE_FAILED, "the volume could not be removed"},
     [ASKED_ENGINE] = {"engine", CODE_ENGINE_REFUSED, "the engine does not tell about itself"},
 };
 

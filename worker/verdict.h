@@ -25,9 +25,11 @@ enum asked {
     ASKED_STOP,
     ASKED_KILL,
     ASKED_REMOVE,
-    ASKED_EXEC,   /* POST /containers/{}/exec, /exec/{}/start, GET /exec/{}/json */
-    ASKED_LIST,   /* GET /containers/json */
-    ASKED_ENGINE, /* GET /version, /info, /_ping, /events: the watch asks them */
+    ASKED_EXEC,          /* POST /containers/{}/exec, /exec/{}/start, GET /exec/{}/json */
+    ASKED_LIST,          /* GET /containers/json */
+    ASKED_VOLUMES,       /* GET /volumes */
+    ASKED_VOLUME_REMOVE, /* DELETE /volumes/{} */
+    ASKED_ENGINE,        /* GET /version, /info, /_ping, /events: the watch asks them */
     ASKED_COUNT,
 };
 

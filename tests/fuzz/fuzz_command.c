@@ -64,7 +64,7 @@ static void check_path(struct request *request_taken)
 /* Of a command that was allowed. */
 static void check_body(const struct command *command, int api)
 {
-    g_autofree char *text = container_create_body(command, api);
+    g_autofree char *text = container_create_body(command, command->spec->volumes, api);
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     json_t *host = json_object_get(body, "HostConfig");
     const char *key;

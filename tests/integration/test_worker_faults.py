@@ -12,7 +12,7 @@ from host import Host
 
 IMAGE = "registry.test/game:1"
 # What changes something at the engine; looks and lists are none of these.
-CHANGES = r"/(create|connect|start|stop|exec|rename|update|unpause)(\?|$)|\?v=1"
+CHANGES = r"/(create|connect|start|stop|exec|rename|update|unpause)(\?|$)|/containers/[0-9a-f]{12,}(\?force=1)?$"
 
 
 def make_host(directory, kafka, *options):

@@ -396,9 +396,9 @@ static void bodies_of_create(void)
     set(&least->command_id, "c1");
     set(&least->server_id, "s1");
     set(&least->spec->image, "busybox");
-    g_autofree char *before = container_create_body(full, 41);
-    g_autofree char *after = container_create_body(full, 44);
-    g_autofree char *bare = container_create_body(least, 44);
+    g_autofree char *before = container_create_body(full, full->spec->volumes, 41);
+    g_autofree char *after = container_create_body(full, full->spec->volumes, 44);
+    g_autofree char *bare = container_create_body(least, least->spec->volumes, 44);
 
     check_body(before, "body_create_41");
     check_body(after, "body_create_44");
@@ -448,9 +448,9 @@ static bool tells(const struct command *command, const struct shape *shape,
                   const struct field *field, void *value)
 {
     void *blank = shape_new(shape);
-    g_autofree char *with = container_create_body(command, 44);
+    g_autofree char *with = container_create_body(command, command->spec->volumes, 44);
     swap(field, value, blank);
-    g_autofree char *without = container_create_body(command, 44);
+    g_autofree char *without = container_create_body(command, command->spec->volumes, 44);
     swap(field, value, blank);
     shape_free(shape, blank);
     return !g_str_equal(with, without);

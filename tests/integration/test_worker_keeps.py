@@ -1,0 +1,91 @@
+"""S29: what a container keeps outside the mounts of its record is not thrown away unasked, on the real engine."""
+import pytest
+from conftest import keep
+from host import Host
+
+PLACE = "/worlds"
+
+
+@pytest.fixture
+def host(request, short_dir, kafka, engine, registry, image):
+    host = keep(request, Host(short_dir, kafka, engine.socket, image, registry.address, engine))
+    host.worker("slot")
+    yield host
+    host.close()
+    for volume in engine.client.volumes.list():
+        if volume.name in host.volumes or (volume.attrs["Labels"] or {}).get("muster.server.id") in host.servers:
+            volume.remove(force=True)
+
+
+@pytest.fixture
+def with_volume(host, image_of):
+    """What a record says whose image keeps its worlds in a VOLUME that no mount covers."""
+    host.volumes = set()
+    repository, _, tag = image_of("/game-server", f"VOLUME {PLACE}").rpartition(":")
+    return {"image": repository, "image_tag": tag}
+
+
+def run(engine, server, *words):
+    code, output = engine.client.containers.get(server.container).exec_run(["/bin/sh", "-c", " ".join(words)])
+    assert code == 0, output
+    return output.decode().strip()
+
+
+def write(engine, server, text):
+    run(engine, server, f"echo {text} >{PLACE}/world.save")
+
+
+def world(engine, server):
+    return run(engine, server, f"cat {PLACE}/world.save")
+
+
+def volume_at(engine, container, place=PLACE):
+    return next(mount["Name"] for mount in engine.inspect(container)["Mounts"] if mount["Destination"] == place)
+
+
+def volumes(engine):
+    return {volume.name for volume in engine.client.volumes.list()}
+
+
+def test_s29_what_lies_in_a_volume_of_the_image_outlives_its_container(host, engine, with_volume):
+    server = host.created(**with_volume)
+    write(engine, server, "old")
+    volume = volume_at(engine, server.container)
+    host.done("rebuild", server)
+    assert world(engine, server) == "old" and volume_at(engine, server.container) == volume
+    engine.client.api.remove_container(server.container, v=True, force=True)
+    assert host.done("start", server)["recovered"]
+    assert world(engine, server) == "old"
+    host.done("delete", server)
+    host.done("restore", server, options={"start": True})
+    assert world(engine, server) == "old"
+    host.done("purge", server)
+    assert volume not in volumes(engine)
+    host.judge()
+
+
+def by_hand(host, engine, server, image, **more):
+    """A container that nobody made through Muster, with its world in an anonymous volume."""
+    engine.client.images.pull(*image)
+    made = engine.client.containers.run(":".join(image), name=server.container, detach=True, **more)
+    server.spec.update(adopt=made.id)
+    volume = volume_at(engine, server.container)
+    host.volumes.add(volume)
+    write(engine, server, "old")
+    return volume
+
+
+@pytest.mark.parametrize("action", ["rebuild", "delete", "purge"])
+def test_s29_an_adopted_ones_anonymous_volume_is_kept(host, engine, with_volume, action):
+    server = host.new(**with_volume)
+    named = f"named-{host.id}"
+    host.volumes.add(named)
+    volume = by_hand(host, engine, server, tuple(with_volume.values()), volumes={named: {"bind": "/more", "mode": "rw"}})
+    host.done(action, server)
+    there = volumes(engine)
+    assert named in there
+    assert (volume in there) is (action != "purge")
+    if action == "rebuild":
+        assert world(engine, server) == "old" and volume_at(engine, server.container) == volume
+        assert volume_at(engine, server.container, "/more") == named
+    host.judge()

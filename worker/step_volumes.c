@@ -1,0 +1,78 @@
+/*
+ * step_volumes.c - the volumes of a server that is purged.
+ *
+ * Those that we made for it, by their label, and those of its container that nobody has named.
+ * A volume with a name of its own is somebody's: it stays, and so does one in use.
+ */
+#include "keep.h"
+#include "step_parts.h"
+
+#include <jansson.h>
+
+static struct request *list_request(const struct facts *facts)
+{
+    g_autofree char *filters = g_strdup_printf("{\"label\":[\"%s=%s\"]}", LABEL_SERVER_ID,
+                                               facts->command->server_id);
+    g_autofree char *text = step_escaped(filters);
+    return request_new(ASKED_VOLUMES, DOCKER_READ, "GET", "/volumes?filters=%s", text);
+}
+
+static struct request *removal(const char *volume)
+{
+    g_autofree char *name = step_escaped(volume);
+    return request_new(ASKED_VOLUME_REMOVE, DOCKER_CHANGE, "DELETE", "/volumes/%s", name);
+}
+
+enum ask ask_remove_volumes(struct facts *facts, struct want *want)
+{
+    const GPtrArray *going = facts->volumes_going;
+    if (!going)
+        return step_ask_engine(want, list_request(facts),
+                               step_span(facts, STEP_SLACK_MS));
+    if (going->len == 0)
+        return ASK_NOTHING;
+    return step_ask_engine(want, removal(g_ptr_array_index(going, going->len - 1)),
+                           step_span(facts, STEP_CALL_MS));
+}
+
+/* {"Volumes": [{"Name": "…", "Labels": {…}}]}, or null; the label is looked at once more: an
+ * engine that does not know the filter lists all. */
+static void take_listed(struct facts *facts, const struct reply *reply)
+{
+    json_t *answer = json_loadb(reply->body, reply->length, 0, NULL);
+    size_t i;
+    json_t *volume;
+    json_array_foreach(json_object_get(answer, "Volumes"), i, volume)
+    {
+        const char *name = json_string_value(json_object_get(volume, "Name"));
+        const char *whose = json_string_value(
+            json_object_get(json_object_get(volume, "Labels"), LABEL_SERVER_ID));
+        if (name && g_strcmp0(whose, facts->command->server_id) == 0)
+            g_ptr_array_add(facts->volumes_going, g_strdup(name));
+    }
+    json_decref(answer);
+}
+
+static void take_anonymous(struct facts *facts)
+{
+    for (guint i = 0; facts->kept && i < facts->kept->len; i++) {
+        const struct volume *volume = g_ptr_array_index(facts->kept, i);
+        if (keep_is_anonymous(volume->name))
+            g_ptr_array_add(facts->volumes_going, g_strdup(volume->name));
+    }
+}
+
+bool told_remove_volumes(struct facts *facts, enum verdict verdict,
+                         const struct reply *reply, struct refusal *ret_refusal)
+{
+    if (reply->asked == ASKED_VOLUMES) {
+        facts->volumes_going = g_ptr_array_new_with_free_func(g_free);
+        take_listed(facts, reply);
+        take_anonymous(facts);
+        return true;
+    }
+    facts->acted += verdict == VERDICT_DONE;
+    facts->purge_found |= verdict == VERDICT_DONE;
+    g_ptr_array_set_size(facts->volumes_going, (int)facts->volumes_going->len - 1);
+    return true;
+}
