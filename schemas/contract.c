@@ -214,6 +214,19 @@ struct mount *mount_new(const char *host_path, const char *container_path)
     return mount;
 }
 
+struct mounted *mounted_new(const char *type, const char *name, const char *source,
+                            const char *container_path, bool read_only)
+{
+    struct mounted *mounted = shape_new(&shape_mounted);
+
+    set_string(&mounted->type, type);
+    set_string(&mounted->name, name);
+    set_string(&mounted->source, source);
+    set_string(&mounted->container_path, container_path);
+    mounted->read_only = read_only;
+    return mounted;
+}
+
 struct port *port_new(int64_t host_port, int64_t container_port, enum protocol protocol)
 {
     struct port *port = shape_new(&shape_port);

@@ -291,7 +291,9 @@ struct spec {
     struct logging *logging;
     struct health_check *health;
     GPtrArray *volumes; /* struct volume */
-    char *adopt;        /* id of an unlabelled container that is this server's, or NULL */
+    GPtrArray *kept; /* struct volume: its last container's, as the log tells; keep.h */
+    GPtrArray *disposable; /* char *; places in the container's own layer that may go */
+    char *adopt; /* id of an unlabelled container that is this server's, or NULL */
 };
 
 /* --- Command ------------------------------------------------------------------------ */
@@ -376,6 +378,14 @@ struct record {
 #define STATE_RESTARTING "restarting"
 #define STATE_OOM_KILLED "oom_killed"
 
+struct mounted {  /* what is mounted into a container */
+    char *type;   /* Docker's word: "bind", "volume", "tmpfs" */
+    char *name;   /* of a volume, else "" */
+    char *source; /* on the host; in a State "" for a volume */
+    char *container_path;
+    bool read_only;
+};
+
 struct state {
     enum container_status status;
     char *container_id; /* NULL: absent, or never seen */
@@ -393,6 +403,7 @@ struct state {
     char *spec_digest; /* of its label */
     enum maybe data_exists;
     GPtrArray *remarks; /* char *: STATE_RESTARTING, …; see worker/pace.h */
+    GPtrArray *mounts; /* struct mounted: volumes, and an unlabelled container's binds */
 };
 
 struct step_report {
@@ -412,6 +423,7 @@ struct result {
     bool rolled_back;       /* a rebuild failed, the old container is back */
     bool drift;             /* the container was made from an older record */
     enum maybe data_exists; /* as found, before anything was made */
+    bool data_empty; /* its directory was there, without a file in it (data_exists: no) */
     enum maybe saved;
     enum maybe killed;
     struct state *state; /* as seen afterwards; NULL if nobody could look */
@@ -428,6 +440,12 @@ struct found {          /* one container or directory that is no server's canoni
     char *name;         /* container name, or the directory's path */
     char *status;       /* Docker's word; "" for a directory */
     char *image;
+    /* of a container without our labels: */
+    GPtrArray *mounts;    /* struct mounted */
+    GPtrArray *ports;     /* struct port */
+    GPtrArray *env_names; /* char *; beyond the image's, never values */
+    GPtrArray *command;   /* char *; where it is not the image's */
+    char *restart_policy; /* "": nobody looked */
 };
 
 /* Of extra[] and of unmanaged[]: a sync has to fit a record.  One that has so many may have
@@ -542,6 +560,8 @@ struct found *found_new(void);
 struct step_report *step_report_new(const char *name, const char *did, int64_t ms);
 struct network *network_new(const char *name, bool internal);
 struct mount *mount_new(const char *host_path, const char *container_path);
+struct mounted *mounted_new(const char *type, const char *name, const char *source,
+                            const char *container_path, bool read_only);
 struct port *port_new(int64_t host_port, int64_t container_port, enum protocol protocol);
 /* Whether a host could not have both: the same number and protocol, and addresses that are the
  * same or one of which is all of them ("", "0.0.0.0", "::"). */

@@ -54,8 +54,9 @@ extern const struct shape shape_spec, shape_recorded_spec, shape_state, shape_re
     shape_sync, shape_record, shape_server_record, shape_agent_record, shape_options,
     shape_cause, shape_stop, shape_resources, shape_logging, shape_health_check;
 /* Elements of arrays. */
-extern const struct shape shape_pair, shape_network, shape_mount, shape_port, shape_tmpfs,
-    shape_ulimit, shape_volume, shape_step_report, shape_listed, shape_found;
+extern const struct shape shape_pair, shape_network, shape_mount, shape_port,
+    shape_mounted, shape_tmpfs, shape_ulimit, shape_volume, shape_step_report,
+    shape_listed, shape_found;
 
 void *shape_new(const struct shape *shape);              /* see contract.h, x_new() */
 void shape_free(const struct shape *shape, void *value); /* NULL is fine */

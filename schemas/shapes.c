@@ -171,6 +171,8 @@ ELEMENT(volume, volume, "Volume")
         OF(logging, RECORD, logging),                                   \
         OF(health, RECORD, health_check),                               \
         OF(volumes, RECORDS, volume),                                   \
+        OF(kept, RECORDS, volume),                                      \
+        IS(disposable, STRINGS),                                        \
         IS(adopt, STRING_OPTIONAL),                                     \
     }
 /* clang-format on */
@@ -272,6 +274,14 @@ static const struct field record_fields[] = {
 SHAPE(record, record, "Record")
 #undef STRUCT
 
+#define STRUCT mounted
+static const struct field mounted_fields[] = {
+    IS(type, STRING),           IS(name, STRING),    IS(source, STRING),
+    IS(container_path, STRING), IS(read_only, BOOL),
+};
+ELEMENT(mounted, mounted, "Mounted")
+#undef STRUCT
+
 #define STRUCT state
 static const struct field state_fields[] = {
     WORD(status, container_status), IS(container_id, STRING_OPTIONAL),
@@ -282,6 +292,7 @@ static const struct field state_fields[] = {
     IS(restart_count, LONG),        IS(health, STRING),
     IS(command_id, STRING),         IS(spec_digest, STRING),
     IS(data_exists, MAYBE),         IS(remarks, STRINGS),
+    IS(data_exists, MAYBE),         OF(mounts, RECORDS, mounted),
 };
 SHAPE(state, state, "State")
 #undef STRUCT
@@ -298,12 +309,19 @@ ELEMENT(step_report, step_report, "StepReport")
 
 #define STRUCT result
 static const struct field result_fields[] = {
-    WORD(outcome, outcome), IS(code, STRING),
-    IS(message, STRING),    OF(steps, RECORDS, step_report),
-    IS(recovered, BOOL),    IS(already, BOOL),
-    IS(rolled_back, BOOL),  IS(drift, BOOL),
-    IS(data_exists, MAYBE), IS(saved, MAYBE),
-    IS(killed, MAYBE),      OF(state, RECORD_OPTIONAL, state),
+    WORD(outcome, outcome),
+    IS(code, STRING),
+    IS(message, STRING),
+    OF(steps, RECORDS, step_report),
+    IS(recovered, BOOL),
+    IS(already, BOOL),
+    IS(rolled_back, BOOL),
+    IS(drift, BOOL),
+    IS(data_exists, MAYBE),
+    IS(data_empty, BOOL),
+    IS(saved, MAYBE),
+    IS(killed, MAYBE),
+    OF(state, RECORD_OPTIONAL, state),
 };
 SHAPE(result, result, "Result")
 #undef STRUCT
@@ -318,8 +336,10 @@ ELEMENT(listed, listed, "Listed")
 
 #define STRUCT found
 static const struct field found_fields[] = {
-    IS(server_id, STRING), IS(container_id, STRING), IS(name, STRING),
-    IS(status, STRING),    IS(image, STRING),
+    IS(server_id, STRING),      IS(container_id, STRING), IS(name, STRING),
+    IS(status, STRING),         IS(image, STRING),        OF(mounts, RECORDS, mounted),
+    OF(ports, RECORDS, port),   IS(env_names, STRINGS),   IS(command, STRINGS),
+    IS(restart_policy, STRING),
 };
 ELEMENT(found, found, "Found")
 #undef STRUCT

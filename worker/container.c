@@ -61,38 +61,6 @@ const struct engine_network *engine_network_find(const GPtrArray *networks,
     return NULL;
 }
 
-struct mounted *mounted_new(const char *type, const char *name, const char *source,
-                            const char *destination, bool read_only)
-{
-    struct mounted *mounted = g_new(struct mounted, 1);
-
-    *mounted = (struct mounted){
-        .type = g_strdup(type),
-        .name = g_strdup(name),
-        .source = g_strdup(source),
-        .destination = g_strdup(destination),
-        .read_only = read_only,
-    };
-    return mounted;
-}
-
-struct mounted *mounted_dup(const struct mounted *mounted)
-{
-    return mounted_new(mounted->type, mounted->name, mounted->source,
-                       mounted->destination, mounted->read_only);
-}
-
-void mounted_free(struct mounted *mounted)
-{
-    if (mounted == NULL)
-        return;
-    g_free(mounted->type);
-    g_free(mounted->name);
-    g_free(mounted->source);
-    g_free(mounted->destination);
-    g_free(mounted);
-}
-
 static char **container_text(struct container *seen, size_t i)
 {
     return (char **)(void *)((char *)seen + text_fields[i]);
@@ -106,7 +74,7 @@ struct container *container_new(void)
         *container_text(seen, i) = g_strdup("");
     seen->status = CONTAINER_ABSENT;
     seen->networks = g_ptr_array_new_with_free_func((GDestroyNotify)engine_network_free);
-    seen->mounts = g_ptr_array_new_with_free_func((GDestroyNotify)mounted_free);
+    seen->mounts = g_ptr_array_new_with_free_func(shape_mounted.free);
     seen->mount_sources = g_ptr_array_new_with_free_func(g_free);
     seen->ports = g_ptr_array_new_with_free_func(shape_port.free);
     seen->started_at = CONTRACT_NONE;

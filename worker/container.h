@@ -22,19 +22,6 @@ void engine_network_free(struct engine_network *network);
 const struct engine_network *engine_network_find(const GPtrArray *networks,
                                                  const char *name);
 
-/* What is mounted into a container; strings are never NULL. */
-struct mounted {
-    char *type;        /* "bind", "volume", "tmpfs" */
-    char *name;        /* of a volume, else "" */
-    char *source;      /* on the host */
-    char *destination; /* in the container */
-    bool read_only;
-};
-struct mounted *mounted_new(const char *type, const char *name, const char *source,
-                            const char *destination, bool read_only);
-struct mounted *mounted_dup(const struct mounted *mounted);
-void mounted_free(struct mounted *mounted);
-
 struct container {
     enum container_status status; /* CONTAINER_ABSENT: everything else is empty */
     char *id;

@@ -56,8 +56,8 @@ void keep_note(GPtrArray **kept, const struct container *seen)
     for (guint i = 0; i < seen->mounts->len; i++) {
         const struct mounted *mounted = g_ptr_array_index(seen->mounts, i);
         if (g_str_equal(mounted->type, "volume") && *mounted->name &&
-            *mounted->destination && !has_place(*kept, mounted->destination))
-            add(*kept, mounted->name, mounted->destination, mounted->read_only);
+            *mounted->container_path && !has_place(*kept, mounted->container_path))
+            add(*kept, mounted->name, mounted->container_path, mounted->read_only);
     }
 }
 

@@ -487,6 +487,8 @@ static void every_field_reaches_the_engine(void)
         {"data_dir", "purge's; the mounts lie in it"},
         {"owner", "the host's: directories are made with it"},
         {"adopt", "the steps': it names a container that is there"},
+        {"disposable", "the look's at what a container keeps"},
+        {"kept", "chosen among by keep.c"},
         {"mounts.make_directory", "the host's"},
         {"networks.internal", "of the network's own body"},
         {"stop.save", "run by the step that saves"},
