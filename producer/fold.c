@@ -7,6 +7,7 @@
 #include "fold.h"
 
 #include "rules.h"
+#include "shape.h"
 
 /* --- Small questions ---------------------------------------------------------------- */
 
@@ -76,6 +77,42 @@ static void settle(struct server_row *server, const struct place *place)
     server->status = status;
 }
 
+/* --- The data and the mounts ---------------------------------------------------------- */
+
+/* "Gone" is said only of what was there before: of its directory, if that is not there; of
+ * an empty one only if there were files in it. */
+static void note_data(struct server_row *server, enum maybe exists, bool empty,
+                      int64_t seen)
+{
+    if (exists == MAYBE_UNKNOWN)
+        return;
+    server->data_exists = exists;
+    if (exists == MAYBE_YES)
+        server->data_seen = MAX(server->data_seen, seen);
+    server->data_gone = exists == MAYBE_NO &&
+                        server->data_seen >= (empty ? DATA_FILES_SEEN : DATA_PLACE_SEEN);
+}
+
+/* A command has looked before it made anything; what stood there when it had ended, and not
+ * before, are directories of its own making: the server has begun afresh. */
+static void note_data_of_result(struct server_row *server, const struct result *result)
+{
+    const enum maybe after = result->state ? result->state->data_exists : MAYBE_UNKNOWN;
+    note_data(server, result->data_exists, result->data_empty, DATA_FILES_SEEN);
+    if (result->data_exists == MAYBE_NO && after == MAYBE_YES)
+        server->data_seen = DATA_NEVER_SEEN;
+    note_data(server, after, result->data_empty, DATA_PLACE_SEEN);
+}
+
+static void take_mounts(struct server_row *server, const GPtrArray *mounts)
+{
+    json_auto_t *list = json_array();
+    for (guint i = 0; i < mounts->len; i++)
+        json_array_append_new(list, shape_to_json(&shape_mounted, mounts->pdata[i]));
+    g_free(server->container_mounts);
+    server->container_mounts = json_dumps(list, JSON_COMPACT);
+}
+
 /* --- States -------------------------------------------------------------------------- */
 
 static void take_number(int64_t *field, int64_t value, bool whole)
@@ -114,6 +151,7 @@ static void take_container(struct server_row *server, const struct state *state,
         row_set(&server->health, state->health);
     g_free(server->container_remarks);
     server->container_remarks = joined(state->remarks);
+    take_mounts(server, state->mounts);
     server->container_seen = true;
     server->shown = SHOWN_PRESENT;
 }
@@ -121,8 +159,6 @@ static void take_container(struct server_row *server, const struct state *state,
 static void take_state(struct server_row *server, const struct state *state, bool whole)
 {
     server->container_status = state->status;
-    if (state->data_exists != MAYBE_UNKNOWN)
-        server->data_exists = state->data_exists;
     if (shows_container(state))
         take_container(server, state, whole);
     else if (state->status == CONTAINER_ABSENT)
@@ -149,6 +185,7 @@ static enum folded fold_state(struct server_row *server, const struct state *sta
     if (is_gone(server) || is_of_older_container(server, state))
         return FOLDED_REPEATED;
     take_state(server, state, true);
+    note_data(server, state->data_exists, false, DATA_PLACE_SEEN);
     settle_by_state(server, state);
     return FOLDED;
 }
@@ -192,7 +229,7 @@ enum folded fold_data(struct server_row *server, enum maybe listed, int64_t list
     if (listed == MAYBE_UNKNOWN || !newer || server_row_is_pending(server) ||
         server->settled_status == STATUS_PURGED)
         return FOLDED_REPEATED;
-    server->data_exists = listed;
+    note_data(server, listed, false, DATA_PLACE_SEEN);
     return FOLDED;
 }
 
@@ -214,8 +251,12 @@ static void settle_removed(struct server_row *server, enum action action, int64_
     if (server->deleted_at == CONTRACT_NONE)
         server->deleted_at = at;
     server->settled_status = action == ACTION_PURGE ? STATUS_PURGED : STATUS_DELETED;
-    if (action == ACTION_PURGE)
+    if (action == ACTION_PURGE) {
         server->data_exists = MAYBE_NO;
+        server->data_seen = DATA_NEVER_SEEN;
+        server->data_gone = false;
+        row_set(&server->container_mounts, "[]");
+    }
 }
 
 static void settle_by_result(struct server_row *server, enum action action,
@@ -313,10 +354,9 @@ static enum folded fold_result(struct server_row *server, const struct event *ev
     take_last(server, event, place);
     take_meaning(server, action_from_name(event->cause->action), result);
     server->data_at = event->at;
-    if (result->data_exists != MAYBE_UNKNOWN)
-        server->data_exists = result->data_exists;
     if (server->settled_status == STATUS_PURGED)
         return FOLDED;
+    note_data_of_result(server, result);
     if (result->state)
         take_state(server, result->state, true);
     if (result->state && result->state->status == CONTAINER_UNKNOWN)
@@ -374,6 +414,9 @@ static void begin_server(struct server_row *server, const struct record *record)
     server->settled_status = status == STATUS_NONE ? STATUS_STOPPED : status;
     server->deleted_at = record->server->deleted_at;
     server->data_exists = record->server->data_exists;
+    server->data_gone = server->data_exists == MAYBE_NO && record->kind != RECORD_COMMAND;
+    server->data_seen = record->kind == RECORD_COMMAND ? DATA_NEVER_SEEN
+                                                       : DATA_PLACE_SEEN;
     row_set(&server->container_id, record->server->container_id);
     server->container_seen = server->container_id && *server->container_id;
     server->shown = server->container_seen ? SHOWN_PRESENT : SHOWN_NOTHING;

@@ -45,7 +45,7 @@ enum heal heal_decide(const struct heal_facts *facts, int64_t *ret_due_at)
         return HEAL_MASS;
     if (facts->online != MAYBE_YES)
         return HEAL_OFFLINE;
-    if (server->data_exists != MAYBE_YES)
+    if (server->data_exists == MAYBE_UNKNOWN || server->data_gone)
         return HEAL_NO_DATA;
     if (facts->attempts >= HEAL_ATTEMPTS)
         return HEAL_GAVE_UP;

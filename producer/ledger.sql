@@ -228,6 +228,11 @@ ALTER TABLE agents ADD COLUMN sends INTEGER NOT NULL DEFAULT 1; -- 0: held, and 
 
 -- version 6
 
+ALTER TABLE servers ADD COLUMN data_gone INTEGER NOT NULL DEFAULT 0; -- there was some
+ALTER TABLE servers ADD COLUMN data_seen INTEGER NOT NULL DEFAULT 0; -- 1: its place, 2: files
+ALTER TABLE servers ADD COLUMN container_mounts TEXT NOT NULL DEFAULT '[]'; -- JSON; the last one's
+UPDATE servers SET data_seen = 1 WHERE data_exists IS NOT NULL;
+UPDATE servers SET data_gone = 1 WHERE data_exists = 0 AND settled_status <> 'purged';
 ALTER TABLE servers ADD COLUMN container_remarks TEXT NOT NULL DEFAULT ''; -- words, as last shown
 -- Of which remark.c may have something to say, whatever their agent does: a few of many.
 ALTER TABLE servers ADD COLUMN remarkable INTEGER GENERATED ALWAYS AS (
@@ -235,7 +240,7 @@ ALTER TABLE servers ADD COLUMN remarkable INTEGER GENERATED ALWAYS AS (
         status = 'missing' OR container_remarks <> '' OR oom_killed OR health = 'unhealthy'
         OR container_status IN ('exited', 'dead')
         OR (container_seen AND container_status = 'unknown')
-        OR coalesce(data_exists, 1) = 0 OR drift
+        OR data_gone OR drift
         OR last_outcome NOT IN ('', 'done'))) VIRTUAL;
 CREATE INDEX servers_remarkable ON servers (agent_id, name, id) WHERE remarkable;
 

@@ -5,6 +5,8 @@
  */
 #include "presence.h"
 
+#include "shape.h"
+
 /* A listing takes seconds.  A result that is further back than this in the log cannot be
  * younger than the listing, whatever its offset says (a topic made anew counts from 0). */
 #define LISTING_MS (INT64_C(3600) * 1000)
@@ -70,6 +72,9 @@ static struct state *state_of_found(const struct found *found)
     row_set(&state->container_id, found->container_id);
     row_set(&state->container, found->name);
     row_set(&state->image, found->image);
+    for (guint i = 0; i < found->mounts->len; i++)
+        g_ptr_array_add(state->mounts,
+                        shape_dup(&shape_mounted, found->mounts->pdata[i]));
     return state;
 }
 

@@ -213,8 +213,7 @@ static void tell_exited(const struct remark_facts *facts, GString *text)
 
 static bool has_no_data(const struct remark_facts *facts)
 {
-    return facts->server->data_exists == MAYBE_NO &&
-           facts->server->settled_status != STATUS_PURGED;
+    return facts->server->data_gone;
 }
 
 static void brief_no_data(const struct remark_facts *facts, GString *text)
@@ -224,7 +223,7 @@ static void brief_no_data(const struct remark_facts *facts, GString *text)
 
 static void tell_no_data(const struct remark_facts *facts, GString *text)
 {
-    g_string_append(text, "Its data is not on the host.");
+    g_string_append(text, "Its data is gone from the host.");
 }
 
 static bool drifts(const struct remark_facts *facts)

@@ -342,7 +342,7 @@ static bool check_kept(const struct work *work, GError **error)
     const struct server_row *server = work->server;
     if (!work->request->keep_data ||
         (server->status == STATUS_MISSING && server->open->len == 0 &&
-         server->data_exists == MAYBE_YES))
+         server->data_exists != MAYBE_UNKNOWN && !server->data_gone))
         return true;
     g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
                 "%s is not missing any more, or its data is not known to be there",
@@ -522,7 +522,8 @@ bool request_check_agent(struct ledger *ledger, const struct agent_row *agent,
         (*agent->server_data_path &&
          !check_path("server_data_path", agent->server_data_path, error)) ||
         (*agent->steam_zomboid_registry &&
-         !check_repository("steam_zomboid_registry", agent->steam_zomboid_registry, error)) ||
+         !check_repository("steam_zomboid_registry", agent->steam_zomboid_registry,
+                           error)) ||
         !ledger_find_agent(ledger, agent->id, &by_id, error) ||
         !ledger_find_agent(ledger, agent->name, &by_name, error))
         return false;

@@ -75,6 +75,7 @@ static const struct column server_columns[] = {
     SERVER(server_data_path, TEXT_OPTIONAL,    LOG),
     SERVER(on_missing,       TEXT_OPTIONAL,    LOG),
     SERVER(data_exists,      MAYBE,            LOG),
+    SERVER(data_gone,        BOOL,             LOG),
     SERVER(created_at,       INTEGER,          LOG),
     SERVER(updated_at,       INTEGER,          LOG),
     SERVER(deleted_at,       INTEGER_OPTIONAL, LOG),
@@ -108,6 +109,8 @@ static const struct column server_columns[] = {
     SERVER(shown,            SHOWN,            LOG | HIDDEN),
     SERVER(command_offset,   INTEGER_OPTIONAL, LOG | HIDDEN),
     SERVER(data_at,          INTEGER_OPTIONAL, LOG | HIDDEN),
+    SERVER(data_seen,        INTEGER,          LOG | HIDDEN),
+    SERVER(container_mounts, TEXT,             LOG | HIDDEN),
 };
 
 #define COMMAND(name, kind, flags) {#name, COLUMN_##kind, offsetof(struct command_row, name), flags}
@@ -331,6 +334,7 @@ struct server_row *server_row_new(void)
     row_set(&server->config_names, "[]");
     server->meant_to_run =
         true; /* imported, adopted: nobody has asked for anything else */
+    row_set(&server->container_mounts, "[]");
     return server;
 }
 

@@ -36,6 +36,9 @@ enum server_status server_status_from_name(const char *name); /* NONE if it is n
 /* What the newest evidence in the log says about a server's container. */
 enum shown { SHOWN_NOTHING, SHOWN_PRESENT, SHOWN_ABSENT };
 
+/* What the log has ever shown of a server's data; kept as a number. */
+enum { DATA_NEVER_SEEN, DATA_PLACE_SEEN, DATA_FILES_SEEN };
+
 /* A command without a terminal result, as its server's row remembers it. */
 struct open_command {
     char *command_id;
@@ -86,7 +89,8 @@ struct server_row {
     int64_t status_at;                 /* append time of the event that last changed it */
     int64_t missing_since;             /* append time; CONTRACT_NONE: not missing */
     enum maybe data_exists;
-    bool drift; /* the container was made from another spec than the record's */
+    bool data_gone; /* there was some, and it is not there any more */
+    bool drift;     /* the container was made from another spec than the record's */
 
     /* the container as last shown */
     char *container_id; /* the recorded one; NULL: none */
@@ -100,6 +104,7 @@ struct server_row {
     int64_t restart_count;
     char *health;
     char *container_remarks; /* words, a space between: what its worker says of it */
+    char *container_mounts;  /* JSON: those of the last one that was shown */
 
     /* the last terminal result */
     char *last_command_id;
@@ -116,6 +121,7 @@ struct server_row {
     bool container_seen;    /* shown since the last create, delete or purge */
     enum shown shown;       /* by the newest evidence */
     int64_t command_offset; /* of the command of the last result; CONTRACT_NONE: none */
+    int64_t data_seen;      /* DATA_…_SEEN */
     int64_t data_at; /* worker's clock: when a command last had to do with its data */
     GPtrArray *open; /* struct open_command, oldest first; a table of its own */
 };

@@ -61,7 +61,7 @@ static bool has_target(enum action action, const struct server_row *server)
 
 bool rule_needs_fresh(const struct server_row *server)
 {
-    return server->data_exists == MAYBE_NO &&
+    return server->data_gone &&
            (server->status == STATUS_MISSING || server->status == STATUS_DELETED);
 }
 

@@ -111,7 +111,7 @@ static enum maybe has_data(int parent, const char *name, unsigned depth, unsigne
     return found;
 }
 
-enum maybe host_data_exists(const char *root, const char *path)
+enum maybe host_data_exists(const char *root, const char *path, bool *ret_empty)
 {
     g_auto(GStrv) names = path && *path ? beneath_split(root, path, NULL) : NULL;
     g_auto(Descriptor) at = names ? beneath_open_root(root, NULL) : -1;
@@ -124,7 +124,9 @@ enum maybe host_data_exists(const char *root, const char *path)
     found = beneath_open(at, *below ? below : ".", O_PATH | O_DIRECTORY, 0);
     if (found < 0)
         return errno == ENOENT ? MAYBE_NO : MAYBE_UNKNOWN;
-    return has_data(found, ".", LOOK_DEPTH, &budget);
+    const enum maybe there = has_data(found, ".", LOOK_DEPTH, &budget);
+    *ret_empty = there == MAYBE_NO;
+    return there;
 }
 
 /* --- Listing ----------------------------------------------------------------------- */

@@ -19,9 +19,9 @@
 bool host_make_directory(const char *root, const char *path, GError **error);
 
 /* Whether the directory is there and has anything in it.  A tree of empty directories
- * counts as NO: the worker itself makes those.  "" or NULL, no root, no permission, or
+ * counts as NO: the worker itself makes those; `*ret_empty` is then set.  "" or NULL, no root, no permission, or
  * something else of that name: MAYBE_UNKNOWN. */
-enum maybe host_data_exists(const char *root, const char *path);
+enum maybe host_data_exists(const char *root, const char *path, bool *ret_empty);
 
 /* Names of the directories directly under a data root, those beginning with "." left out;
  * char *, sorted, at most `most`.  NULL with an error if it cannot be read. */

@@ -400,6 +400,7 @@ static void fill_result(const struct job *job, struct result *result)
     result->already = done && !job->order->begun && !did_something(job);
     result->rolled_back = !done && job->undone;
     result->data_exists = job->facts.data_exists;
+    result->data_empty = job->facts.data_empty;
     result->saved = job->facts.saved;
     result->killed = job->facts.killed;
 }

@@ -22,6 +22,7 @@ struct host_errand {
     char *lock_name;    /* networks: by the engine's id */
     bool purge_found;
     enum maybe data_exists;
+    bool data_empty;
     struct host_lock *lock;
     GError *error;
 };
@@ -30,7 +31,8 @@ static void look_at_data(struct host_errand *errand)
 {
     const char *data_dir = errand->command->spec->data_dir;
     const char *root = policy_root_of(errand->policy, data_dir);
-    errand->data_exists = root ? host_data_exists(root, data_dir) : MAYBE_UNKNOWN;
+    errand->data_exists = root ? host_data_exists(root, data_dir, &errand->data_empty)
+                               : MAYBE_UNKNOWN;
 }
 
 static void make_directories(struct host_errand *errand)
@@ -104,6 +106,7 @@ static void note_done(struct job *job, const struct host_errand *errand)
 {
     job->facts.data_exists = errand->work == HOST_LOOK_AT_DATA ? errand->data_exists
                                                                : job->facts.data_exists;
+    job->facts.data_empty |= errand->data_empty;
     job->data_looked_at |= errand->work == HOST_LOOK_AT_DATA;
     job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES;
     job->facts.purged |= errand->work == HOST_PURGE;

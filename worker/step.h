@@ -70,6 +70,7 @@ struct facts {
     enum maybe saved;
     enum maybe killed;
     enum maybe data_exists; /* before anything was made */
+    bool data_empty;        /* it was no, and the directory was there */
 };
 void facts_clear(struct facts *facts);
 /* A span in which the engine is waited for, as long as this job has patience. */

@@ -103,9 +103,8 @@ def test_a_server_is_made_lost_started_deleted_and_restored(front):
     front.admin.done("DELETE", path)
     row = front.viewer.get(path)
     assert row["status"] == "deleted" and row["actions"] == ["restore", "delete", "purge"]
-    assert row["needs_fresh"] is True  # no game has written any data
-    front.admin.problem("POST", f"{path}/restore", 409)
-    front.admin.done("POST", f"{path}/restore", {"start": True, "fresh": True})
+    assert row["needs_fresh"] is False  # no game has written any data: none is gone
+    front.admin.done("POST", f"{path}/restore", {"start": True})
     stream.wait("server", status="running")
     front.admin.done("DELETE", f"{path}/purge")
     assert front.viewer.get(path)["status"] == "purged"

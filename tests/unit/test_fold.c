@@ -27,7 +27,9 @@ struct life {
 /* The words of a step, and what the key=value ones say. */
 struct step {
     GStrv words;
-    enum maybe data;
+    enum maybe data;  /* of the state */
+    enum maybe found; /* by a command, before it made anything */
+    bool empty;
     int64_t offset;
     int64_t seen;
     const char *digest;
@@ -135,6 +137,8 @@ static struct event *result_event(const struct life *life, const struct step *st
     event->cause->offset = step->offset;
     while (!g_str_equal(outcome_name(result->outcome), step->words[1]))
         g_assert_cmpint(++result->outcome, <, OUTCOME_COUNT);
+    result->data_exists = step->found;
+    result->data_empty = step->empty;
     result->state = step->words[2] ? state_from(step->words[2], step) : NULL;
     event->result = result;
     return event;
@@ -243,14 +247,17 @@ static void fold_once(struct life *life, const struct event *event,
 
 static struct step step_from(const char *text)
 {
-    struct step step = {NULL, MAYBE_UNKNOWN, CONTRACT_NONE, FAR, "d1"};
+    struct step step = {.offset = CONTRACT_NONE, .seen = FAR, .digest = "d1"};
     g_auto(GStrv) all = g_strsplit(text, " ", -1);
     g_autoptr(GStrvBuilder) words = g_strv_builder_new();
     for (char **word = all; *word; word++) {
         const char *equals = strchr(*word, '=');
         if (g_str_has_prefix(*word, "data="))
             step.data = g_str_equal(equals + 1, "yes") ? MAYBE_YES : MAYBE_NO;
-        else if (g_str_has_prefix(*word, "offset="))
+        else if (g_str_has_prefix(*word, "found=")) {
+            step.found = g_str_equal(equals + 1, "yes") ? MAYBE_YES : MAYBE_NO;
+            step.empty = g_str_equal(equals + 1, "empty");
+        } else if (g_str_has_prefix(*word, "offset="))
             step.offset = g_ascii_strtoll(equals + 1, NULL, 10);
         else if (g_str_has_prefix(*word, "seen="))
             step.seen = g_ascii_strtoll(equals + 1, NULL, 10);
@@ -318,6 +325,7 @@ static char *summary(const struct server_row *server)
                  {server->drift, "drift"},
                  {server->data_exists == MAYBE_YES, "data"},
                  {server->data_exists == MAYBE_NO, "nodata"},
+                 {server->data_gone, "gone"},
                  {server->deleted_at != CONTRACT_NONE, "deleted"}};
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
         if (words[i].holds)
@@ -599,11 +607,12 @@ static void test_lost_data_needs_fresh(void)
 {
     g_autoptr(ServerRow) server = server_row_new();
     server->status = STATUS_MISSING;
-    server->data_exists = MAYBE_NO;
+    server->data_gone = true;
     g_assert_false(rule_check(ACTION_START, server, false, NULL));
     g_assert_true(rule_check(ACTION_START, server, true, NULL));
     g_assert_true(rule_check(ACTION_DELETE, server, false, NULL));
-    server->data_exists = MAYBE_UNKNOWN;
+    server->data_gone = false;
+    server->data_exists = MAYBE_NO; /* there never was any */
     g_assert_true(rule_check(ACTION_START, server, false, NULL));
 }
 

@@ -81,6 +81,7 @@ static void test_decides(void)
         int64_t due_at = -1;
         server->status = rows[i].status;
         server->data_exists = rows[i].data;
+        server->data_gone = rows[i].data == MAYBE_NO;
         row_set(&server->on_missing, rows[i].on_missing);
         server->meant_to_run = rows[i].meant;
         if (rows[i].open)

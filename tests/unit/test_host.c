@@ -175,7 +175,8 @@ static void test_s22_the_root_is_missing(struct place *place, gconstpointer unus
 
     assert_not_made(root, path, G_IO_ERROR_NOT_FOUND, "mount its disk");
     g_assert_false(g_file_test(root, G_FILE_TEST_EXISTS));
-    g_assert_cmpint(host_data_exists(root, path), ==, MAYBE_UNKNOWN);
+    bool empty = false;
+    g_assert_cmpint(host_data_exists(root, path, &empty), ==, MAYBE_UNKNOWN);
 }
 
 /* --- Data -------------------------------------------------------------------------- */
@@ -183,8 +184,11 @@ static void test_s22_the_root_is_missing(struct place *place, gconstpointer unus
 static void assert_data(const struct place *place, const char *below, enum maybe expected)
 {
     g_autofree char *path = in(place->root, below);
+    bool empty = false;
 
-    g_assert_cmpint(host_data_exists(place->root, path), ==, expected);
+    g_assert_cmpint(host_data_exists(place->root, path, &empty), ==, expected);
+    g_assert_cmpint(empty, ==,
+                    expected == MAYBE_NO && g_file_test(path, G_FILE_TEST_IS_DIR));
 }
 
 /* What the worker itself has made is not data, however deep. */
@@ -206,6 +210,7 @@ static void test_empty_directories_are_no_data(struct place *place, gconstpointe
 static void test_what_cannot_be_looked_at_is_unknown(struct place *place,
                                                      gconstpointer unused)
 {
+    bool empty = false;
     write_file(place->root, "file");
     link_to(place->outside, place->root, "link");
     write_file(place->outside, "theirs");
@@ -213,8 +218,8 @@ static void test_what_cannot_be_looked_at_is_unknown(struct place *place,
     assert_data(place, "link", MAYBE_UNKNOWN);
     assert_data(place, "link/x", MAYBE_UNKNOWN);
     assert_data(place, "../outside", MAYBE_UNKNOWN);
-    g_assert_cmpint(host_data_exists(place->root, ""), ==, MAYBE_UNKNOWN);
-    g_assert_cmpint(host_data_exists(place->root, NULL), ==, MAYBE_UNKNOWN);
+    g_assert_cmpint(host_data_exists(place->root, "", &empty), ==, MAYBE_UNKNOWN);
+    g_assert_cmpint(host_data_exists(place->root, NULL, &empty), ==, MAYBE_UNKNOWN);
 }
 
 /* Counts as data before it takes long. */

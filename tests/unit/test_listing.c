@@ -490,9 +490,9 @@ static void s31_what_fits_is_one_chunk(struct setup *setup, gconstpointer none)
 {
     g_autoptr(Sync) sync = sync_of(setup); /* empty */
     g_assert_cmpint(sync->chunks, ==, 1);
-    add_directories(setup->listing, 200);
+    add_directories(setup->listing, 150);
     g_autoptr(Sync) small = sync_of(setup);
-    g_assert_cmpuint(small->data->len, ==, 200);
+    g_assert_cmpuint(small->data->len, ==, 150);
 }
 
 static void s31_a_root_that_is_left_out_is_said_to_be(struct setup *setup,

@@ -131,7 +131,7 @@ static void be_set_aside(struct server_row *server)
 static void drift(struct server_row *server)
 {
     server->drift = true;
-    server->data_exists = MAYBE_NO;
+    server->data_gone = true;
 }
 
 static void fail(struct server_row *server)
