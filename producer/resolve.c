@@ -432,6 +432,8 @@ char *resolve_digest(const struct spec *spec, GBytes *key)
     json_auto_t *json = shape_to_json(&shape_spec, spec);
     json_object_del(json, "digest");
     json_object_del(json, "adopt");
+    json_object_del(json, "kept"); /* neither makes another container */
+    json_object_del(json, "disposable");
     json_object_del(json, "env");
     prune(json);
     g_autofree char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);

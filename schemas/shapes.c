@@ -292,7 +292,7 @@ static const struct field state_fields[] = {
     IS(restart_count, LONG),        IS(health, STRING),
     IS(command_id, STRING),         IS(spec_digest, STRING),
     IS(data_exists, MAYBE),         IS(remarks, STRINGS),
-    IS(data_exists, MAYBE),         OF(mounts, RECORDS, mounted),
+    OF(mounts, RECORDS, mounted),
 };
 SHAPE(state, state, "State")
 #undef STRUCT
