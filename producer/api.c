@@ -1,7 +1,7 @@
 /*
  * api.c - a visit from its arrival to its answer: route, token, limits, handler.
  */
-#include "api_parts.h"
+#include "api_write.h"
 
 #include "ledger_rows.h"
 #include "ledger_log.h"
@@ -270,6 +270,8 @@ static bool answer(struct visit *visit)
     visit->waits = &waits;
     if (!visit->route->handle(visit, &error))
         answer_error(visit, error);
+    if (!waits)
+        write_answer_as_twin(visit);
     return !waits;
 }
 

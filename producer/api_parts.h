@@ -52,6 +52,11 @@ struct api {
 };
 
 struct route;
+struct visit;
+
+/* How a request that was taken is answered, now or when it is repeated: by what was queued for
+ * it (struct queued). */
+typedef bool write_answer(struct visit *visit, const GPtrArray *all, GError **error);
 
 /* A request on its way through the API. */
 struct visit {
@@ -66,7 +71,8 @@ struct visit {
     char *actor;      /* "token:NAME" */
     struct once once; /* its Idempotency-Key, if it has one */
     char *digest;
-    int64_t deadline_us; /* of a wait; 0: not asked yet */
+    write_answer *repeat; /* how a repetition is answered, with a key */
+    int64_t deadline_us;  /* of a wait; 0: not asked yet */
     bool *waits; /* to be set before the hub gets it: then it is another thread's */
     struct http_reply reply;
 };

@@ -70,9 +70,27 @@ enum wished write_recall(struct visit *visit, write_answer *answer, GError **err
     }
     visit->digest = digest_of(visit);
     visit->once = (struct once){key, visit->digest};
+    visit->repeat = answer;
     if (!ledger_find_answer(visit->desk->ledger, visit->actor, key, &kept, error))
         return WISHED_FAILED;
     return kept ? recall(visit, answer, kept, error) : WISHED;
+}
+
+/* Both find no answer that is kept, and queue: the ledger takes one of them alone.  The other is
+ * refused there, or before, for what the first has changed (the name is taken, a command is
+ * open). */
+void write_answer_as_twin(struct visit *visit)
+{
+    g_autoptr(AnswerRow) kept = NULL;
+    g_autoptr(GError) error = NULL;
+    if (!visit->once.key || visit->reply.status < 400 ||
+        !ledger_find_answer(visit->desk->ledger, visit->actor, visit->once.key, &kept,
+                            &error) ||
+        !kept)
+        return;
+    http_reply_clear(&visit->reply);
+    if (recall(visit, visit->repeat, kept, &error) == WISHED_FAILED)
+        answer_error(visit, error);
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */

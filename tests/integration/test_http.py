@@ -2,6 +2,7 @@
 
 Mostly on the embedded bus and a scripted engine; what depends on the bus, on Kafka too.
 """
+import concurrent.futures
 import json
 import os
 import re
@@ -203,6 +204,25 @@ def test_a_repeated_request_queues_nothing_again(desk):
     assert len(synced["command_ids"]) == 4
     assert desk.admin.queue("POST", f"{desk.agent}/servers/sync", headers={"Idempotency-Key": "all"}) == synced
     desk.operator.problem("POST", f"{path}/stop", 400, headers={"Idempotency-Key": "x" * 201})
+
+
+@sqlite
+def test_l31_one_key_and_ten_requests_at_once_are_one_command(desk):
+    """Whoever comes second is refused for what the first has changed: that is no answer to it."""
+    def at_once(path, body, key):
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            asked = [pool.submit(desk.operator.queue, "POST", path, body, headers={"Idempotency-Key": key})
+                     for _ in range(10)]
+            answers = [one.result() for one in asked]
+        assert all(answer == answers[0] for answer in answers), answers
+        return answers[0]
+
+    for number in range(5):
+        made = at_once(f"{desk.agent}/servers", desk.body(), f"make {number}".replace(" ", "-"))
+        server = f"{desk.agent}/servers/{made['server_id']}"
+        at_once(f"{server}/restart", None, f"restart-{number}")
+    asked = [command["action"] for command in desk.viewer.get("/commands")]
+    assert sorted(asked) == ["create"] * 5 + ["restart"] * 5
 
 
 # What it refuses
