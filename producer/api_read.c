@@ -6,10 +6,13 @@
 #include "ask.h"
 #include "ledger_found.h"
 #include "ledger_rows.h"
+#include "numbers.h"
 #include "profile.h"
 #include "reach.h"
 #include "request.h"
 #include "view.h"
+
+#include <string.h>
 
 #define PAGE 200 /* unless asked for another size */
 
@@ -265,7 +268,7 @@ bool api_agent_servers(struct visit *visit, GError **error)
 /* A viewer is told which variables there are, and no value. */
 static json_t *config_json(const struct visit *visit, const struct server_row *server)
 {
-    json_t *config = json_loads(server->config, 0, NULL);
+    json_t *config = numbers_load(server->config, strlen(server->config), 0, NULL);
     const char *name;
     json_t *value;
     void *next;
@@ -285,7 +288,9 @@ bool answer_server(struct visit *visit, const struct server_row *server, GError 
     if (!json)
         return false;
     json_object_set_new(json, "config", config_json(visit, server));
-    return answer_json(visit, 200, json);
+    char *text = numbers_dump(json);
+    json_decref(json);
+    return answer_text(visit, 200, JSON_TYPE, text);
 }
 
 bool api_server(struct visit *visit, GError **error)

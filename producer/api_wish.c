@@ -3,6 +3,7 @@
  */
 #include "api_wish.h"
 
+#include "numbers.h"
 #include "profile.h"
 
 #include <string.h>
@@ -97,11 +98,18 @@ static json_t *parse_body(struct visit *visit)
                        "a body has to be " JSON_TYPE);
         return NULL;
     }
-    json_t *body = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
-    if (!body)
+    json_t *body = numbers_load(text, length, JSON_REJECT_DUPLICATES, &where);
+    if (!body) {
         answer_problem_format(visit, 400, "invalid", NULL,
                               "the body is no JSON: line %d, column %d", where.line,
                               where.column);
+        return NULL;
+    }
+    json_auto_t *config = json_incref(json_object_get(body, "config"));
+    json_object_del(body, "config"); /* keeps its numbers as they were written */
+    body = numbers_restore(body);
+    if (config)
+        json_object_set(body, "config", config);
     return body;
 }
 
@@ -136,7 +144,7 @@ static void put_number(int64_t *field, int64_t number)
 /* What is named changes; null takes it away. */
 static void put_config(struct server_row *server, const json_t *changes)
 {
-    json_auto_t *config = json_loads(server->config, 0, NULL);
+    json_auto_t *config = numbers_load(server->config, strlen(server->config), 0, NULL);
     const char *name;
     json_t *value;
     if (!changes)
@@ -149,7 +157,7 @@ static void put_config(struct server_row *server, const json_t *changes)
             json_object_set(config, name, value);
     }
     g_free(server->config);
-    server->config = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    server->config = numbers_dump(config);
 }
 
 void wish_put(const struct wish *wish, struct server_row *server)

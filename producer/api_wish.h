@@ -46,8 +46,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Wish, wish_clear)
 
 /* The tables of web/openapi.json's request schemas. */
 extern const struct ask_table wish_server_new, wish_server_change, wish_adopt, wish_start,
-    wish_replace, wish_restore, wish_stop, wish_cancel, wish_sync, wish_remove, wish_purge,
-    wish_agent_new, wish_agent_change, wish_reason, wish_rebind;
+    wish_replace, wish_restore, wish_stop, wish_cancel, wish_sync, wish_remove,
+    wish_purge, wish_agent_new, wish_agent_change, wish_reason, wish_rebind;
 
 /* Reads the body by the table; nothing may stand in the query.  false: it is answered, or an
  * error. */

@@ -76,13 +76,14 @@ static bool put_values(const struct ask_field *field, const json_t *object, void
     const char *name;
     json_t *value;
     if (!json_is_object(object))
-        return wrong(error, field, "must be an object of strings");
+        return wrong(error, field, "must be an object of strings and numbers");
     json_object_foreach((json_t *)object, name, value)
     {
-        bool good = json_is_string(value) ||
+        bool good = json_is_string(value) || json_is_number(value) ||
                     (field->kind == ASK_CHANGES && json_is_null(value));
         if (!good)
-            return wrong(error, field, "the value of %.64s must be a string%s", name,
+            return wrong(error, field,
+                         "the value of %.64s must be a string or a number%s", name,
                          field->kind == ASK_CHANGES ? ", or null" : "");
     }
     json_decref(*to);

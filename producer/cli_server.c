@@ -8,6 +8,7 @@
 #include "adopt.h"
 #include "heal.h"
 #include "ledger_rows.h"
+#include "numbers.h"
 #include "print.h"
 #include "profile.h"
 #include "rules.h"
@@ -75,7 +76,7 @@ static bool take_env(json_t *config, const GPtrArray *env, GError **error)
 static bool take_config(struct server_row *server, const struct flags *flags,
                         GError **error)
 {
-    json_auto_t *config = json_loads(server->config, 0, NULL);
+    json_auto_t *config = numbers_load(server->config, strlen(server->config), 0, NULL);
     if (!json_is_object(config)) {
         json_decref(config);
         config = json_object();
@@ -85,7 +86,7 @@ static bool take_config(struct server_row *server, const struct flags *flags,
     for (guint i = 0; flags->unset_env && i < flags->unset_env->len; i++)
         json_object_del(config, flags->unset_env->pdata[i]);
     g_free(server->config);
-    server->config = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    server->config = numbers_dump(config);
     return true;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "d1.h"
 
+#include "numbers.h"
+
 #include <string.h>
 
 #define SECONDS_BELOW INT64_C(100000000000) /* as milliseconds, a time in 1973 */
@@ -140,22 +142,62 @@ struct agent_row *d1_agent(const json_t *row, int64_t now, GError **error)
 
 /* --- Servers ------------------------------------------------------------------------------- */
 
+/* What an exporter made of a newline in JSON, made right.  D1 writes a value with newlines as
+ * replace('…', '\n', char(10)), which makes newlines of escapes, too; others write \n between
+ * the values.  Within a string a raw newline can only have been an escape, behind a single
+ * backslash only half of an escaped one; and elsewhere an escape only a newline.  So right
+ * JSON stays as it is. */
+static char *mend_newlines(const char *text)
+{
+    static const char raw[] = "\n\r\t", escape[] = "nrt";
+    GString *mended = g_string_new(NULL);
+    bool inside = false;
+    for (; *text; text++) {
+        const char *is_raw = inside ? strchr(raw, *text) : NULL;
+        const char *next = *text == '\\' && text[1]
+                               ? strchr(inside ? raw : escape, text[1])
+                               : NULL;
+        if (is_raw) {
+            g_string_append_printf(mended, "\\%c", escape[is_raw - raw]);
+        } else if (next && inside) {
+            g_string_append_printf(mended, "\\\\%c", escape[next - raw]);
+            text++;
+        } else if (next) {
+            g_string_append_c(mended, ' ');
+            text++;
+        } else {
+            g_string_append_c(mended, *text);
+            if (inside && *text == '\\' && text[1])
+                g_string_append_c(mended, *++text);
+            else if (*text == '"')
+                inside = !inside;
+        }
+    }
+    return g_string_free(mended, FALSE);
+}
+
 static bool take_config(struct server_row *server, const json_t *row, GError **error)
 {
     g_autofree char *text = text_of(row, "config");
-    json_auto_t *config = text ? json_loads(text, 0, NULL) : json_object();
+    g_autofree char *mended = mend_newlines(text ? text : "{}");
+    json_error_t where = {.line = 1, .column = 1};
+    json_auto_t *config = numbers_load(mended, strlen(mended), 0, &where);
     const char *key;
     json_t *value;
     void *next;
     if (!json_is_object(config)) /* what it says instead may be secret */
-        return invalid(error, "config: is no JSON object");
+        return invalid(
+            error,
+            "config: is no JSON object: line %d, column %d of its value, which "
+            "is not shown, since it may be secret",
+            where.line, where.column);
     json_object_foreach_safe(config, next, key, value)
     {
         if (json_is_null(value))
             json_object_del(config, key);
     }
     g_free(server->config);
-    server->config = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    server->config = numbers_dump(config);
     return true;
 }
 

@@ -3,9 +3,11 @@
  */
 #include "letter.h"
 
+#include "numbers.h"
 #include "shape.h"
 
 #include <jansson.h>
+#include <string.h>
 
 static struct cause *cause_of(const struct letter *letter)
 {
@@ -26,7 +28,7 @@ static struct options *options_dup(const struct options *options)
 
 static void add_names(GPtrArray *names, const char *config)
 {
-    json_auto_t *object = json_loads(config, 0, NULL);
+    json_auto_t *object = numbers_load(config, strlen(config), 0, NULL);
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) g_ptr_array_add(names, g_strdup(key));

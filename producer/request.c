@@ -10,9 +10,12 @@
 #include "fold.h"
 #include "ledger_answers.h"
 #include "letter.h"
+#include "numbers.h"
 #include "profile.h"
 #include "resolve.h"
 #include "rules.h"
+
+#include <string.h>
 
 G_DEFINE_QUARK(muster_request_error, request_error)
 
@@ -142,7 +145,8 @@ static bool load_server(struct work *work, const char *server_id, GError **error
 static bool check_values(const struct work *work, GError **error)
 {
     json_auto_t *names = json_loads(work->server->config_names, 0, NULL);
-    json_auto_t *config = json_loads(work->server->config, 0, NULL);
+    json_auto_t *config = numbers_load(work->server->config, strlen(work->server->config),
+                                       0, NULL);
     size_t i;
     json_t *name;
     json_array_foreach(names, i, name)

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "fill.h"
 #include "inside.h"
+#include "numbers.h"
 #include "reference.h"
 #include "resolve_inside.h"
 #include "shape.h"
@@ -75,7 +76,7 @@ static bool resolve_names(const struct filling *at, const struct server_row *ser
 static bool resolve_config(const struct filling *at, const struct server_row *server,
                            GError **error)
 {
-    json_auto_t *config = json_loads(server->config, 0, NULL);
+    json_auto_t *config = numbers_load(server->config, strlen(server->config), 0, NULL);
     const char *key;
     json_t *value;
     size_t bytes = 0;
@@ -84,9 +85,7 @@ static bool resolve_config(const struct filling *at, const struct server_row *se
                              "config: must be a JSON object");
     json_object_foreach(config, key, value)
     {
-        g_autofree char *text = json_is_string(value)
-                                    ? g_strdup(json_string_value(value))
-                                    : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        g_autofree char *text = numbers_text(value);
         if (!check_env_name("config", key, error))
             return false;
         bytes += strlen(key) + strlen(text);

@@ -2,7 +2,7 @@
  * scratch.h - a database in memory, to load parts of somebody's dump into and read them.
  *
  * A dump is foreign SQL.  The connection allows CREATE TABLE and INSERT of values, a few
- * harmless functions (dumps write newlines as replace(…, char(10)), tables have CHECKs), and
+ * functions of SQLite's own (newlines are written as replace(…, char(10)), tables have CHECKs), and
  * nothing else: no file, no ATTACH, no PRAGMA, no trigger, no view.  Memory and work are
  * bounded by the dump's size.
  *

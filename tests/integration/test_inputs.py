@@ -2,7 +2,8 @@
 import json
 
 import pytest
-from services import Ports
+from client import Client
+from services import PATIENCE_S, Ports
 
 DIGEST = "sha256:" + "6d9ac9237a84afe1" * 4
 
@@ -98,3 +99,38 @@ def test_s36_one_number_twice_in_one_protocol_is_refused(bare_fleet):
     words = ["--profile", path, "--image", "reg.test/x", "--game-port", 27015, "--rcon-port", 27015]
     done = bare_fleet.run("server", "create", bare_fleet.agent, "x", *words, expect=2)
     assert "rcon_port: 27015 is the game_port already, tcp both" in done.stderr
+
+
+def environment(engine, name):
+    made = engine.inspect(f"steam-zomboid-{name}")
+    return dict(each.split("=", 1) for each in made["Config"]["Env"])
+
+
+def test_s36_numbers_reach_the_container_as_written(fleet, engine):
+    """By an import, and what the API adds; another change of the record leaves them alone."""
+    repository, tag = fleet.image.rsplit(":", 1)
+    ports = [Ports.take(), Ports.take(), Ports.take()]
+    dump = fleet.directory / "dump.sql"
+    dump.write_text(
+        "CREATE TABLE servers (id TEXT PRIMARY KEY, agent_id TEXT, name TEXT, config TEXT CHECK (json_valid(config)),"
+        " image TEXT, image_tag TEXT, game_port, udp_port, rcon_port, status TEXT);\n"
+        f"INSERT INTO servers VALUES('{fleet.id}-s','{fleet.agent}','{fleet.id}-1',"
+        '\'{"XP":0.1,"ZOMBIES":0.35,"BIG":9223372036854775808,"L":1e3}\','
+        f"'{repository}','{tag}',{ports[0]},{ports[1]},{ports[2]},'stopped');\n")
+    fleet.run("import", "d1", dump)
+    server, name = f"{fleet.id}-s", f"{fleet.id}-1"
+    fleet.start_worker()
+    serve = fleet.start_serve()
+    client = Client(f"http://127.0.0.1:{fleet.http_port}", fleet.json("token", "add", "--role", "admin")["token"])
+    answer = client.session.patch(f"{client.url}/agents/{fleet.agent}/servers/{server}", timeout=PATIENCE_S,
+                                  data=b'{"config": {"RATE": 0.70, "S": "0.10"}}',
+                                  headers={"Content-Type": "application/json"}).content
+    for text in (b'"XP":0.1,', b'"BIG":9223372036854775808,', b'"L":1e3,', b'"RATE":0.70,', b'"S":"0.10"'):
+        assert text in answer, answer
+    fleet.run("server", "set", server, "-e", "MORE=2.50")
+    fleet.server("start", server)
+    wanted = {"XP": "0.1", "ZOMBIES": "0.35", "BIG": "9223372036854775808", "L": "1e3", "RATE": "0.70", "S": "0.10",
+              "MORE": "2.50"}
+    assert {key: environment(engine, name).get(key) for key in wanted} == wanted
+    assert not fleet.show(server)["drift"]
+    serve.close()

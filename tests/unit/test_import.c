@@ -199,6 +199,46 @@ static void test_old_words_and_numbers(struct desk *desk, gconstpointer data)
     g_assert_null(three->container_id);
 }
 
+static void assert_config(struct desk *desk, const char *id, const char *wanted)
+{
+    g_autoptr(ServerRow) server = server_of(desk, id);
+    g_assert_cmpstr(server->config, ==, wanted);
+}
+
+static void test_s36_the_newlines_of_exporters(struct desk *desk, gconstpointer data)
+{
+    static const char *const ids[] = {"s1", "s2", "s3", "s4"};
+    g_auto(ImportReport) report = {0};
+    import_good(desk, "s36_newlines.sql", false, &report);
+    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
+        assert_config(desk, ids[i],
+                      "{\"PATH\":\"C:\\\\new\",\"WELCOME\":\"Hi\\nthere\"}");
+}
+
+static void test_s36_what_tables_really_have(struct desk *desk, gconstpointer data)
+{
+    g_auto(ImportReport) report = {0};
+    import_good(desk, "s36_schema.sql", false, &report);
+    assert_config(
+        desk, "7",
+        "{\"A\":\"b\",\"C\":\"78\",\"D\":\"1.5\",\"E\":\"bc\",\"MAX_PLAYERS\":8}");
+    assert_config(desk, "8", "{\"A\":\"b\\n\",\"B\":\"😀 😀 \\n\"}");
+}
+
+static void test_s36_numbers_and_digests(struct desk *desk, gconstpointer data)
+{
+    g_auto(ImportReport) report = {0};
+    import_good(desk, "s36_values.sql", false, &report);
+    assert_config(desk, "s1",
+                  "{\"BIG\":9223372036854775808,\"XP\":0.1,\"ZOMBIES\":0.35}");
+    g_autoptr(ServerRow) server = server_of(desk, "s1");
+    g_assert_cmpstr(server->config_names, ==, "[\"BIG\",\"XP\",\"ZOMBIES\"]");
+    g_assert_true(g_str_has_prefix(server->image_tag, "latest@sha256:6d9a"));
+    g_autoptr(ServerRow) other = server_of(desk, "s2");
+    g_assert_cmpstr(other->image, ==, "reg:5000/x");
+    g_assert_true(g_str_has_prefix(other->image_tag, "sha256:6d9a"));
+}
+
 static void test_a_second_time_changes_nothing(struct desk *desk, gconstpointer data)
 {
     g_auto(ImportReport) first = {0};
@@ -559,6 +599,9 @@ int main(int argc, char **argv)
         {"/import/dumps", test_dumps},
         {"/import/s21_rows_are_what_the_dump_says", test_s21_rows_are_what_the_dump_says},
         {"/import/old_words_and_numbers", test_old_words_and_numbers},
+        {"/import/s36_the_newlines_of_exporters", test_s36_the_newlines_of_exporters},
+        {"/import/s36_what_tables_really_have", test_s36_what_tables_really_have},
+        {"/import/s36_numbers_and_digests", test_s36_numbers_and_digests},
         {"/import/a_second_time_changes_nothing", test_a_second_time_changes_nothing},
         {"/import/wrong_rows_can_be_left_out", test_wrong_rows_can_be_left_out},
         {"/import/the_log_alone_brings_them_again", test_the_log_alone_brings_them_again},
