@@ -3,6 +3,9 @@
 On scripted engines where the container has to do what is asked of it, on the real one where the
 engine itself restarts, kills and checks.
 """
+import json
+
+import pytest
 from client import Client
 from fleet import wait_for
 
@@ -187,3 +190,89 @@ def test_s32_health_that_flaps_costs_the_log_little(yard):
     yard.engine.ask("POST", "/_health", {"name": container, "health": "unhealthy"})
     wait_remark(fleet, server, "unhealthy")
     assert len(states(fleet, server)) <= 12
+
+
+# Progress
+
+
+def test_s32_a_long_pull_costs_the_log_little(yard):
+    """Its layers move twenty times a second; the log hears of it ever less often."""
+    fleet = yard.fleet
+    yard.start_worker()
+    server, _ = yard.create()
+    lines = [{"status": "Downloading", "id": "aaaaaaaaaaaa",
+              "progressDetail": {"current": number * 10**6, "total": 10**9}} for number in range(300)]
+    yard.engine.script({"path": "/images/create", "do": "lines", "lines": lines, "ms": 50})
+    fleet.server("rebuild", server)
+    told = [e["body"]["message"] for e in fleet.events("--server", server) if e["body"].get("outcome") == "progress"]
+    assert 2 <= len(told) <= 10 and len(set(told)) == len(told)
+
+
+# On a real engine
+
+
+def looping(fleet, server):
+    """Told as restarting, and as what it is: it has been started a few times."""
+    wait_remark(fleet, server, "restarting")
+    wait_for("a few more restarts", lambda: fleet.show(server)["restart_count"] >= 3)
+    assert fleet.status(server) == "running"
+    assert len(states(fleet, server)) <= 20
+
+
+def profile(fleet, **changes):
+    """A file with the demo game's profile, changed."""
+    game = json.loads(fleet.run("profile", "show", "zomboid").stdout)
+    path = fleet.directory / "game.json"
+    path.write_text(json.dumps({**game, "name": "odd", **changes}))
+    return path
+
+
+def test_s32_a_game_that_ends_every_3_s(fleet):
+    fleet.start_serve()
+    fleet.start_worker()
+    server, name = fleet.create(None, "-e", "DEMO_EXIT_AFTER=3")
+    assert fleet.show(server)["last_outcome"] == "done"  # it was up when it was looked at
+    places = Places(fleet)
+    looping(fleet, server)
+    assert places.saying(server, "restarting") == set(PLACES)
+    fleet.engine.remove(fleet.container_name(name))
+    fleet.wait_status(server, "missing")
+    assert remarks(fleet, server) == []
+
+
+@pytest.mark.bus("sqlite")
+def test_s32_a_game_whose_health_check_fails(fleet):
+    fleet.start_serve()
+    fleet.start_worker()
+    server, _ = fleet.create(None, "--profile", profile(fleet, health={
+        "test": ["CMD", "false"], "interval_s": 1, "timeout_s": 5, "retries": 1}))
+    places = Places(fleet)
+    wait_remark(fleet, server, "unhealthy")
+    assert fleet.status(server) == "running"
+    assert places.saying(server, "unhealthy") == set(PLACES)
+
+
+@pytest.mark.bus("sqlite")
+def test_s32_a_game_that_eats_its_memory(fleet):
+    """It is killed for it, and started again, and again."""
+    fleet.start_serve()
+    fleet.start_worker()
+    server, _ = fleet.create(None, "--profile", profile(
+        fleet, resources={"memory_bytes": 16 << 20, "nano_cpus": 0, "pids": 0},
+        command=["sh", "-c", "sleep 1; tail /dev/zero"]))
+    places = Places(fleet)
+    wait_remark(fleet, server, "oom_killed")
+    looping(fleet, server)
+    assert places.saying(server, "oom_killed") == places.saying(server, "restarting") == set(PLACES)
+
+
+@pytest.mark.bus("sqlite")
+def test_s32_a_game_that_ends_after_two_seconds_for_good(fleet):
+    fleet.start_serve()
+    fleet.start_worker()
+    server, _ = fleet.create(None, "-e", "DEMO_EXIT_AFTER=2", "-e", "DEMO_EXIT_CODE=7", "--profile",
+                             profile(fleet, restart_policy="no"))
+    wait_remark(fleet, server, "exited")
+    shown = fleet.show(server)
+    assert (shown["status"], shown["last_outcome"], shown["exit_code"]) == ("stopped", "done", 7)
+    assert "exit code 7" in shown["remark_sentences"][0]

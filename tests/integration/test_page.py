@@ -122,6 +122,33 @@ def test_the_page_deletes_with_a_question_and_restores(served, open_page):
     assert page.run(IS_SAME)
 
 
+@pytest.mark.bus("sqlite")
+def test_s32_a_loop_is_marked_while_it_runs(yard, open_page):
+    """A badge on the row and a sentence in the panel, and both go again, without a reload."""
+    fleet = yard.fleet
+    fleet.start_serve()
+    fleet.start_worker("--patience", "0.03", docker=yard.engine.path, registry="registry.test/")
+    server, container = yard.create()
+    name = fleet.show(server)["name"]
+    page = open_page(fleet)
+    wait_status(page, name, "running")
+    page.click(f"{row(name)} .name")
+
+    def restarted():
+        yard.engine.die(container, oom=True)
+        return "restarting" in fleet.show(server)["remarks"]
+
+    wait_for("the engine to have restarted it a few times", restarted)
+    page.wait(f"{row(name)} .mark[data-remark='restarting'][data-tone='bad']")
+    page.wait(f"{row(name)} .mark[data-remark='oom_killed']")
+    page.wait(".panel .notice.bad:has-text('the engine starts it again and again')")
+    wait_status(page, name, "running")
+    page.shoot("loop")
+    page.wait(f"{row(name)} .mark[data-remark='restarting']", "detached")
+    page.wait(f"{row(name)} .mark[data-remark='oom_killed']", "detached")
+    assert page.run(IS_SAME)
+
+
 @pytest.mark.bus("kafka")
 def test_purge_asks_for_the_name(served, open_page):
     page, name = open_page(served), served.new_name()
