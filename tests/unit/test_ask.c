@@ -79,7 +79,7 @@ static const struct {
     {"{\"name\":\"a\",\"config\":{\"A\":null}}",
      "config: the value of A must be a string or a number"},
     {"{\"name\":\"a\",\"changes\":{\"A\":[]}}",
-     "changes: the value of A must be a string, or null"},
+     "changes: the value of A must be a string or a number, or null"},
 };
 
 static void refuses_bodies(void)
