@@ -6,12 +6,14 @@
 #include "crash.h"
 #include "log.h"
 
-#define ASK_MS  30000
-#define NEXT_MS 1000
+#define ASK_MS   30000
+#define NEXT_MS  1000
+#define AGAIN_MS 2000 /* after a search that the bus broke off */
 
 enum parked_state {
     PARKED_NEW,
     PARKED_SEARCHING, /* a thread reads the queue */
+    PARKED_UNSURE,    /* the queue could not be read to its end: again, a little later */
     PARKED_WAITING,   /* its target lies ahead, at `offset` */
     PARKED_LAST,      /* it does not; one more look at what has been received meanwhile */
 };
@@ -25,7 +27,9 @@ struct parked {
     char *topic;
     int32_t number;
     int64_t from;
-    int64_t offset; /* of the target, BUS_OFFSET_NONE: not in the queue */
+    int64_t offset;   /* of the target, BUS_OFFSET_NONE: not in the queue */
+    int64_t again_at; /* wall clock: when UNSURE searches again */
+    bool failed;      /* the search */
 };
 
 struct cancels {
@@ -100,32 +104,38 @@ static bool is_target(const struct parked *parked, const struct bus_record *reco
            g_str_equal(command->command_id, parked->order->command->target);
 }
 
-static void search_until(struct parked *parked, struct bus_reader *reader, int64_t end)
+/* False: the bus did not tell all of it. */
+static bool search_until(struct parked *parked, struct bus_reader *reader, int64_t end)
 {
     while (!bus_reader_passed(reader, parked->topic, parked->number, end)) {
         g_autoptr(BusRecord) record = NULL;
         if (!bus_reader_next(reader, NEXT_MS, &record, NULL))
-            return;
+            return false;
         if (record && is_target(parked, record)) {
             parked->offset = record->offset;
-            return;
+            return true;
         }
     }
+    return true;
+}
+
+static bool search_queue(struct parked *parked)
+{
+    struct bus *bus = parked->cancels->setup.bus;
+    int64_t first, end;
+    if (!bus_topic_range(bus, parked->topic, parked->number, ASK_MS, &first, &end, NULL))
+        return false;
+    g_autoptr(GPtrArray) positions = bus_positions_new();
+    g_ptr_array_add(positions, bus_position_new(parked->topic, parked->number,
+                                                CLAMP(parked->from, first, end), NULL));
+    g_autoptr(BusReader) reader = bus_reader_open(bus, positions, NULL);
+    return reader && search_until(parked, reader, end);
 }
 
 static void search_work(void *data)
 {
     struct parked *parked = data;
-    struct bus *bus = parked->cancels->setup.bus;
-    int64_t first, end;
-    if (!bus_topic_range(bus, parked->topic, parked->number, ASK_MS, &first, &end, NULL))
-        return;
-    g_autoptr(GPtrArray) positions = bus_positions_new();
-    g_ptr_array_add(positions, bus_position_new(parked->topic, parked->number,
-                                                CLAMP(parked->from, first, end), NULL));
-    g_autoptr(BusReader) reader = bus_reader_open(bus, positions, NULL);
-    if (reader)
-        search_until(parked, reader, end);
+    parked->failed = !search_queue(parked);
 }
 
 static void search_done(void *data)
@@ -135,7 +145,10 @@ static void search_done(void *data)
         parked_free(parked);
         return;
     }
-    parked->state = parked->offset == BUS_OFFSET_NONE ? PARKED_LAST : PARKED_WAITING;
+    if (parked->failed)
+        parked->state = PARKED_UNSURE;
+    else
+        parked->state = parked->offset == BUS_OFFSET_NONE ? PARKED_LAST : PARKED_WAITING;
 }
 
 /* --- on the loop ------------------------------------------------------------------------------------ */
@@ -180,10 +193,13 @@ static bool advance(struct cancels *cancels, struct parked *parked, int64_t wall
         return true;
     }
     const bool passed = offsets_seen(parked->partition->commands) > parked->offset;
-    if (parked->state == PARKED_NEW) {
+    const bool again = parked->state == PARKED_UNSURE && wall_ms >= parked->again_at;
+    if (parked->state == PARKED_NEW || again) {
+        parked->again_at = wall_ms + AGAIN_MS;
         search(cancels, parked);
-        return false;
     }
+    if (parked->state == PARKED_SEARCHING || parked->state == PARKED_UNSURE)
+        return false;
     if (parked->state == PARKED_WAITING && !passed)
         return false;
     answer(cancels, parked, OUTCOME_FAILED, CODE_TOO_LATE,

@@ -7,11 +7,16 @@
 
 #define EXPIRY_MS 1000
 
+GPtrArray *lane_cancels_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)order_free);
+}
+
 void lane_waiting_free(void *data)
 {
     struct waiting *waiting = data;
     order_free(waiting->order);
-    order_free(waiting->cancel);
+    g_clear_pointer(&waiting->cancels, g_ptr_array_unref);
     g_free(waiting);
 }
 
@@ -80,7 +85,7 @@ static struct lane *lane_of(struct lanes *lanes, const char *server_id)
     lane = g_new0(struct lane, 1);
     lane->server_id = g_strdup(server_id);
     lane->lanes = lanes;
-    lane->cancels = g_ptr_array_new_with_free_func((GDestroyNotify)order_free);
+    lane->cancels = lane_cancels_new();
     g_queue_init(&lane->orders);
     g_hash_table_insert(lanes->by_server, lane->server_id, lane);
     return lane;
@@ -93,6 +98,7 @@ void lanes_push(struct lanes *lanes, struct partition *partition,
     struct waiting *waiting = g_new0(struct waiting, 1);
     waiting->partition = partition;
     waiting->order = order_taken;
+    waiting->cancels = lane_cancels_new();
     if (!lane->job && g_queue_is_empty(&lane->orders))
         g_queue_push_tail(&lanes->ready, lane);
     g_queue_push_tail(&lane->orders, waiting);
@@ -133,28 +139,34 @@ static bool refuse_order(const struct lanes *lanes, const struct order *order,
     return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
 }
 
+static void begin_job(struct lanes *lanes, struct lane *lane, struct waiting *waiting)
+{
+    lane->job = job_new(&lanes->setup.site, g_steal_pointer(&waiting->order));
+    lane->partition = waiting->partition;
+    lane->beginning = false;
+    g_clear_pointer(&lane->told_progress, g_free);
+    lane->progress_told = 0;
+    lane->progress_at = 0;
+    while (waiting->cancels->len > 0)
+        lane_cancel_job(lane, g_ptr_array_steal_index(waiting->cancels, 0));
+}
+
 static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
-    g_autofree struct waiting *waiting = g_queue_pop_head(&lane->orders);
+    struct waiting *waiting = g_queue_pop_head(&lane->orders);
     enum outcome outcome;
     struct refusal refusal = {0};
     if (refuse_order(lanes, waiting->order, &outcome, &refusal, wall_ms)) {
         struct event *event = report_ended(lanes->setup.author, lane->server_id,
                                            waiting->order->cause, outcome, refusal.code,
                                            refusal.message, wall_ms);
-        lane_post_result(lanes, lane, waiting->partition, waiting->order, event, NULL);
+        lane_post_result(lanes, lane, waiting->partition, waiting->order, event,
+                         waiting->cancels);
         refusal_clear(&refusal);
-        order_free(waiting->order);
-        return;
+    } else {
+        begin_job(lanes, lane, waiting);
     }
-    lane->job = job_new(&lanes->setup.site, waiting->order);
-    lane->partition = waiting->partition;
-    lane->beginning = false;
-    g_clear_pointer(&lane->told_progress, g_free);
-    lane->progress_told = 0;
-    lane->progress_at = 0;
-    if (waiting->cancel)
-        lane_cancel_job(lane, waiting->cancel);
+    lane_waiting_free(waiting);
 }
 
 static bool head_has_expired(const struct lane *lane, int64_t wall_ms)

@@ -12,7 +12,8 @@
 struct waiting { /* an order in its lane */
     struct partition *partition;
     struct order *order;
-    struct order *cancel; /* it had begun in an earlier life: end it at once, or NULL */
+    GPtrArray
+        *cancels; /* struct order: it had begun in an earlier life, its job ends it */
 };
 
 struct lane {
@@ -45,6 +46,7 @@ struct lanes {
     void *touched_context;
 };
 
+GPtrArray *lane_cancels_new(void); /* of struct order, owned */
 void lane_waiting_free(void *waiting);
 void lanes_touch(struct lanes *lanes, const char *server_id);
 

@@ -130,18 +130,14 @@ static void cancel_waiting(struct lanes *lanes, struct lane *lane, GList *link,
                            struct order *cancel, int64_t wall_ms)
 {
     struct waiting *waiting = link->data;
-    if (waiting->order->begun) { /* it has to be looked at: its job ends it */
-        order_free(waiting->cancel);
-        waiting->cancel = cancel;
+    g_ptr_array_add(waiting->cancels, cancel);
+    if (waiting->order->begun) /* it has to be looked at: its job ends it */
         return;
-    }
-    g_autoptr(GPtrArray)
-        cancels = g_ptr_array_new_with_free_func((GDestroyNotify)order_free);
-    g_ptr_array_add(cancels, cancel);
     struct event *event = report_ended(
         lanes->setup.author, lane->server_id, waiting->order->cause, OUTCOME_CANCELLED,
         CODE_CANCELLED, "cancelled before it began", wall_ms);
-    lane_post_result(lanes, lane, waiting->partition, waiting->order, event, cancels);
+    lane_post_result(lanes, lane, waiting->partition, waiting->order, event,
+                     waiting->cancels);
     g_queue_delete_link(&lane->orders, link);
     lane_waiting_free(waiting);
     if (!lane->job && g_queue_is_empty(&lane->orders))
