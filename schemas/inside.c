@@ -60,6 +60,21 @@ bool inside_owner(const char *text, int64_t *ret_uid, int64_t *ret_gid)
     return true;
 }
 
+bool inside_user(const char *text, int64_t *ret_uid, int64_t *ret_gid)
+{
+    g_auto(GStrv) halves = g_strsplit(*text ? text : "0", ":", 2);
+    gint64 uid = 0, gid = -1;
+
+    if (!g_str_equal(halves[0], "root") &&
+        !g_ascii_string_to_signed(halves[0], 10, 0, ID_MAX, &uid, NULL))
+        return false;
+    if (!halves[1] || !g_ascii_string_to_signed(halves[1], 10, 0, ID_MAX, &gid, NULL))
+        gid = -1;
+    *ret_uid = uid;
+    *ret_gid = gid;
+    return true;
+}
+
 static bool owner_is_right(const struct spec *spec, char **ret_wrong)
 {
     int64_t uid, gid;

@@ -18,3 +18,6 @@ bool inside_check(const struct spec *spec, char **ret_wrong);
 
 /* The numbers of "1000:1000"; false, untouched, if it is none. */
 bool inside_owner(const char *text, int64_t *ret_uid, int64_t *ret_gid);
+/* The numbers of a user as images and containers have it ("1000", "1000:1000", "" for root);
+ * a group that is not told in numbers is -1.  False, untouched, for a user's name. */
+bool inside_user(const char *text, int64_t *ret_uid, int64_t *ret_gid);

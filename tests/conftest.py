@@ -14,9 +14,11 @@ Tests that share what is made once for a file run in one process, as do those of
 """
 import contextlib
 import fcntl
+import io
 import os
 import re
 import shutil
+import tarfile
 import tempfile
 import warnings
 from pathlib import Path
@@ -168,16 +170,27 @@ def image(engine, registry):
     return registry.push_demo(engine, "steam-zomboid:latest")
 
 
+def tar_of(name, text):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(text.encode())
+        tar.addfile(member, io.BytesIO(text.encode()))
+    return archive.getvalue()
+
+
 @pytest.fixture(scope="session")
 def image_of(engine, registry, image):
     """A function that makes the demo image with another program in it: "/bin/false"."""
-    def make(program, *changes):
-        """`changes` are lines of a Dockerfile: "VOLUME /world"."""
+    def make(program, *changes, users=()):
+        """`changes` are lines of a Dockerfile: "VOLUME /world"; `users` of /etc/passwd."""
         name, _ = image.rsplit(":", 1)
         tag = "-".join(["runs", *re.findall(r"\w+", " ".join([program, *changes]))]).lower()
         api = engine.client.api
         api.pull(*image.rsplit(":", 1))
         made = api.create_container(image)["Id"]
+        if users:
+            api.put_archive(made, "/etc", tar_of("passwd", "".join(f"{line}\n" for line in users)))
         api.commit(made, name, tag, changes=[f'CMD ["{program}"]', *changes])
         api.remove_container(made)
         api.push(name, tag)

@@ -18,17 +18,12 @@
 
 /* All strings, which are never NULL. */
 static const size_t text_fields[] = {
-    offsetof(struct container, id),
-    offsetof(struct container, name),
-    offsetof(struct container, image),
-    offsetof(struct container, image_id),
-    offsetof(struct container, server_id),
-    offsetof(struct container, command_id),
-    offsetof(struct container, spec_digest),
-    offsetof(struct container, canonical),
-    offsetof(struct container, restart_policy),
-    offsetof(struct container, started_text),
-    offsetof(struct container, health),
+    offsetof(struct container, id),           offsetof(struct container, name),
+    offsetof(struct container, image),        offsetof(struct container, image_id),
+    offsetof(struct container, server_id),    offsetof(struct container, command_id),
+    offsetof(struct container, spec_digest),  offsetof(struct container, canonical),
+    offsetof(struct container, user),         offsetof(struct container, restart_policy),
+    offsetof(struct container, started_text), offsetof(struct container, health),
     offsetof(struct container, error),
 };
 
@@ -325,6 +320,7 @@ static bool take_inspected(struct container *seen, const json_t *object, GError 
     take_mounts(seen, json_object_get(object, "Mounts"));
     set_text(&seen->image, text_at(config, "Image"));
     set_text(&seen->image_id, text_at(object, "Image"));
+    set_text(&seen->user, text_at(config, "User"));
     set_text(&seen->restart_policy,
              text_at(json_object_get(host, "RestartPolicy"), "Name"));
     seen->restart_count = json_integer_value(json_object_get(object, "RestartCount"));

@@ -34,6 +34,7 @@ struct container {
     char *canonical; /* LABEL_CONTAINER */
     bool managed;    /* LABEL_MANAGED is "true" */
     bool running;    /* State.Running: also while paused or restarting */
+    char *user; /* Config.User, of the image or of the spec; "" for root, and in a list */
     char *restart_policy;
     GPtrArray *networks;      /* struct engine_network, as it knows those that it is on */
     GPtrArray *mounts;        /* struct mounted */

@@ -18,6 +18,19 @@
  * there is fine.  Errors: G_IO_ERROR, with the path and what would be right. */
 bool host_make_directory(const char *root, const char *path, GError **error);
 
+/* Who is to be able to write a directory. */
+struct host_owner {
+    int64_t uid;      /* -1: not known, it is a name of the image's */
+    int64_t gid;      /* -1: not known */
+    const char *name; /* of the user, as the container has it */
+};
+
+/* Gives `path` (inside `root`) to its owner if it is as the worker makes them: empty, and the
+ * worker's own.  What has content, or is somebody else's, is left as it is.  NULL, or a
+ * sentence why its owner may not be able to write there; g_free it. */
+char *host_give_directory(const char *root, const char *path,
+                          const struct host_owner *to);
+
 /* Whether the directory is there and has anything in it.  A tree of empty directories
  * counts as NO: the worker itself makes those; `*ret_empty` is then set.  "" or NULL, no root, no permission, or
  * something else of that name: MAYBE_UNKNOWN. */

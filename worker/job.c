@@ -395,7 +395,11 @@ static void fill_result(const struct job *job, struct result *result)
     g_free(result->message);
     result->outcome = job->outcome;
     result->code = g_strdup(done ? CODE_OK : job->refusal.code);
-    result->message = g_utf8_make_valid(sentence ? sentence : "", -1);
+    g_autofree char *message = sentence && done && job->facts.remark
+                                   ? g_strdup_printf("%s; %s", sentence,
+                                                     job->facts.remark)
+                                   : g_strdup(sentence ? sentence : "");
+    result->message = g_utf8_make_valid(message, -1);
     result->recovered = done && job->plan.recovered;
     result->already = done && !job->order->begun && !did_something(job);
     result->rolled_back = !done && job->undone;

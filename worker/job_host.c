@@ -3,6 +3,7 @@
  */
 #include "job.h"
 
+#include "inside.h"
 #include "job_parts.h"
 
 #include <gio/gio.h>
@@ -20,6 +21,8 @@ struct host_errand {
     int64_t stall_ms;   /* networks: for the lock */
     const char *own_id; /* of the server's container */
     char *lock_name;    /* networks: by the engine's id */
+    char *user;         /* directories: of the container */
+    GString *remark;    /* likewise: what a person should know */
     bool purge_found;
     enum maybe data_exists;
     bool data_empty;
@@ -43,6 +46,26 @@ static void make_directories(struct host_errand *errand)
         const char *root = policy_root_of(errand->policy, mount->host_path);
         if (mount->make_directory && root)
             host_make_directory(root, mount->host_path, &errand->error);
+    }
+}
+
+/* To whom the spec says, or to whom the container runs as. */
+static void give_directories(struct host_errand *errand)
+{
+    const struct spec *spec = errand->command->spec;
+    struct host_owner to = {.uid = -1, .gid = -1, .name = errand->user};
+    if (!inside_owner(spec->owner, &to.uid, &to.gid))
+        inside_user(errand->user, &to.uid, &to.gid);
+    for (guint i = 0; i < spec->mounts->len; i++) {
+        const struct mount *mount = g_ptr_array_index(spec->mounts, i);
+        const char *root = policy_root_of(errand->policy, mount->host_path);
+        const bool theirs = mount->make_directory && !mount->read_only && root;
+        g_autofree char *remark = theirs
+                                      ? host_give_directory(root, mount->host_path, &to)
+                                      : NULL;
+        if (remark)
+            g_string_append_printf(errand->remark, "%s%s",
+                                   errand->remark->len ? "; " : "", remark);
     }
 }
 
@@ -95,6 +118,7 @@ static void host_work(void *data)
     static void (*const works[])(struct host_errand *) = {
         [HOST_LOOK_AT_DATA] = look_at_data,
         [HOST_MAKE_DIRECTORIES] = make_directories,
+        [HOST_GIVE_DIRECTORIES] = give_directories,
         [HOST_LOCK_NETWORKS] = lock_networks,
         [HOST_CHECK_PURGE] = check_purge,
         [HOST_PURGE] = purge,
@@ -109,6 +133,12 @@ static void note_done(struct job *job, const struct host_errand *errand)
     job->facts.data_empty |= errand->data_empty;
     job->data_looked_at |= errand->work == HOST_LOOK_AT_DATA;
     job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES;
+    if (errand->work == HOST_GIVE_DIRECTORIES) {
+        job->facts.directories_given = true;
+        g_free(job->facts.remark);
+        job->facts.remark = errand->remark->len > 0 ? g_strdup(errand->remark->str)
+                                                    : NULL;
+    }
     job->facts.purged |= errand->work == HOST_PURGE;
     job->facts.purge_found |= errand->purge_found;
     if (errand->work == HOST_CHECK_PURGE) {
@@ -122,8 +152,10 @@ static void host_done(void *data)
     g_autofree struct host_errand *errand = data;
     g_autoptr(GError) error = errand->error;
     struct job *job = errand->job;
+    g_autofree char *user = errand->user;
+    g_autofree char *lock_name = errand->lock_name;
+    g_autoptr(GString) remark = errand->remark;
     policy_unref(errand->policy);
-    g_free(errand->lock_name);
     struct refusal refusal = {0};
     job->wait = WAIT_NOTHING;
     job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
@@ -161,6 +193,8 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->own_id = step_own_id(&job->facts);
     errand->stall_ms = step_span(&job->facts, LOCK_STALL_MS);
     errand->lock_name = networks_lock_name(job->site->author->engine_id);
+    errand->user = g_strdup(job->facts.seen ? job->facts.seen->user : "");
+    errand->remark = g_string_new(NULL);
     job->wait = WAIT_ERRAND;
     errands_start(job->site->errands, host_work, host_done, errand);
 }

@@ -76,6 +76,7 @@ void facts_clear(struct facts *facts)
     g_free(facts->everything);
     g_free(facts->old_id);
     g_free(facts->exec_id);
+    g_free(facts->remark);
 }
 
 int64_t step_span(const struct facts *facts, int64_t ms)

@@ -55,6 +55,8 @@ struct facts {
     GPtrArray *kept;          /* struct volume, of the containers that were looked at */
     GPtrArray *image_volumes; /* char *, places of the image's VOLUMEs; NULL: not asked */
     bool directories_made;
+    bool directories_given; /* to whom the container runs as, or it is said why not */
+    char *remark;           /* what a person should know of a job that is done, or NULL */
     GPtrArray *networks_here; /* struct engine_network, or NULL: not asked yet */
     bool networks_locked;     /* this job alone makes networks on this host now */
     char *everything; /* purge: the engine's list, to see who else mounts the data */
@@ -88,6 +90,7 @@ enum ask {
 enum host_work {
     HOST_LOOK_AT_DATA,
     HOST_MAKE_DIRECTORIES,
+    HOST_GIVE_DIRECTORIES,
     HOST_LOCK_NETWORKS,
     HOST_CHECK_PURGE,
     HOST_PURGE,

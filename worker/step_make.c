@@ -1,6 +1,7 @@
 /*
  * step_make.c - the steps that make a container: pull, directories, networks, create, connect.
  */
+#include "inside.h"
 #include "keep.h"
 #include "step_parts.h"
 
@@ -192,6 +193,30 @@ static enum ask refuse_name(struct want *want, const struct facts *facts, const 
     return ASK_REFUSE;
 }
 
+/* Whether there is a directory that the container's user is to be able to write. */
+static bool has_directories(const struct spec *spec)
+{
+    for (guint i = 0; i < spec->mounts->len; i++) {
+        const struct mount *mount = g_ptr_array_index(spec->mounts, i);
+        if (mount->make_directory && !mount->read_only)
+            return true;
+    }
+    return false;
+}
+
+/* Who runs in it is known once it is made: the image says it, or the spec. */
+static enum ask ask_to_give(const struct facts *facts, struct want *want)
+{
+    int64_t uid, gid;
+    const struct spec *spec = spec_of(facts);
+    const bool root = *spec->owner == '\0' &&
+                      inside_user(facts->seen->user, &uid, &gid) && uid == 0;
+    if (root || facts->directories_given || !has_directories(spec))
+        return ASK_NOTHING;
+    want->host = HOST_GIVE_DIRECTORIES;
+    return ASK_HOST;
+}
+
 enum ask ask_create(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
@@ -202,8 +227,8 @@ enum ask ask_create(struct facts *facts, struct want *want)
                            "that container is not this server's and was not touched; "
                            "rename or remove it");
     case WHOSE_OURS:
-        if (step_made_by_this(facts))
-            return ASK_NOTHING; /* an earlier life of this worker got this far */
+        if (step_made_by_this(facts)) /* perhaps an earlier life of this worker did */
+            return ask_to_give(facts, want);
         return refuse_name(want, facts,
                            "another command made the server's container meanwhile");
     case WHOSE_NOBODYS:

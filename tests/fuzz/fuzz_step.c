@@ -84,6 +84,7 @@ static void see(struct facts *facts, const char *line)
 static void host_has_done(struct facts *facts, enum host_work work)
 {
     facts->directories_made |= work == HOST_MAKE_DIRECTORIES;
+    facts->directories_given |= work == HOST_GIVE_DIRECTORIES;
     facts->networks_locked |= work == HOST_LOCK_NETWORKS;
     facts->purge_checked |= work == HOST_CHECK_PURGE;
     facts->purged |= work == HOST_PURGE;

@@ -68,6 +68,8 @@ static inline void seen_word(struct container *seen, const char *word, const cha
         seen->restart_count = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(word, "on"))
         seen_on(seen, value);
+    else if (g_str_equal(word, "user"))
+        seen_set(&seen->user, value);
     else if (g_str_equal(word, "restart"))
         seen_set(&seen->restart_policy, value);
     else if (g_str_equal(word, "digest"))

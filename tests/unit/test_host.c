@@ -457,6 +457,86 @@ static void test_a_lock_that_cannot_be(struct place *place, gconstpointer unused
     assert_empty(place->outside);
 }
 
+/* --- Giving -------------------------------------------------------------------------- */
+
+static char *give(const struct place *place, const char *path, int64_t uid, int64_t gid)
+{
+    const struct host_owner to = {uid, gid, "steam"};
+
+    return host_give_directory(place->root, path, &to);
+}
+
+static void assert_owner(const char *path, uid_t uid, gid_t gid)
+{
+    struct stat status;
+
+    g_assert_cmpint(stat(path, &status), ==, 0);
+    g_assert_cmpuint(status.st_uid, ==, uid);
+    g_assert_cmpuint(status.st_gid, ==, gid);
+}
+
+static void assert_says(char *remark_taken, const char *words)
+{
+    g_autofree char *remark = remark_taken;
+
+    g_assert_nonnull(remark);
+    if (!strstr(remark, words))
+        g_error("says \"%s\"", remark);
+}
+
+static void test_s33_what_is_new_is_given(struct place *place, gconstpointer unused)
+{
+    g_autofree char *path = in(place->root, "fox/data");
+    g_autofree char *above = in(place->root, "fox");
+
+    if (geteuid() != 0) {
+        g_test_skip("to give a directory away takes root");
+        return;
+    }
+    make(place->root, path);
+    g_assert_null(give(place, path, 1000, 1001));
+    assert_owner(path, 1000, 1001);
+    assert_owner(above, 0, 0);
+    g_assert_null(give(place, path, 1000, -1)); /* twice is once */
+    assert_owner(path, 1000, 1001);
+    assert_says(give(place, path, 2000, -1), "which is 1000:1001's with mode 755");
+    assert_owner(path, 1000, 1001);
+}
+
+static void test_s33_what_holds_data_is_left(struct place *place, gconstpointer unused)
+{
+    g_autofree char *path = in(place->root, "fox/data");
+
+    if (geteuid() != 0) {
+        g_test_skip("what is somebody else's takes root");
+        return;
+    }
+    make(place->root, path);
+    write_file(path, "world");
+    assert_says(give(place, path, 1000, 1000), "may not be able to write to");
+    assert_owner(path, 0, 0);
+    g_assert_null(give(place, path, 0, 0));
+    g_assert_null(give(place, path, -1, -1)); /* who cannot be known has written there */
+    g_assert_cmpint(chmod(path, 0777), ==, 0);
+    g_assert_null(give(place, path, 1000, 1000));
+    g_assert_cmpint(chmod(path, 0775), ==, 0);
+    g_assert_null(give(place, path, 1000, 0));
+}
+
+static void test_s33_a_name_is_the_images(struct place *place, gconstpointer unused)
+{
+    g_autofree char *path = in(place->root, "fox/data");
+    g_autofree char *link = in(place->root, "way/out");
+
+    make(place->root, path);
+    assert_says(give(place, path, -1, -1), "runs as \"steam\"");
+    link_to(place->outside, place->root, "way");
+    g_assert_null(give(place, link, 1000, 1000));
+    g_assert_null(give(place, place->outside, 1000, 1000));
+    g_assert_cmpint(chmod(place->outside, 0755), ==, 0);
+    assert_owner(place->outside, geteuid(), getegid());
+}
+
 typedef void (*test_in_place)(struct place *place, gconstpointer unused);
 
 static void add(const char *path, test_in_place test)
@@ -468,6 +548,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     add("/host/makes_what_is_missing", test_makes_what_is_missing);
+    add("/host/s33_what_is_new_is_given", test_s33_what_is_new_is_given);
+    add("/host/s33_what_holds_data_is_left", test_s33_what_holds_data_is_left);
+    add("/host/s33_a_name_is_the_images", test_s33_a_name_is_the_images);
     add("/host/odd_but_fine_paths", test_odd_but_fine_paths);
     add("/host/s19_paths_outside_are_refused", test_s19_paths_outside_are_refused);
     add("/host/s19_symlinks_are_not_followed", test_s19_symlinks_are_not_followed);

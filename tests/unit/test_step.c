@@ -76,7 +76,13 @@ static void with(struct telling *telling, const char *line)
             telling->facts.resumed = true;
         else if (g_str_equal(*word, "action"))
             seen_set(&telling->command->action, *++word);
-        else if (g_str_equal(*word, "data_dir"))
+        else if (g_str_equal(*word, "owner"))
+            seen_set(&spec->owner, *++word);
+        else if (g_str_equal(*word, "mount")) {
+            struct mount *mount = mount_new(*++word, "/data");
+            mount->make_directory = true;
+            g_ptr_array_add(spec->mounts, mount);
+        } else if (g_str_equal(*word, "data_dir"))
             seen_set(&spec->data_dir, *++word);
         else if (g_str_equal(*word, "pull"))
             options->pull = pull_of(*++word);
@@ -94,6 +100,7 @@ static void with(struct telling *telling, const char *line)
 static const char *const works[] = {
     [HOST_LOOK_AT_DATA] = "look_at_data",
     [HOST_MAKE_DIRECTORIES] = "make_directories",
+    [HOST_GIVE_DIRECTORIES] = "give_directories",
     [HOST_LOCK_NETWORKS] = "lock_networks",
     [HOST_CHECK_PURGE] = "check_purge",
     [HOST_PURGE] = "purge",
@@ -211,6 +218,7 @@ static void told(struct telling *telling, const char *line)
 static void host_has_done(struct facts *facts, enum step step)
 {
     facts->directories_made |= step == STEP_DIRECTORIES;
+    facts->directories_given |= step == STEP_CREATE;
     facts->networks_locked |= step == STEP_NETWORKS;
     facts->purge_checked |= step == STEP_CHECK_PURGE;
     facts->purged |= step == STEP_PURGE;
