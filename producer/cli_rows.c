@@ -31,7 +31,7 @@ static const struct option common_options[] = {
     {"wait", 0, OPTION_WAIT, offsetof(struct common, wait_ms), "SECONDS",
      "return when the result is there (15 minutes at most, or as given)", false, 0,
      WAIT_DEFAULT_MS},
-    COMMON("yes", 0, FLAG, yes, NULL, "do not ask"),
+    COMMON("yes", 0, FLAG, yes, NULL, "do not ask; purge: also data that does not bear the server's mark"),
 };
 /* clang-format on */
 

@@ -246,3 +246,7 @@ CREATE INDEX servers_remarkable ON servers (agent_id, name, id) WHERE remarkable
 
 ALTER TABLE servers ADD COLUMN meant_to_run INTEGER NOT NULL DEFAULT 1; -- by what has taken effect
 UPDATE servers SET meant_to_run = last_action NOT IN ('stop', 'restore', 'delete', 'purge');
+
+-- version 7
+
+CREATE INDEX servers_data ON servers (agent_id, data_dir) WHERE settled_status <> 'purged';

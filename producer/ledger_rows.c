@@ -3,6 +3,8 @@
  */
 #include "ledger_rows.h"
 
+#include <string.h>
+
 /* --- Agents ---------------------------------------------------------------------------- */
 
 /* Steps once: a fresh row, or NULL at the end. */
@@ -127,6 +129,38 @@ bool ledger_find_server(struct ledger *ledger, const char *agent_id, const char 
         return false;
     query_text(query, 1, agent_id);
     query_text(query, 2, name);
+    return one_server(ledger, query, ret_server, error);
+}
+
+/* The path and all that is above it, as a JSON array. */
+static char *with_parents(const char *path)
+{
+    json_auto_t *all = json_array();
+    g_autofree char *part = g_strdup(path);
+    for (char *slash = part + strlen(part); slash && slash > part;
+         slash = strrchr(part, '/')) {
+        *slash = '\0';
+        json_array_append_new(all, json_string(part));
+    }
+    return json_dumps(all, JSON_COMPACT);
+}
+
+bool ledger_find_data(struct ledger *ledger, const char *agent_id, const char *but,
+                      const char *path, struct server_row **ret_server, GError **error)
+{
+    struct query *query = query_rows(
+        ledger, &table_servers,
+        "WHERE agent_id = ?1 AND settled_status <> 'purged' AND id <> ?2 AND "
+        "(data_dir IN (SELECT value FROM json_each(?3)) OR "
+        "(data_dir > ?4 || '/' AND data_dir < ?4 || '0')) LIMIT 1", /* '0' follows '/' */
+        error);
+    if (!query)
+        return false;
+    g_autofree char *parents = with_parents(path);
+    query_text(query, 1, agent_id);
+    query_text(query, 2, but);
+    query_text(query, 3, parents);
+    query_text(query, 4, path);
     return one_server(ledger, query, ret_server, error);
 }
 

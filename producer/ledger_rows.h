@@ -21,6 +21,11 @@ bool ledger_load_server(struct ledger *ledger, const char *id,
 bool ledger_find_server(struct ledger *ledger, const char *agent_id, const char *name,
                         struct server_row **ret_server, GError **error);
 
+/* One whose data directory is `path`, or lies in it or around it, by name; `but` (an id) and
+ * purged ones left out. */
+bool ledger_find_data(struct ledger *ledger, const char *agent_id, const char *but,
+                      const char *path, struct server_row **ret_server, GError **error);
+
 struct server_filter {
     const char *agent_id;      /* NULL: all */
     enum server_status status; /* NONE: all but purged ones */

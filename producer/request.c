@@ -6,6 +6,7 @@
  */
 #include "request.h"
 
+#include "apart.h"
 #include "check.h"
 #include "fold.h"
 #include "ledger_answers.h"
@@ -175,6 +176,14 @@ static bool make_spec(struct work *work, GError **error)
     return work->spec != NULL;
 }
 
+/* The record's directories, as they are to be: for whoever makes or changes it. */
+static bool check_directories(const struct work *work, GError **error)
+{
+    return apart_within(work->spec, error) &&
+           apart_from_others(work->ledger, work->agent->id, work->server->id, work->spec,
+                             error);
+}
+
 static bool queue_letters(struct work *work, const struct letter *letter,
                           const struct event *event, GError **error)
 {
@@ -310,7 +319,8 @@ struct queued *request_create(struct ledger *ledger, struct codec *codec,
     work.server->id = uuid7_new(request->now);
     work.server->created_at = work.server->updated_at = request->now;
     work.server->partition = partition_for(&work);
-    if (!check_free_name(&work, error) || !make_spec(&work, error))
+    if (!check_free_name(&work, error) || !make_spec(&work, error) ||
+        !check_directories(&work, error))
         return NULL;
     if (!*work.server->image_tag)
         row_set(&work.server->image_tag, work.spec->image_tag);
@@ -464,8 +474,14 @@ struct queued *request_change(struct ledger *ledger, struct codec *codec,
                     "cannot change %s: it is purged", work.server->name);
         return NULL;
     }
+    /* What lies in another's since before this was asked can still be changed otherwise. */
+    g_autofree char *profile = g_strdup(work.server->profile);
     take_change(work.server, changed, request->now);
     if (!make_spec(&work, error))
+        return NULL;
+    if ((!g_str_equal(work.spec->data_dir, work.server->data_dir) ||
+         !g_str_equal(profile, work.server->profile)) &&
+        !check_directories(&work, error))
         return NULL;
     struct letter letter = record_letter(request, RECORD_SERVER, event_id);
     g_clear_pointer(&work.spec->adopt, g_free); /* a change adopts nothing anew */
@@ -488,7 +504,7 @@ bool request_bring(struct ledger *ledger, struct codec *codec, struct server_row
     work.server = server;
     if (good)
         server->partition = partition_for(&work);
-    good = good && make_spec(&work, error);
+    good = good && make_spec(&work, error) && check_directories(&work, error);
     letter.spec = work.spec;
     if (good && !*server->image_tag)
         row_set(&server->image_tag, work.spec->image_tag);

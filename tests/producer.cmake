@@ -15,6 +15,7 @@ target_compile_definitions(test_routes PRIVATE
     OPENAPI="${CMAKE_SOURCE_DIR}/producer/web/openapi.json")
 muster_test(ledger desk PkgConfig::SQLITE)
 muster_test(request desk)
+muster_test(apart desk)
 muster_test(rulebook control)
 muster_test(audit desk)
 muster_test(dump control)

@@ -70,7 +70,6 @@ struct container *container_new(void)
     seen->status = CONTAINER_ABSENT;
     seen->networks = g_ptr_array_new_with_free_func((GDestroyNotify)engine_network_free);
     seen->mounts = g_ptr_array_new_with_free_func(shape_mounted.free);
-    seen->mount_sources = g_ptr_array_new_with_free_func(g_free);
     seen->ports = g_ptr_array_new_with_free_func(shape_port.free);
     seen->started_at = CONTRACT_NONE;
     seen->finished_at = CONTRACT_NONE;
@@ -86,7 +85,6 @@ void container_free(struct container *seen)
         g_free(*container_text(seen, i));
     g_ptr_array_unref(seen->networks);
     g_ptr_array_unref(seen->mounts);
-    g_ptr_array_unref(seen->mount_sources);
     g_ptr_array_unref(seen->ports);
     g_free(seen);
 }
@@ -160,8 +158,6 @@ static void take_mounts(struct container *seen, json_t *mounts)
                         mounted_new(text_at(mount, "Type"), text_at(mount, "Name"),
                                     source, text_at(mount, "Destination"),
                                     json_is_false(json_object_get(mount, "RW"))));
-        if (g_str_equal(text_at(mount, "Type"), "bind") && *source)
-            g_ptr_array_add(seen->mount_sources, g_strdup(source));
     }
 }
 

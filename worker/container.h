@@ -38,7 +38,6 @@ struct container {
     char *restart_policy;
     GPtrArray *networks;      /* struct engine_network, as it knows those that it is on */
     GPtrArray *mounts;        /* struct mounted */
-    GPtrArray *mount_sources; /* char *, host paths of its bind mounts */
     GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */
     int64_t started_at;       /* ms, CONTRACT_NONE if never */
     int64_t finished_at;
@@ -60,6 +59,10 @@ struct container *container_parse(const char *json, size_t length, GError **erro
 /* GET /containers/json?all=1: an array of struct container.  What a list lacks (exit code
  * but as text, started_at, restart count, health) stays empty. */
 GPtrArray *container_parse_list(const char *json, size_t length, GError **error);
+
+/* GET /volumes: name → the directory of the host that a volume of the local driver binds
+ * (o=bind), char * both; other volumes are not in it.  g_hash_table_unref() it. */
+GHashTable *container_parse_volumes(const char *json, size_t length, GError **error);
 
 /* Whose is the container that bears a server's name? */
 enum whose {

@@ -207,9 +207,9 @@ static char **purge_names(const char *root, const char *path, GError **error)
  * disk that was remounted, a flag of chattr, another owner) has no one place to be looked up. */
 static bool can_be_changed(int parent, const char *name, const char *path, GError **error)
 {
-    static const char probe[] = PURGE_NAME "probe";
-    if ((mkdirat(parent, probe, 0700) != 0 && errno != EEXIST) ||
-        unlinkat(parent, probe, AT_REMOVEDIR) != 0) {
+    g_autofree char *id = g_uuid_string_random(); /* others try here at the same time */
+    g_autofree char *probe = g_strconcat(PURGE_NAME, id, NULL);
+    if (mkdirat(parent, probe, 0700) != 0 || unlinkat(parent, probe, AT_REMOVEDIR) != 0) {
         beneath_set_error(error, errno, "change the directory that holds", path);
         return false;
     }

@@ -1,9 +1,11 @@
 /*
  * job_host.c - a job's errands on threads: data, directories, the networks' lock, a purge.
  */
-#include "job.h"
+#include "job_host.h"
 
+#include "host_mark.h"
 #include "inside.h"
+#include "job.h"
 #include "job_parts.h"
 
 #include <gio/gio.h>
@@ -11,42 +13,12 @@
 #define HOST_LOCKS    "/run/lock"
 #define LOCK_STALL_MS 120000 /* for making some networks on a busy engine */
 
-struct host_errand {
-    struct job *job;
-    enum host_work work;
-    const struct policy *policy; /* held: the site may get another one meanwhile */
-    const struct command *command;
-    const char *everything; /* purge: the list of containers */
-    size_t everything_length;
-    int64_t stall_ms;   /* networks: for the lock */
-    const char *own_id; /* of the server's container */
-    char *lock_name;    /* networks: by the engine's id */
-    char *user;         /* directories: of the container */
-    GString *remark;    /* likewise: what a person should know */
-    bool purge_found;
-    enum maybe data_exists;
-    bool data_empty;
-    struct host_lock *lock;
-    GError *error;
-};
-
 static void look_at_data(struct host_errand *errand)
 {
     const char *data_dir = errand->command->spec->data_dir;
     const char *root = policy_root_of(errand->policy, data_dir);
     errand->data_exists = root ? host_data_exists(root, data_dir, &errand->data_empty)
                                : MAYBE_UNKNOWN;
-}
-
-static void make_directories(struct host_errand *errand)
-{
-    const GPtrArray *mounts = errand->command->spec->mounts;
-    for (guint i = 0; i < mounts->len && !errand->error; i++) {
-        const struct mount *mount = g_ptr_array_index(mounts, i);
-        const char *root = policy_root_of(errand->policy, mount->host_path);
-        if (mount->make_directory && root)
-            host_make_directory(root, mount->host_path, &errand->error);
-    }
 }
 
 /* To whom the spec says, or to whom the container runs as. */
@@ -80,48 +52,17 @@ static void lock_networks(struct host_errand *errand)
                                       name, errand->stall_ms, &never, &errand->error);
 }
 
-/* The data root, if nobody else mounts the data. */
-static const char *purge_root(struct host_errand *errand)
-{
-    const char *data_dir = errand->command->spec->data_dir;
-    g_autoptr(GPtrArray) containers = container_parse_list(
-        errand->everything, errand->everything_length, &errand->error);
-    const char *blocker = containers
-                              ? step_purge_blocker(containers, data_dir, errand->own_id)
-                              : NULL;
-    if (blocker)
-        g_set_error(
-            &errand->error, G_IO_ERROR, G_IO_ERROR_BUSY,
-            "the container %s mounts %s; remove it first, the data has not been touched",
-            blocker, data_dir);
-    return errand->error ? NULL : policy_root_of(errand->policy, data_dir);
-}
-
-static void check_purge(struct host_errand *errand)
-{
-    const char *root = purge_root(errand);
-    if (root)
-        host_can_purge(root, errand->command->spec->data_dir, &errand->error);
-}
-
-static void purge(struct host_errand *errand)
-{
-    const char *root = purge_root(errand);
-    if (root)
-        host_purge(root, errand->command->spec->data_dir, errand->command->command_id,
-                   &errand->purge_found, &errand->error);
-}
-
 static void host_work(void *data)
 {
     struct host_errand *errand = data;
     static void (*const works[])(struct host_errand *) = {
         [HOST_LOOK_AT_DATA] = look_at_data,
-        [HOST_MAKE_DIRECTORIES] = make_directories,
+        [HOST_MAKE_DIRECTORIES] = host_errand_make_directories,
         [HOST_GIVE_DIRECTORIES] = give_directories,
         [HOST_LOCK_NETWORKS] = lock_networks,
-        [HOST_CHECK_PURGE] = check_purge,
-        [HOST_PURGE] = purge,
+        [HOST_CHECK_SOURCES] = host_errand_check_sources,
+        [HOST_CHECK_PURGE] = host_errand_check_purge,
+        [HOST_PURGE] = host_errand_purge,
     };
     works[errand->work](errand);
 }
@@ -132,7 +73,10 @@ static void note_done(struct job *job, const struct host_errand *errand)
                                                                : job->facts.data_exists;
     job->facts.data_empty |= errand->data_empty;
     job->data_looked_at |= errand->work == HOST_LOOK_AT_DATA;
-    job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES;
+    job->facts.others_wanted = errand->others_wanted;
+    job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES &&
+                                   !errand->others_wanted;
+    job->facts.sources_checked |= errand->sources_checked;
     if (errand->work == HOST_GIVE_DIRECTORIES) {
         job->facts.directories_given = true;
         g_free(job->facts.remark);
@@ -141,9 +85,10 @@ static void note_done(struct job *job, const struct host_errand *errand)
     }
     job->facts.purged |= errand->work == HOST_PURGE;
     job->facts.purge_found |= errand->purge_found;
-    if (errand->work == HOST_CHECK_PURGE) {
-        job->facts.purge_checked = true;
+    job->facts.purge_checked |= errand->work == HOST_CHECK_PURGE;
+    if (errand->work != HOST_LOCK_NETWORKS) { /* who looks again asks again */
         g_clear_pointer(&job->facts.everything, g_free);
+        g_clear_pointer(&job->facts.volumes, g_free);
     }
 }
 
@@ -187,10 +132,10 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->job = job;
     errand->work = work;
     errand->policy = policy_ref(job->site->policy);
+    errand->facts = &job->facts;
     errand->command = job->order->command;
-    errand->everything = job->facts.everything;
-    errand->everything_length = job->facts.everything_length;
-    errand->own_id = step_own_id(&job->facts);
+    errand->owner = (struct owner_name){job->order->command->agent_id,
+                                        job->order->command->server_id};
     errand->stall_ms = step_span(&job->facts, LOCK_STALL_MS);
     errand->lock_name = networks_lock_name(job->site->author->engine_id);
     errand->user = g_strdup(job->facts.seen ? job->facts.seen->user : "");

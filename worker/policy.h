@@ -40,6 +40,7 @@ struct policy {
     int64_t env_bytes_most;   /* of all names and values together */
     GPtrArray *env_forbidden; /* char *, patterns of names: "LD_*" */
     int64_t mounts_most;
+    GPtrArray *mounters_ignored; /* char *, patterns of containers that hinder no purge */
     int64_t stop_timeout_most_s;
     int64_t save_timeout_most_s;
 };

@@ -202,6 +202,8 @@ static const struct key keys[] = {
     {"networks", read_allowed, AT(networks),
      "a list of patterns of networks' names that is not empty, such as [\"zomboid-*\"]"},
     {"mounts", NULL, 0, "an object such as {\"max\": 8}", mounts_keys},
+    {"mounters_ignored", read_forbidden, AT(mounters_ignored),
+     "a list of patterns of containers' names, such as [\"node-exporter\"]"},
     {"env", NULL, 0, "an object such as {\"max_count\": 200, \"max_bytes\": 65536}", env_keys},
     {"memory_bytes", NULL, 0, "an object such as {\"max\": 8589934592}", memory_keys},
     {"nano_cpus", NULL, 0, "an object such as {\"max\": 4000000000}", cpu_keys},

@@ -4,7 +4,7 @@
  * The command line says where data may lie and which images may come (--data-root,
  * --registry); both are required there.  The file only narrows: whatever it says, nothing is
  * allowed that the command line alone would refuse, so that a broken or a forged file opens
- * nothing.  Every key may be left out, and then leaves its matter open.
+ * nothing (but mounters_ignored: whose mounts are no reason not to purge).  Every key may be left out, and then leaves its matter open.
  *
  *     container_names   ["steam-zomboid-"]       prefixes of containers' names
  *     registries        ["reg:5000/games",       an image has to be in one of these, too; an
@@ -14,6 +14,8 @@
  *                                                engine may not choose a port (0) either
  *     networks          ["zomboid-*"]            patterns of names, with * and ?
  *     mounts            {"max": 8}
+ *     mounters_ignored  ["node-exporter"]        patterns of names of containers that hinder no
+ *                                                purge, whatever they mount: backup, monitoring
  *     env               {"max_count": 200, "max_bytes": 65536, "names_forbidden": ["LD_*"]}
  *     memory_bytes      {"max": 8589934592, "required": true}
  *     nano_cpus         {"max": 4000000000}      1,000,000,000 is one CPU

@@ -114,6 +114,8 @@ char *policy_text(const struct policy *policy)
     line_of_texts(text, "networks", policy->networks, "",
                   "any but the host's and other containers'");
     line_of_most(text, "mounts", policy->mounts_most, number_text);
+    line_of_texts(text, "  purge ignores", policy->mounters_ignored, "those of ",
+                  "nobody who mounts the data");
     lines_of_env(text, policy);
     line_of_limit(text, "memory", &policy->memory_bytes, bytes_text);
     line_of_limit(text, "CPU", &policy->nano_cpus, cpus_text);

@@ -11,6 +11,8 @@
 #include "keep.h"
 #include "step_parts.h"
 
+#define LIST_BYTES (32 * 1024 * 1024)
+
 struct step_row {
     const char *name;
     bool
@@ -23,7 +25,7 @@ struct step_row {
 static const struct step_row step_table[STEP_COUNT] = {
     [STEP_TIDY] = {"tidy", false, ask_tidy, step_told_change},
     [STEP_PULL] = {"pull", true, ask_pull, told_pull},
-    [STEP_DIRECTORIES] = {"directories", false, ask_directories, NULL},
+    [STEP_DIRECTORIES] = {"directories", false, ask_directories, step_told_others},
     [STEP_NETWORKS] = {"networks", false, ask_networks, told_networks},
     [STEP_SET_ASIDE] = {"set_aside", false, ask_set_aside, step_told_change},
     [STEP_UNPAUSE] = {"unpause", false, ask_unpause, step_told_change},
@@ -31,14 +33,14 @@ static const struct step_row step_table[STEP_COUNT] = {
     [STEP_STOP] = {"stop", true, ask_stop, step_told_change},
     [STEP_CREATE] = {"create", false, ask_create, told_create},
     [STEP_CONNECT] = {"connect", false, ask_connect, step_told_change},
-    [STEP_START] = {"start", false, ask_start, step_told_change},
+    [STEP_START] = {"start", false, ask_start, told_start},
     [STEP_SETTLE] = {"settle", true, ask_settle, step_told_change},
     [STEP_REMOVE] = {"remove", false, ask_remove, step_told_change},
     [STEP_REMOVE_OLD] = {"remove_old", false, ask_remove_old, step_told_change},
     [STEP_REMOVE_MADE] = {"remove_made", false, ask_remove_made, step_told_change},
     [STEP_PUT_BACK] = {"put_back", false, ask_put_back, step_told_change},
-    [STEP_CHECK_PURGE] = {"check_purge", true, ask_check_purge, told_purge},
-    [STEP_PURGE] = {"purge", true, ask_purge, told_purge},
+    [STEP_CHECK_PURGE] = {"check_purge", true, ask_check_purge, step_told_others},
+    [STEP_PURGE] = {"purge", true, ask_purge, step_told_others},
     [STEP_REMOVE_VOLUMES] = {"remove_volumes", false, ask_remove_volumes,
                              told_remove_volumes},
 };
@@ -74,6 +76,7 @@ void facts_clear(struct facts *facts)
     g_clear_pointer(&facts->volumes_going, g_ptr_array_unref);
     g_clear_pointer(&facts->image_volumes, g_ptr_array_unref);
     g_free(facts->everything);
+    g_free(facts->volumes);
     g_free(facts->old_id);
     g_free(facts->exec_id);
     g_free(facts->remark);
@@ -135,6 +138,35 @@ struct request *step_removal(const struct container *container, bool force)
 {
     return request_new(ASKED_REMOVE, DOCKER_CHANGE, "DELETE", "/containers/%s%s",
                        container->id, force ? "?force=1" : "");
+}
+
+/* Each time anew: the lists are forgotten once they have served. */
+enum ask step_ask_host_with_others(struct facts *facts, struct want *want,
+                                   enum host_work work)
+{
+    struct request *request;
+
+    if (facts->everything && facts->volumes) {
+        want->host = work;
+        return ASK_HOST;
+    }
+    request = facts->everything
+                  ? request_new(ASKED_VOLUMES, DOCKER_READ, "GET", "/volumes")
+                  : request_new(ASKED_LIST, DOCKER_READ, "GET", "/containers/json?all=1");
+    request->max_bytes = LIST_BYTES;
+    return step_ask_engine(want, request, STEP_SLACK_MS);
+}
+
+bool step_told_others(struct facts *facts, enum verdict verdict,
+                      const struct reply *reply, struct refusal *ret_refusal)
+{
+    const bool volumes = reply->asked == ASKED_VOLUMES;
+    char **body = volumes ? &facts->volumes : &facts->everything;
+
+    g_free(*body);
+    *body = g_memdup2(reply->body, reply->length + 1);
+    *(volumes ? &facts->volumes_length : &facts->everything_length) = reply->length;
+    return true;
 }
 
 bool step_told_change(struct facts *facts, enum verdict verdict,

@@ -59,8 +59,12 @@ struct facts {
     char *remark;           /* what a person should know of a job that is done, or NULL */
     GPtrArray *networks_here; /* struct engine_network, or NULL: not asked yet */
     bool networks_locked;     /* this job alone makes networks on this host now */
-    char *everything; /* purge: the engine's list, to see who else mounts the data */
+    char *everything; /* the engine's lists, to see who else mounts what of the host */
     size_t everything_length;
+    char *volumes;
+    size_t volumes_length;
+    bool others_wanted;   /* directories: not without these lists */
+    bool sources_checked; /* nobody else's are in or around them, and they are in place */
     bool purge_checked;
     bool purged;
     bool purge_found;         /* there was something to remove */
@@ -92,6 +96,7 @@ enum host_work {
     HOST_MAKE_DIRECTORIES,
     HOST_GIVE_DIRECTORIES,
     HOST_LOCK_NETWORKS,
+    HOST_CHECK_SOURCES,
     HOST_CHECK_PURGE,
     HOST_PURGE,
 };
@@ -124,9 +129,5 @@ void step_saw_old(struct facts *facts, struct container *old_taken);
 void step_find_old(struct facts *facts, const GPtrArray *containers);
 /* `old` was set aside by another command than this one. */
 bool step_has_leftover(const struct facts *facts);
-/* The name of a container but `own_id` that mounts (a part of) this directory, or NULL;
- * borrowed. */
-const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir,
-                               const char *own_id);
 /* The id of the server's own container, "" if there is none; borrowed. */
 const char *step_own_id(const struct facts *facts);

@@ -97,10 +97,13 @@ bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *re
 
 /* --- directories, networks --------------------------------------------------------------- */
 
+/* Others are asked about only where the server's mark does not say that they were already. */
 enum ask ask_directories(struct facts *facts, struct want *want)
 {
     if (facts->directories_made)
         return ASK_NOTHING;
+    if (facts->others_wanted)
+        return step_ask_host_with_others(facts, want, HOST_MAKE_DIRECTORIES);
     want->host = HOST_MAKE_DIRECTORIES;
     return ASK_HOST;
 }

@@ -25,6 +25,11 @@ enum ask step_ask_wait(struct facts *facts, struct want *want, int64_t ms);
 struct request *step_change(const struct container *container, enum asked asked,
                             const char *verb);
 struct request *step_removal(const struct container *container, bool force);
+/* Directory work for which all containers and volumes of the engine have to be seen first. */
+enum ask step_ask_host_with_others(struct facts *facts, struct want *want,
+                                   enum host_work work);
+bool step_told_others(struct facts *facts, enum verdict verdict,
+                      const struct reply *reply, struct refusal *ret_refusal);
 bool step_told_change(struct facts *facts, enum verdict verdict,
                       const struct reply *reply, struct refusal *ret_refusal);
 
@@ -47,6 +52,8 @@ enum ask ask_settle(struct facts *facts, struct want *want);
 enum ask ask_unpause(struct facts *facts, struct want *want);
 enum ask ask_save(struct facts *facts, struct want *want);
 enum ask ask_stop(struct facts *facts, struct want *want);
+bool told_start(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                struct refusal *ret_refusal);
 bool told_save(struct facts *facts, enum verdict verdict, const struct reply *reply,
                struct refusal *ret_refusal);
 
@@ -56,8 +63,6 @@ enum ask ask_remove_old(struct facts *facts, struct want *want);
 enum ask ask_remove_made(struct facts *facts, struct want *want);
 enum ask ask_check_purge(struct facts *facts, struct want *want);
 enum ask ask_purge(struct facts *facts, struct want *want);
-bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                struct refusal *ret_refusal);
 
 /* step_volumes.c */
 enum ask ask_remove_volumes(struct facts *facts, struct want *want);

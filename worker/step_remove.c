@@ -3,10 +3,7 @@
  */
 #include "step_parts.h"
 
-#include <string.h>
-
-#define POLLS_MS   60000
-#define LIST_BYTES (32 * 1024 * 1024)
+#define POLLS_MS 60000
 
 static enum ask refuse_removal(struct want *want, const struct container *container)
 {
@@ -64,14 +61,7 @@ static enum ask ask_host_about_purge(struct facts *facts, struct want *want,
 {
     if (!spec_of(facts) || !*spec_of(facts)->data_dir)
         return ASK_NOTHING;
-    if (facts->everything) {
-        want->host = work;
-        return ASK_HOST;
-    }
-    struct request *request = request_new(ASKED_LIST, DOCKER_READ, "GET",
-                                          "/containers/json?all=1");
-    request->max_bytes = LIST_BYTES;
-    return step_ask_engine(want, request, step_span(facts, STEP_SLACK_MS));
+    return step_ask_host_with_others(facts, want, work);
 }
 
 enum ask ask_check_purge(struct facts *facts, struct want *want)
@@ -84,39 +74,4 @@ enum ask ask_check_purge(struct facts *facts, struct want *want)
 enum ask ask_purge(struct facts *facts, struct want *want)
 {
     return facts->purged ? ASK_NOTHING : ask_host_about_purge(facts, want, HOST_PURGE);
-}
-
-bool told_purge(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                struct refusal *ret_refusal)
-{
-    g_free(facts->everything);
-    facts->everything = g_memdup2(reply->body, reply->length + 1);
-    facts->everything_length = reply->length;
-    return true;
-}
-
-/* Whether one path is the other, or lies inside it. */
-static bool overlap(const char *a, const char *b)
-{
-    const size_t length_a = strlen(a), length_b = strlen(b);
-    const size_t shorter = MIN(length_a, length_b);
-    if (strncmp(a, b, shorter) != 0)
-        return false;
-    const int next = length_a > length_b ? a[shorter] : b[shorter];
-    return next == '\0' || next == '/';
-}
-
-const char *step_purge_blocker(const GPtrArray *containers, const char *data_dir,
-                               const char *own_id)
-{
-    for (guint i = 0; i < containers->len; i++) {
-        const struct container *container = g_ptr_array_index(containers, i);
-        if (g_str_equal(container->id, own_id))
-            continue;
-        for (guint j = 0; j < container->mount_sources->len; j++) {
-            if (overlap(g_ptr_array_index(container->mount_sources, j), data_dir))
-                return container->name;
-        }
-    }
-    return NULL;
 }

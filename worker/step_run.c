@@ -61,9 +61,19 @@ enum ask ask_start(struct facts *facts, struct want *want)
             facts->old->name);
         return ASK_REFUSE;
     }
+    if (!facts->sources_checked && facts->seen->mounts->len > 0)
+        return step_ask_host_with_others(facts, want, HOST_CHECK_SOURCES);
     facts->resumed = false; /* the engine counts anew from a start on */
     return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
                            step_span(facts, STEP_START_MS));
+}
+
+bool told_start(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                struct refusal *ret_refusal)
+{
+    if (reply->asked == ASKED_START)
+        return step_told_change(facts, verdict, reply, ret_refusal);
+    return step_told_others(facts, verdict, reply, ret_refusal);
 }
 
 enum ask ask_settle(struct facts *facts, struct want *want)

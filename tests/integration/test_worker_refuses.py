@@ -91,13 +91,13 @@ def another_mounts_the_data(host, server, short_dir):
     return "guest"
 
 
-def another_mounts_the_root(host, server, short_dir):
-    by_hand(host, "backup", mounts=[host.data_root])
-    return "backup"
+def anothers_server_mounts_the_root(host, server, short_dir):
+    by_hand(host, "other", labels={"muster.managed": "true"}, mounts=[host.data_root])
+    return "other"
 
 
 PURGES = {f.__name__: f for f in (data_is_a_symlink, a_parent_is_a_symlink, another_mounts_the_data,
-                                  another_mounts_the_root)}
+                                  anothers_server_mounts_the_root)}
 
 
 @pytest.mark.parametrize("why", PURGES)

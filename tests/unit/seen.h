@@ -5,7 +5,7 @@
  *     exited this                made by the command itself
  *     running foreign            not this server's
  *     … at TIME   code NUMBER   restarts NUMBER   on NETWORK
- *     … restart POLICY   digest D   id ID   name NAME
+ *     … restart POLICY   digest D   id ID   name NAME   mount SOURCE
  */
 #pragma once
 
@@ -74,6 +74,8 @@ static inline void seen_word(struct container *seen, const char *word, const cha
         seen_set(&seen->restart_policy, value);
     else if (g_str_equal(word, "digest"))
         seen_set(&seen->spec_digest, value);
+    else if (g_str_equal(word, "mount"))
+        g_ptr_array_add(seen->mounts, mounted_new("bind", "", value, "/data", false));
     else if (g_str_equal(word, "id"))
         seen_set(&seen->id, value);
     else if (g_str_equal(word, "name"))

@@ -64,6 +64,8 @@ static const struct {
     {"{\"host_ports\": []}", POLICY_FILE_ERROR_VALUE, "not empty"},
     {"{\"networks\": [null]}", POLICY_FILE_ERROR_VALUE, "patterns of networks' names"},
     {"{\"env\": []}", POLICY_FILE_ERROR_VALUE, "\"env\" has to be an object"},
+    {"{\"mounters_ignored\": [1]}", POLICY_FILE_ERROR_VALUE,
+     "\"mounters_ignored\" has to be a list of patterns"},
     {"{\"env\": {\"names_forbidden\": \"LD_*\"}}", POLICY_FILE_ERROR_VALUE,
      "\"env.names_forbidden\" has to be a list"},
     {"{\"stop_timeout_s\": {\"max\": \"60s\"}}", POLICY_FILE_ERROR_VALUE, "seconds"},
@@ -135,6 +137,7 @@ static void the_example_is_one(void)
     g_assert_cmpint(policy->env_bytes_most, ==, 65536);
     g_assert_true(policy->memory_bytes.required);
     g_assert_false(policy->pids.required);
+    g_assert_cmpuint(policy->mounters_ignored->len, ==, 2);
 }
 
 static void it_is_told_in_plain_words(void)
@@ -144,12 +147,14 @@ static void it_is_told_in_plain_words(void)
         "begin with a-, b-\n", "16261-16400, 80\n",     "zomboid-*\n",
         "at most 0\n",         "at most 2 CPUs; ",      "without a limit is refused\n",
         "any but LD_*\n",      "at most 60 s\n",        "inside /srv/a\n",
+        "those of backup-*\n",
     };
     g_autoptr(Policy) policy = parsed(
         "{\"registries\": [\"reg:5000/games\"], \"require_digest\": true,"
         " \"container_names\": [\"a-\", \"b-\"], \"host_ports\": [[16261, 16400], [80, 80]],"
         " \"networks\": [\"zomboid-*\"], \"mounts\": {\"max\": 0},"
         " \"nano_cpus\": {\"max\": 2000000000}, \"stop_timeout_s\": {\"max\": 60},"
+        " \"mounters_ignored\": [\"backup-*\"],"
         " \"env\": {\"names_forbidden\": [\"LD_*\"]}}");
 
     g_assert_true(policy_add_registry(policy, "reg:5000", NULL));

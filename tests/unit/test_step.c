@@ -70,6 +70,8 @@ static void with(struct telling *telling, const char *line)
             return add_networks(word + 1, spec->networks);
         if (g_str_equal(*word, "skip_save"))
             options->skip_save = true;
+        else if (g_str_equal(*word, "others"))
+            telling->facts.others_wanted = true;
         else if (g_str_equal(*word, "ran"))
             telling->facts.ran = true;
         else if (g_str_equal(*word, "resumed"))
@@ -102,6 +104,7 @@ static const char *const works[] = {
     [HOST_MAKE_DIRECTORIES] = "make_directories",
     [HOST_GIVE_DIRECTORIES] = "give_directories",
     [HOST_LOCK_NETWORKS] = "lock_networks",
+    [HOST_CHECK_SOURCES] = "check_sources",
     [HOST_CHECK_PURGE] = "check_purge",
     [HOST_PURGE] = "purge",
 };
@@ -220,6 +223,7 @@ static void host_has_done(struct facts *facts, enum step step)
     facts->directories_made |= step == STEP_DIRECTORIES;
     facts->directories_given |= step == STEP_CREATE;
     facts->networks_locked |= step == STEP_NETWORKS;
+    facts->sources_checked |= step == STEP_START;
     facts->purge_checked |= step == STEP_CHECK_PURGE;
     facts->purged |= step == STEP_PURGE;
 }
@@ -334,27 +338,6 @@ static void only_another_commands_rebuild_is_a_leftover(void)
     g_assert_false(is_leftover("steam-zomboid-a.old-command-0"));
 }
 
-static bool blocks(const char *source)
-{
-    g_autoptr(GPtrArray)
-        all = g_ptr_array_new_with_free_func((GDestroyNotify)container_free);
-    struct container *other = seen_new("exited id c9 name other");
-    g_ptr_array_add(other->mount_sources, g_strdup(source));
-    g_ptr_array_add(all, other);
-    g_assert_null(step_purge_blocker(all, "/srv/a", "c9")); /* the server's own */
-    return g_strcmp0(step_purge_blocker(all, "/srv/a", "c1"), "other") == 0;
-}
-
-static void s19_who_mounts_the_data_stops_a_purge(void)
-{
-    g_assert_true(blocks("/srv/a"));
-    g_assert_true(blocks("/srv/a/data"));
-    g_assert_true(blocks("/srv"));
-    g_assert_false(blocks("/srv/ab"));
-    g_assert_false(blocks("/srv/a2/a"));
-    g_assert_false(blocks("/var"));
-}
-
 int main(int argc, char **argv)
 {
     static const char *const files[] = {"make.txt", "run.txt", "remove.txt",
@@ -370,7 +353,5 @@ int main(int argc, char **argv)
     g_test_add_func("/step/names_are_escaped", names_are_escaped);
     g_test_add_func("/step/only_another_commands_rebuild_is_a_leftover",
                     only_another_commands_rebuild_is_a_leftover);
-    g_test_add_func("/step/s19_who_mounts_the_data_stops_a_purge",
-                    s19_who_mounts_the_data_stops_a_purge);
     return g_test_run();
 }
