@@ -55,6 +55,7 @@ struct facts {
     GPtrArray *kept;          /* struct volume, of the containers that were looked at */
     GPtrArray *image_volumes; /* char *, places of the image's VOLUMEs; NULL: not asked */
     bool directories_made;
+    bool volumes_looked_at; /* create: those that the spec names are this server's */
     bool directories_given; /* to whom the container runs as, or it is said why not */
     char *remark;           /* what a person should know of a job that is done, or NULL */
     GPtrArray *networks_here; /* struct engine_network, or NULL: not asked yet */

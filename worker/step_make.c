@@ -246,6 +246,8 @@ enum ask ask_create(struct facts *facts, struct want *want)
     if (!facts->image_volumes)
         return step_ask_engine(want, image_request(facts),
                                step_span(facts, STEP_SLACK_MS));
+    if (spec_of(facts)->volumes->len > 0 && !facts->volumes_looked_at)
+        return step_ask_whose_volumes(facts, want);
     g_autofree char *name = step_escaped(spec_of(facts)->container);
     g_autoptr(GPtrArray)
         volumes = keep_volumes(facts->command, facts->kept, facts->image_volumes);
@@ -262,6 +264,8 @@ bool told_create(struct facts *facts, enum verdict verdict, const struct reply *
         take_image_volumes(facts, reply);
         return true;
     }
+    if (reply->asked == ASKED_VOLUMES)
+        return step_told_whose_volumes(facts, reply, ret_refusal);
     facts->acted += reply->asked != ASKED_IMAGE;
     facts->fresh = false;
     if (verdict != VERDICT_ABSENT)

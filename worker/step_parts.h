@@ -65,6 +65,9 @@ enum ask ask_check_purge(struct facts *facts, struct want *want);
 enum ask ask_purge(struct facts *facts, struct want *want);
 
 /* step_volumes.c */
+enum ask step_ask_whose_volumes(const struct facts *facts, struct want *want);
+bool step_told_whose_volumes(struct facts *facts, const struct reply *reply,
+                             struct refusal *ret_refusal);
 enum ask ask_remove_volumes(struct facts *facts, struct want *want);
 bool told_remove_volumes(struct facts *facts, enum verdict verdict,
                          const struct reply *reply, struct refusal *ret_refusal);

@@ -1,8 +1,9 @@
 /*
- * step_volumes.c - the volumes of a server that is purged.
+ * step_volumes.c - whose volumes are: of a server that is purged, and those that one asks for.
  *
- * Those that we made for it, by their label, and those of its container that nobody has named.
- * A volume with a name of its own is somebody's: it stays, and so does one in use.
+ * Of a purged one go those that we made for it, by their label, and those of its container
+ * that nobody has named.  A volume with a name of its own is somebody's: it stays, and so does
+ * one in use.
  */
 #include "keep.h"
 #include "step_parts.h"
@@ -75,4 +76,71 @@ bool told_remove_volumes(struct facts *facts, enum verdict verdict,
     facts->purge_found |= verdict == VERDICT_DONE;
     g_ptr_array_set_size(facts->volumes_going, (int)facts->volumes_going->len - 1);
     return true;
+}
+
+/* --- Those that a server asks for -------------------------------------------------------- */
+
+static const struct volume *volume_named(const GPtrArray *volumes, const char *name)
+{
+    for (guint i = 0; volumes && name && i < volumes->len; i++) {
+        const struct volume *volume = g_ptr_array_index(volumes, i);
+        if (g_str_equal(volume->name, name))
+            return volume;
+    }
+    return NULL;
+}
+
+/* The filter takes names that hold one of these, too. */
+enum ask step_ask_whose_volumes(const struct facts *facts, struct want *want)
+{
+    json_t *names = json_array();
+    for (guint i = 0; i < spec_of(facts)->volumes->len; i++) {
+        const struct volume *volume = g_ptr_array_index(spec_of(facts)->volumes, i);
+        json_array_append_new(names, json_string(volume->name));
+    }
+    json_t *filters = json_pack("{s:o}", "name", names);
+    g_autofree char *json = json_dumps(filters, JSON_COMPACT);
+    g_autofree char *text = step_escaped(json);
+    json_decref(filters);
+    return step_ask_engine(
+        want, request_new(ASKED_VOLUMES, DOCKER_READ, "GET", "/volumes?filters=%s", text),
+        step_span(facts, STEP_SLACK_MS));
+}
+
+/* One that its own container has had is its own, whoever made it. */
+static bool is_ours_to_use(const struct facts *facts, const json_t *volume)
+{
+    const char *name = json_string_value(json_object_get(volume, "Name"));
+    const char *whose = json_string_value(
+        json_object_get(json_object_get(volume, "Labels"), LABEL_SERVER_ID));
+    return !volume_named(spec_of(facts)->volumes, name) ||
+           volume_named(facts->kept, name) ||
+           g_strcmp0(whose, facts->command->server_id) == 0;
+}
+
+/* A name is all that a command gives; behind it may be another server's world, or a directory
+ * of the host that lies in no data root. */
+bool step_told_whose_volumes(struct facts *facts, const struct reply *reply,
+                             struct refusal *ret_refusal)
+{
+    json_t *answer = json_loadb(reply->body, reply->length, 0, NULL);
+    const json_t *foreign = NULL;
+    size_t i;
+    json_t *volume;
+    json_array_foreach(json_object_get(answer, "Volumes"), i, volume)
+    {
+        if (!is_ours_to_use(facts, volume))
+            foreign = volume;
+    }
+    facts->volumes_looked_at = true;
+    if (foreign)
+        refusal_set(
+            ret_refusal, CODE_FORBIDDEN,
+            "the volume %s is on this host already, and bears no label " LABEL_SERVER_ID
+            "=%s: it is not this server's; name another, or make "
+            "it with that label",
+            json_string_value(json_object_get(foreign, "Name")),
+            facts->command->server_id);
+    json_decref(answer);
+    return foreign == NULL;
 }

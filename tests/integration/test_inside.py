@@ -105,6 +105,16 @@ def test_s33_the_engine_has_all_that_a_profile_says(worker, engine, volumes):
     assert not worker.show(server)["drift"]
 
 
+def test_s33_a_volume_of_somebody_else_is_not_taken(worker, engine, volumes):
+    """A name is all that a profile gives; behind it may be anybody's data."""
+    name = worker.new_name()
+    engine.client.volumes.create(f"{name}-cache")
+    server, _ = worker.create(name, profile=profile(worker), expect=1)
+    last = [e["body"] for e in worker.events("--server", server) if e["body"].get("outcome") == "failed"][-1]
+    assert last["code"] == "forbidden" and f"{name}-cache" in last["message"]
+    assert not engine.names(worker.container_name(name))
+
+
 def test_s33_a_changed_profile_is_drift_and_rebuild_applies_it(worker, engine, volumes):
     server, name = worker.create(profile=profile(worker))
     worker.run("server", "set", server, "--profile", profile(worker, hostname="other"))

@@ -78,6 +78,8 @@ static void with(struct telling *telling, const char *line)
             telling->facts.resumed = true;
         else if (g_str_equal(*word, "action"))
             seen_set(&telling->command->action, *++word);
+        else if (g_str_equal(*word, "volume"))
+            g_ptr_array_add(spec->volumes, volume_new(*++word, "/cache"));
         else if (g_str_equal(*word, "owner"))
             seen_set(&spec->owner, *++word);
         else if (g_str_equal(*word, "mount")) {
