@@ -145,14 +145,18 @@ static char *with_parents(const char *path)
     return json_dumps(all, JSON_COMPACT);
 }
 
+#define NEAR(condition)    \
+ "SELECT id FROM servers " \
+ "WHERE agent_id = ?1 AND settled_status <> 'purged' AND " condition
+
 bool ledger_find_data(struct ledger *ledger, const char *agent_id, const char *but,
                       const char *path, struct server_row **ret_server, GError **error)
 {
     struct query *query = query_rows(
         ledger, &table_servers,
-        "WHERE agent_id = ?1 AND settled_status <> 'purged' AND id <> ?2 AND "
-        "(data_dir IN (SELECT value FROM json_each(?3)) OR "
-        "(data_dir > ?4 || '/' AND data_dir < ?4 || '0')) LIMIT 1", /* '0' follows '/' */
+        "WHERE id <> ?2 AND id IN (" NEAR(
+            "data_dir IN (SELECT value FROM json_each(?3))") " UNION ALL " /* each by the index, which an OR is not; '0' follows '/' */
+        NEAR("data_dir > ?4 || '/' AND data_dir < ?4 || '0'") ") LIMIT 1",
         error);
     if (!query)
         return false;

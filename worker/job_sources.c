@@ -174,9 +174,23 @@ static bool make_all(struct host_errand *errand)
     return errand->error == NULL;
 }
 
+/* In a directory that is marked names are enough: no symlink is followed in it. */
+static bool are_apart_by_name(struct host_errand *errand, const GPtrArray *sources)
+{
+    for (guint i = 0; i < sources->len; i++) {
+        const char *source = g_ptr_array_index(sources, i);
+        for (guint j = 0; j < sources->len; j++) {
+            const char *other = g_ptr_array_index(sources, j);
+            if (lies_in(source, other) && !g_str_equal(source, other))
+                return are_apart(errand, sources, data_dir_of(errand));
+        }
+    }
+    return true;
+}
+
 static void make_marked(struct host_errand *errand, const GPtrArray *sources)
 {
-    if (are_apart(errand, sources, data_dir_of(errand)) && make_all(errand))
+    if (are_apart_by_name(errand, sources) && make_all(errand))
         are_in_place(errand, sources);
 }
 
