@@ -279,15 +279,17 @@ static bool apply_chunk(struct apply *apply, GBytes *bytes, GError **error)
 {
     const struct sync *sync = apply->event->sync;
     const char *agent_id = apply->agent->id;
+    int64_t count;
     if (!ledger_keep_chunk(apply->ledger, agent_id, sync->sync_id, sync->chunk, bytes,
-                           error))
+                           error) ||
+        !ledger_count_chunks(apply->ledger, agent_id, sync->sync_id, &count, error))
         return false;
+    if (count < sync->chunks)
+        return true;
     g_autoptr(GPtrArray)
         chunks = ledger_chunks(apply->ledger, agent_id, sync->sync_id, error);
-    if (!chunks || (int64_t)chunks->len < sync->chunks)
-        return chunks != NULL;
     g_autoptr(Sync) whole = NULL;
-    return join_chunks(apply, chunks, &whole, error) &&
+    return chunks && join_chunks(apply, chunks, &whole, error) &&
            ledger_drop_chunks(apply->ledger, agent_id, sync->sync_id, error) &&
            apply_whole_sync(apply, whole, error);
 }

@@ -314,6 +314,23 @@ bool ledger_keep_chunk(struct ledger *ledger, const char *agent_id, const char *
     return query_run(keep, error);
 }
 
+bool ledger_count_chunks(struct ledger *ledger, const char *agent_id, const char *sync_id,
+                         int64_t *ret_count, GError **error)
+{
+    struct query *count = query(
+        ledger, "SELECT count(*) FROM sync_chunks WHERE agent_id = ?1 AND sync_id = ?2",
+        error);
+    if (!count)
+        return false;
+    query_text(count, 1, agent_id);
+    query_text(count, 2, sync_id);
+    const bool good = query_step(count, error) == QUERY_ROW;
+    if (good)
+        *ret_count = query_get_integer(count, 0);
+    query_end(count);
+    return good;
+}
+
 GPtrArray *ledger_chunks(struct ledger *ledger, const char *agent_id, const char *sync_id,
                          GError **error)
 {

@@ -84,6 +84,9 @@ bool ledger_set_position(struct ledger *ledger, int32_t partition, int64_t next,
 
 bool ledger_keep_chunk(struct ledger *ledger, const char *agent_id, const char *sync_id,
                        int64_t chunk, GBytes *event, GError **error);
+/* How many chunks are kept of it. */
+bool ledger_count_chunks(struct ledger *ledger, const char *agent_id, const char *sync_id,
+                         int64_t *ret_count, GError **error);
 /* The bytes of the chunks kept of it, in order: GBytes. */
 GPtrArray *ledger_chunks(struct ledger *ledger, const char *agent_id, const char *sync_id,
                          GError **error);
