@@ -61,7 +61,7 @@ struct row {
 #define LIMITED      REFUSED, CODE_REGISTRY_LIMITED, \
     "{registry} takes no more pulls from this host for now; wait, or log the host in"
 #define NO_IMAGE     REFUSED, CODE_IMAGE_NOT_FOUND, \
-    "{image} is not in the registry; check its name and tag"
+    "{image} is not in the registry; check its name, and its tag or digest"
 #define BAD_IMAGE    REFUSED, CODE_INVALID, \
     "the image's name or tag is malformed; correct it"
 #define UNREACHED    RETRY, CODE_REGISTRY_UNREACHABLE, \
@@ -69,7 +69,7 @@ struct row {
 #define UNTRUSTED    REFUSED, CODE_REGISTRY_UNREACHABLE, \
     "this host's engine does not trust {registry}; give it the registry's certificate, or " \
     "list the registry in its insecure-registries"
-#define DISK_FULL    "the host's disk is full; free space and try again"
+#define DISK_FULL    "the host's disk is full, or has no inodes left; free some and try again"
 #define NOT_READ     REFUSED, NULL, "the engine did not understand the request; this is a fault " \
     "of the worker or a newer engine: report it"
 #define REMOVING     RETRY, CODE_REMOVE_FAILED, \
