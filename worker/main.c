@@ -85,7 +85,8 @@ static const struct option options[] = {
     {"drain", 0, OPTION_DURATION, AT(drain_ms), "TIME",
      "on SIGTERM, let running commands end for that long; default: 60s"},
     {"patience", 0, OPTION_FACTOR, AT(patience), "FACTOR",
-     "multiply every span for which an engine that is away, refuses or hangs is waited for; "
+     "multiply every span for which an engine that is away, refuses or hangs is waited for, and "
+     "the 10 minutes after which a container counts as stable again; "
      "for tests, where 0.05 makes seconds of minutes; default: 1"},
     {"log-json", 0, OPTION_FLAG, AT(json_log), NULL, "log lines as JSON objects"},
     {"debug", 0, OPTION_FLAG, AT(debug), NULL, "log more"},

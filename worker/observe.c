@@ -118,7 +118,8 @@ static void look_later(struct observer *observer, struct watched *watched, int64
     observer->due_at = MIN(observer->due_at, at);
 }
 
-/* A quiet container needs no memory: most are. */
+/* A quiet container needs no memory: most are.  What others have seen changed is looked at
+ * again, so that it is told by its pace, if they do not tell it themselves. */
 void observer_saw(struct observer *observer, const char *server_id, struct state *state,
                   int64_t now_ms, int64_t wall_ms)
 {
@@ -127,6 +128,8 @@ void observer_saw(struct observer *observer, const char *server_id, struct state
     pace_saw(&watched->pace, state, now_ms, wall_ms);
     if (!known && state->remarks->len == 0)
         g_hash_table_remove(observer->watched, server_id);
+    else if (pace_is_news(observer_last(observer, server_id), state))
+        look_later(observer, watched, 0);
 }
 
 void observer_add_held(const struct observer *observer, GHashTable *server_ids)
@@ -136,7 +139,7 @@ void observer_add_held(const struct observer *observer, GHashTable *server_ids)
     const struct watched *watched;
     g_hash_table_iter_init(&iter, observer->watched);
     while (g_hash_table_iter_next(&iter, (void **)&server_id, (void **)&watched))
-        if (watched->pace.seen &&
+        if (watched->pace.seen && watched->look_at != INT64_MAX &&
             pace_is_news(observer_last(observer, server_id), watched->pace.seen))
             g_hash_table_add(server_ids, g_strdup(server_id));
 }

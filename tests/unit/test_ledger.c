@@ -5,6 +5,7 @@
 
 #include "ledger_log.h"
 #include "ledger_rows.h"
+#include "remark.h"
 
 #include <glib/gstdio.h>
 #include <sqlite3.h>
@@ -246,6 +247,53 @@ static void test_a_purged_ones_name_is_free(struct place_at *at, gconstpointer d
     g_assert_null(none);
 }
 
+/* What remark.c has something to say of is found without reading all of a large fleet: who adds
+ * a remark adds it to `remarkable` in ledger.sql. */
+static void test_what_is_remarked_is_found(struct place_at *at, gconstpointer data)
+{
+    static const char *const columns[] = {
+        "status = 'missing'",
+        "status = 'missing'",
+        "status = 'missing'",
+        "container_seen = 1, shown = 0, container_status = 'unknown'",
+        "container_remarks = 'restarting', shown = 1, status = 'running'",
+        "container_remarks = 'oom_killed', shown = 1, status = 'running'",
+        "oom_killed = 1, shown = 1, status = 'stopped'",
+        "health = 'unhealthy', shown = 1, status = 'running'",
+        "container_status = 'exited', shown = 1, status = 'stopped', last_action = 'start'",
+        "data_exists = 0, data_gone = 1",
+        "drift = 1",
+        "last_outcome = 'failed'",
+    };
+    static const enum heal heals[G_N_ELEMENTS(columns)] = {HEAL_MASS, HEAL_NO_DATA,
+                                                           HEAL_WAITS};
+    const struct server_filter filter = {.partition = CONTRACT_NONE, .remarkable = true};
+    unsigned said = 1U << REMARK_AGENT_OFFLINE; /* which is true of all of an agent */
+    g_autoptr(Ledger) ledger = make(at);
+    g_autoptr(ServerRow) server = server_row_new();
+    store_agent(ledger);
+    row_set(&server->id, "s1");
+    row_set(&server->agent_id, "a1");
+    server->shown = SHOWN_PRESENT;
+    server->meant_to_run = true;
+    for (size_t i = 0; i < G_N_ELEMENTS(columns); i++) {
+        g_autofree char *sql = g_strdup_printf("UPDATE servers SET %s", columns[i]);
+        server->status = server->settled_status = STATUS_RUNNING;
+        g_assert_true(ledger_store_server(ledger, server, NULL));
+        g_autoptr(GPtrArray) none = ledger_servers(ledger, &filter, false, NULL);
+        g_assert_cmpuint(none->len, ==, 0);
+        run_sql(at->path, sql);
+        g_autoptr(GPtrArray) found = ledger_servers(ledger, &filter, false, NULL);
+        g_assert_cmpuint(found->len, ==, 1);
+        const struct remark_facts facts = {found->pdata[0], MAYBE_YES,
+                                           heals[i] == HEAL_MASS, heals[i]};
+        g_test_message("%s", columns[i]);
+        g_assert_cmpuint(remark_judge(&facts), !=, 0);
+        said |= remark_judge(&facts);
+    }
+    g_assert_cmpuint(said, ==, (1U << REMARK_COUNT) - 1); /* one of each was there */
+}
+
 /* --- Outbox, positions ------------------------------------------------------------------------ */
 
 static void queue(struct ledger *ledger, const char *event_id, const char *agent_id)
@@ -368,6 +416,7 @@ int main(int argc, char **argv)
         {"/ledger/a_server_needs_its_agent", test_a_server_needs_its_agent},
         {"/ledger/secrets_are_not_shown", test_secrets_are_not_shown},
         {"/ledger/a_purged_ones_name_is_free", test_a_purged_ones_name_is_free},
+        {"/ledger/what_is_remarked_is_found", test_what_is_remarked_is_found},
         {"/ledger/outbox_keeps_order", test_outbox_keeps_order},
         {"/ledger/positions", test_positions},
         {"/ledger/rollback_leaves_nothing", test_rollback_leaves_nothing},

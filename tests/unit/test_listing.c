@@ -516,6 +516,22 @@ static void what_is_as_told_is_no_difference(struct setup *setup, gconstpointer 
     g_assert_true(differs(setup)); /* told, and not listed */
 }
 
+/* What moves again and again is told by its pace; that it is another one, or gone, at once. */
+static void s32_what_is_held_is_no_difference(struct setup *setup, gconstpointer none)
+{
+    struct container *seen = list(setup, "one", "restarting");
+    tell(setup, "one", "running");
+    g_assert_true(differs(setup));
+    g_hash_table_add(setup->listing->held, g_strdup("one"));
+    g_assert_false(differs(setup));
+    assert_text(to_look_at(setup),
+                "one"); /* a Sync that goes out anyway says how it is */
+    seen_set(&seen->id, "another");
+    g_assert_true(differs(setup));
+    g_ptr_array_set_size(setup->listing->containers, 0);
+    g_assert_true(differs(setup));
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -543,6 +559,7 @@ int main(int argc, char **argv)
         TEST(s31_what_fits_is_one_chunk),
         TEST(s31_a_root_that_is_left_out_is_said_to_be),
         TEST(what_is_as_told_is_no_difference),
+        TEST(s32_what_is_held_is_no_difference),
 #undef TEST
     };
 
