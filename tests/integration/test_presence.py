@@ -39,7 +39,8 @@ def sync(fleet):
 
 def serve(yard, *options):
     yard.fleet.start_serve()
-    return yard.fleet.start_worker("--sync-interval", "1s", *options, docker=yard.engine.path, registry="registry.test/")
+    return yard.fleet.start_worker("--sync-interval", "1s", *options, docker=yard.engine.path,
+                                   registry="registry.test/")
 
 
 def syncs(fleet):
@@ -59,7 +60,8 @@ def test_s31_more_copies_than_were_ever_told(yard):
     server, container = yard.create()
     labels = yard.engine.containers()[container]["Config"]["Labels"]
     for i in range(520):
-        yard.engine.ask("POST", f"/containers/create?name=copy-{i}", {"Image": "registry.test/steam-zomboid", "Labels": labels})
+        yard.engine.ask("POST", f"/containers/create?name=copy-{i}",
+                        {"Image": "registry.test/steam-zomboid", "Labels": labels})
     yard.engine.ask("POST", f"/containers/{container}/rename?name=aside")
     wait_for("all of them to be told", lambda: sync(fleet) and len(extras(fleet)) == 521)
     assert "aside" in extras(fleet) and fleet.status(server) == "running"
@@ -97,7 +99,8 @@ def test_s31_an_adopted_one_that_was_renamed_by_hand(yard):
     container = yard.engine.ask("POST", "/containers/create?name=steam-zomboid-beta",
                                 {"Image": "registry.test/steam-zomboid:latest"})["Id"]
     yard.engine.ask("POST", f"/containers/{container}/start")
-    wait_for("it to be found", lambda: sync(fleet) and fleet.json("server", "list", "--unmanaged", "--agent", fleet.agent))
+    wait_for("it to be found",
+             lambda: sync(fleet) and fleet.json("server", "list", "--unmanaged", "--agent", fleet.agent))
     server = fleet.json("server", "adopt", fleet.agent, "steam-zomboid-beta", "--game-port", "21000", "--udp-port",
                         "21001", "--rcon-port", "21002")["server_id"]
     sync(fleet)
