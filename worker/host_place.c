@@ -94,9 +94,9 @@ static bool holds(const struct place *outer, const struct place *inner)
     return false;
 }
 
-enum lies place_lies(const struct place *place, const struct place *other)
+enum lies place_lies(const struct place *it, const struct place *base)
 {
-    const bool around = holds(place, other), inside = holds(other, place);
+    const bool around = holds(it, base), inside = holds(base, it);
 
     if (around)
         return inside ? LIES_SAME : LIES_AROUND;

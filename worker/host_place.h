@@ -35,7 +35,7 @@ enum lies {
     LIES_INSIDE, /* the first in the second */
     LIES_AROUND, /* the first holds the second */
 };
-enum lies place_lies(const struct place *place, const struct place *other);
+enum lies place_lies(const struct place *it, const struct place *base);
 
 typedef struct place Place;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)
