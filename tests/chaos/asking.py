@@ -10,11 +10,12 @@ import time
 
 from services import Ports
 
+PROFILE = "chaos"  # world.py brings it
 ANSWER_MOST_S = 90
 NOT_NOW = (429, 503)  # of HTTP: asked again
 ANSWERS = (202, 404, 409)  # queued, or not possible as things are; any other is a mistake of ours or of theirs
-WORDS = {"purge": ["--yes"], "start": ["--fresh"], "restore": ["--start"]}
-FIELDS = {"start": {"fresh": True}, "restore": {"start": True}}
+WORDS = {"purge": ["--yes"], "restore": ["--start"]}
+FIELDS = {"restore": {"start": True}}
 
 
 class ByCommandLine:
@@ -24,11 +25,15 @@ class ByCommandLine:
     def sync(self, site):
         return self.world.muster("sync", site.id)
 
-    def create(self, site, name):
-        return self.world.new_server(site, name)
+    def create(self, site, name, tag):
+        return self.world.new_server(site, name, tag)
 
-    def act(self, action, site, server):
-        return self.world.muster("server", action, server, *WORDS.get(action, []))
+    def adopt(self, site, container, ports):
+        words = [word for kind, port in ports.items() for word in (f"--{kind}-port", port)]
+        return self.world.muster("server", "adopt", site.id, container, "--profile", self.world.profile, *words)
+
+    def act(self, action, site, server, fresh=False):
+        return self.world.muster("server", action, server, *WORDS.get(action, []), *(["--fresh"] if fresh else []))
 
 
 class ByHttp:
@@ -49,15 +54,19 @@ class ByHttp:
     def sync(self, site):
         return self.ask("POST", f"/agents/{site.id}/servers/sync", {})
 
-    def create(self, site, name):
-        ports = {f"{kind}_port": Ports.take() for kind in ("game", "udp", "rcon")}
-        return self.ask("POST", f"/agents/{site.id}/servers", {"name": name, "image_tag": site.tag, **ports})
+    def create(self, site, name, tag):
+        return self.ask("POST", f"/agents/{site.id}/servers", {
+            "name": name, "image_tag": tag, "profile": PROFILE, **fields_of(take_ports())})
 
-    def act(self, action, site, server):
+    def adopt(self, site, container, ports):
+        return self.ask("POST", f"/agents/{site.id}/adopt", {
+            "container": container, "profile": PROFILE, **fields_of(ports)})
+
+    def act(self, action, site, server, fresh=False):
         place = f"/agents/{site.id}/servers/{server}"
         if action in ("delete", "purge"):
             return self.ask("DELETE", place + ("/purge" if action == "purge" else ""))
-        return self.ask("POST", f"{place}/{action}", FIELDS.get(action, {}))
+        return self.ask("POST", f"{place}/{action}", {**FIELDS.get(action, {}), **({"fresh": True} if fresh else {})})
 
     def ask(self, method, path, fields=None):
         key = "once-" + secrets.token_hex(8)
@@ -99,5 +108,13 @@ class ByHttp:
 
 
 def ids_of(answer):
-    """Of the commands that it queued."""
-    return answer.get("command_ids") or [answer["command_id"]]
+    """Of the commands that it queued: none, if it has only changed a record."""
+    return answer.get("command_ids") or ([answer["command_id"]] if answer.get("command_id") else [])
+
+
+def take_ports():
+    return {kind: Ports.take() for kind in ("game", "udp", "rcon")}
+
+
+def fields_of(ports):
+    return {f"{kind}_port": port for kind, port in ports.items()}

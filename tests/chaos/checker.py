@@ -7,6 +7,7 @@ A breach that is `open` may mend itself with time (a result is still to come); t
 """
 import base64
 import dataclasses
+import re
 
 from commander import partition_of
 
@@ -23,6 +24,7 @@ LEAVES = {"create": RUNNING, "start": RUNNING, "restart": RUNNING, "rebuild": RU
 # What the ledger may say of a server that has a container of that status.
 SHOWN = {**dict.fromkeys(RUNNING, "running"), **dict.fromkeys(STOPPED, "stopped")}
 WITHOUT = {"missing", "deleted", "purged", "failed"}
+SAYS_BACK = re.compile(r"old container is back|old one is back")
 
 
 @dataclasses.dataclass
@@ -45,11 +47,18 @@ class Facts:
     asked       command id → server id: what muster said that it has taken
     told        key → ids of the commands that whoever asked over HTTP was told of; none: refused
     containers  {"id", "name", "status", "labels"} of the engine
-    networks    their names
+    networks    their names;  volume_names: those of volumes
     servers     id → the ledger's row;  ledger: command id → the ledger's row
     files       names right below the data root
-    kept        server id → whether what was in its data is still there
+    kept        (server id, "data_dir" or a place in its container) → whether what was in it is still there
+    volumes     (server id, place in its container) → directory of the volume that was mounted there
     by_hand     server ids whose containers somebody else has touched
+    adopted     container id → server id: of those that bear no label
+    policies    container id → the restart policy that somebody has given it
+    layers      container id → server id: somebody has written into the container's own layer
+    removed     container id → server id: somebody else has removed it
+    racing      container ids that somebody else has touched while a command of theirs was open
+    mounted     (server id, from, to) in ms: somebody else had its data mounted
     engine_stops    [from, to] in ms: when the engine went, and when it was back
     has_grown   partitions were added to its topics: its Syncs count others now, and are not taken
     audit       what `audit replay --verify` and `audit check` found
@@ -61,11 +70,19 @@ class Facts:
     told: dict = dataclasses.field(default_factory=dict)
     containers: list = dataclasses.field(default_factory=list)
     networks: list = dataclasses.field(default_factory=list)
+    volume_names: list = dataclasses.field(default_factory=list)
     servers: dict = dataclasses.field(default_factory=dict)
     ledger: dict = dataclasses.field(default_factory=dict)
     files: set = dataclasses.field(default_factory=set)
     kept: dict = dataclasses.field(default_factory=dict)
+    volumes: dict = dataclasses.field(default_factory=dict)
     by_hand: set = dataclasses.field(default_factory=set)
+    adopted: dict = dataclasses.field(default_factory=dict)
+    policies: dict = dataclasses.field(default_factory=dict)
+    layers: dict = dataclasses.field(default_factory=dict)
+    removed: dict = dataclasses.field(default_factory=dict)
+    racing: set = dataclasses.field(default_factory=set)
+    mounted: list = dataclasses.field(default_factory=list)
     engine_stops: list = dataclasses.field(default_factory=list)
     has_grown: bool = False
     audit: list = dataclasses.field(default_factory=list)
@@ -79,9 +96,22 @@ class Facts:
         return found
 
     def canonical(self):
-        """server id → its container: the one that bears the name on its label."""
-        return {c["labels"]["muster.server.id"]: c for c in self.containers
-                if "muster.server.id" in c["labels"] and c["labels"].get("muster.container") == c["name"]}
+        """server id → its container: the one that bears the name on its label, or was adopted."""
+        return {**{self.adopted[c["id"]]: c for c in self.containers if c["id"] in self.adopted},
+                **{c["labels"]["muster.server.id"]: c for c in self.containers
+                   if "muster.server.id" in c["labels"] and c["labels"].get("muster.container") == c["name"]}}
+
+    def server_of(self, container):
+        return container["labels"].get("muster.server.id") or self.adopted.get(container["id"])
+
+    def asked_fresh(self):
+        """Server ids that were ever told to begin with new data."""
+        return {command["value"]["server_id"] for command in self.commands
+                if (command["value"].get("options") or {}).get("fresh")}
+
+    def purged(self):
+        return {event["server_id"] for event in self.events
+                if event["cause"] and event["cause"]["action"] == "purge" and "outcome" in event["body"]}
 
 
 # --- the log
@@ -205,12 +235,40 @@ def take_sync(told, chunks):
     told.update({server: word for server, word in listed.items() if server not in silent})
 
 
+def rolled_back_is_true(facts):
+    """The old container really is back when a result says so."""
+    for number, event in enumerate(facts.events):
+        body, server = event["body"], event["server_id"]
+        if not body.get("rolled_back") and not SAYS_BACK.search(body.get("message") or ""):
+            continue
+        if body.get("outcome") not in TERMINAL:
+            continue
+        before = last_words(facts.events[:begin_of(facts.events, number)]).get(server)
+        after = word_of(body["state"]) if body["state"] else None
+        if before in (None, "unknown") or before[1] in facts.removed.keys() | facts.racing:
+            continue
+        if after in (None, "unknown") or after[1] != before[1]:
+            yield Breach("rolled_back_is_true", f"{event['cause']['action']} of {server} is rolled back, and {before} is {after}")
+        elif (before[0] in RUNNING and after[0] not in RUNNING and server not in facts.by_hand
+              and not ended_with_the_engine(facts, body["state"])):
+            yield Breach("rolled_back_is_true", f"{event['cause']['action']} of {server} is rolled back, and {before} runs no more")
+
+
+def begin_of(events, number):
+    """Where the command of that event was accepted."""
+    command = events[number]["cause"]["command_id"]
+    return next(at for at, event in enumerate(events) if event["cause"] and event["cause"]["command_id"] == command)
+
+
 def told_is_there(facts):
-    """The log's last word about each server is what the engine has."""
+    """The log's last word about each server is what the engine has.  One that was adopted and bears no
+    label is of the ledger alone."""
     there = facts.canonical()
     for server, word in last_words(facts.events).items():
         found = there.get(server)
         now = (found["status"], found["id"]) if found else None
+        if server in facts.adopted.values() and (not found or not found["labels"]):
+            continue
         if word != now:
             yield Breach("told_is_there", f"the log's last word of {server} is {word}, the engine has {now}", open=True)
 
@@ -295,7 +353,7 @@ def nothing_left(facts):
     """No container, network or directory is left of what has ended."""
     seen = {}
     for container in facts.containers:
-        server = container["labels"].get("muster.server.id")
+        server = facts.server_of(container)
         if server is None:
             continue
         row = facts.servers.get(server)
@@ -308,6 +366,10 @@ def nothing_left(facts):
     for name in sorted(set(facts.networks)):
         if facts.networks.count(name) > 1:
             yield Breach("nothing_left", f"{facts.networks.count(name)} networks are called {name}")
+    for name in facts.volume_names:
+        for server, row in facts.servers.items():
+            if row["status"] == "purged" and name.startswith(f"muster-{server}-"):
+                yield Breach("nothing_left", f"volume {name} of a server that is purged", open=True)
     for name in facts.files:
         if name.startswith(".purge-"):
             yield Breach("nothing_left", f"directory {name}", open=True)
@@ -319,11 +381,52 @@ def nothing_left(facts):
 
 def data_is_kept(facts):
     """A server's data goes by a purge, and by nothing else."""
-    purged = {event["server_id"] for event in facts.events
-              if event["cause"] and event["cause"]["action"] == "purge" and "outcome" in event["body"]}
-    for server, kept in facts.kept.items():
+    purged = facts.purged()
+    for (server, what), kept in facts.kept.items():
         if not kept and server not in purged:
-            yield Breach("data_is_kept", f"the data of {server} is gone, and nobody purged it")
+            yield Breach("data_is_kept", f"the data of {server} ({what}) is gone, and nobody purged it")
+    for container in facts.layers.keys() - {c["id"] for c in facts.containers} - facts.removed.keys():
+        server = facts.layers[container]
+        if server not in purged | facts.asked_fresh():
+            yield Breach("data_is_kept", f"what {server} has written into its container {container} is gone with it")
+
+
+def data_is_carried(facts):
+    """Whatever container a server has: what it had in a volume is where it was.  Nobody knows what an
+    adopted one had that somebody else has removed."""
+    there = facts.canonical()
+    excused = facts.purged() | {facts.adopted[c] for c in facts.removed.keys() & facts.adopted.keys()}
+    for (server, place), directory in facts.volumes.items():
+        found = there.get(server)
+        if not found or server in excused:
+            continue
+        now = [mount["Source"] for mount in found["mounts"] if mount["Destination"] == place]
+        if now != [directory]:
+            yield Breach("data_is_carried", f"{server} had {directory} at {place}, and has {now}")
+
+
+def purge_sees_others(facts):
+    """What somebody else has mounted is not purged."""
+    begun = {}
+    for event in facts.events:
+        body, cause = event["body"], event["cause"]
+        if not cause or cause["action"] != "purge" or "outcome" not in body:
+            continue
+        if body["outcome"] == "accepted":
+            begun[cause["command_id"]] = event["at"]
+        since = begun.get(cause["command_id"])
+        if body["outcome"] == "done" and since and any(
+                server == event["server_id"] and begin < since and event["at"] < end for server, begin, end in facts.mounted):
+            yield Breach("purge_sees_others", f"{event['server_id']} was purged while another container had its data mounted")
+
+
+def policy_is_kept(facts):
+    """None keeps the restart policy of one that is set aside, and what somebody has said holds, its
+    retry count too, as long as there is that container."""
+    for server, found in facts.canonical().items():
+        policy, wanted = found["policy"], facts.policies.get(found["id"])
+        if policy["Name"] in ("", "no") or (wanted and policy != wanted):
+            yield Breach("policy_is_kept", f"{found['name']} of {server} has {policy}, and was given {wanted or 'none'}", open=True)
 
 
 # --- the ledger
@@ -341,10 +444,11 @@ def ledger_is_replay(facts):
                                              f"{ends} in the log", open=True)
 
 
-CHECKS = (one_result, asked_once, in_order, true_results, told_is_there, offsets_behind_events, offsets_arrive,
-          shown_is_there, nothing_left, data_is_kept, ledger_is_replay)
+CHECKS = (one_result, asked_once, in_order, true_results, rolled_back_is_true, told_is_there, offsets_behind_events,
+          offsets_arrive, shown_is_there, nothing_left, data_is_kept, data_is_carried, purge_sees_others, policy_is_kept,
+          ledger_is_replay)
 BY_SYNCS = {told_is_there, shown_is_there}  # nothing else mends what nobody was there to see
-AT_ANY_MOMENT = (in_order, true_results, offsets_behind_events)  # of the log alone
+AT_ANY_MOMENT = (in_order, true_results, rolled_back_is_true, offsets_behind_events)  # of the log alone
 
 
 def check(facts, checks=CHECKS):

@@ -94,7 +94,7 @@ def of_log(world, site, log, committed=None):
                 for kind in ("commands", "control")
                 for partition, offset, value in log.read(f"muster.{kind}.{site.id}", kind)]
     return Facts(committed=committed, commands=commands, events=events, by_hand=set(world.by_hand),
-                 engine_stops=list(world.engine_stops), has_grown=site.has_grown)
+                 adopted=dict(world.adopted), removed=dict(world.removed), racing=set(world.racing), engine_stops=list(world.engine_stops), has_grown=site.has_grown)
 
 
 def of_all(world, site, log, player):
@@ -102,13 +102,16 @@ def of_all(world, site, log, player):
     facts = of_log(world, site, log)
     facts.asked = {command: server for command, server in player.asked.items() if player.site_of[command] is site}
     facts.told = player.http.told
-    facts.containers = site.containers()
-    facts.networks = site.networks()
+    facts.containers = site.looked_at()
+    facts.networks, facts.volume_names = site.networks(), site.volumes()
     facts.servers = {row["id"]: row for row in world.rows("SELECT * FROM servers WHERE agent_id = ?", site.id)}
     facts.ledger = {row["command_id"]: row
                     for row in world.rows("SELECT * FROM commands WHERE agent_id = ?", site.id)}
     facts.files = {path.name for path in site.data_root.iterdir()}
-    facts.kept = player.kept_data(site)
+    facts.kept = player.data.kept(facts.servers)
+    facts.volumes = player.data.volumes(facts.servers)
+    facts.policies, facts.layers = dict(world.policies), dict(world.layers)
+    facts.mounted = [] if player.clocks_jumped else list(world.mounted)
     return facts
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import hands
+import stuck  # noqa: F401  (it notes its kinds)
 from checker import ENGINE_SHIFT_MS
 from commander import add_partitions
 from confluent_kafka import KafkaException
@@ -252,6 +253,45 @@ def engine_connections_held(world, which, seconds):
 @fault()
 def engine_connections_slow(world, which, seconds):
     hold(one_of(world.sites, which).proxy, "slow", seconds)
+
+
+# --- the engine, for longer than anybody has patience
+
+
+@fault(beyond=True)
+def engine_is_away_long(world, which, seconds):
+    engine_refuses_connections(world, which, seconds)
+
+
+@fault(beyond=True)
+def engine_answers_500_long(world, which, seconds):
+    """Its containerd is gone: everything is answered so."""
+    proxy = one_of(world.sites, which).proxy
+    proxy.be("error")
+    proxy.cut()
+    hold(proxy, "error", seconds)
+
+
+@fault("scripted", beyond=True)
+def engine_changes_nothing_long(world, which, seconds):
+    """It can be looked at."""
+    scripted = one_of(world.sites, which).scripted
+    scripted.script(*({"method": method, "path": "/containers/", "do": "error", "status": 500, "times": 0,
+                       "text": "connection error: unavailable"} for method in ("POST", "DELETE")))
+    time.sleep(seconds)
+    scripted.clear_script()
+
+
+@fault(beyond=True)
+def engine_holds_connections_long(world, which, seconds):
+    hold(one_of(world.sites, which).proxy, "hold", seconds)
+
+
+@fault("real", beyond=True)
+def engine_stands_still_long(world, which, seconds):
+    world.ground.engine.signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    world.ground.engine.signal(signal.SIGCONT)
 
 
 # --- the bus

@@ -5,15 +5,20 @@ For unix sockets and TCP ports; all proxies of a process share one loop on a thr
     with FaultyProxy("/run/engine.sock", "/tmp/x/proxy.sock") as proxy:
         proxy.cut()             ends every connection, in both directions
         proxy.be("refuse")      new connections end at once, until proxy.be("pass")
+        proxy.be("error")       new ones, if they are of HTTP, have 500 as their answer
 """
 import asyncio
 import contextlib
+import json
 import random
+import re
 import socket
 import struct
 import threading
 
-MODES = ("pass", "refuse", "hold", "slow")
+MODES = ("pass", "refuse", "hold", "slow", "error")
+ERROR = json.dumps({"message": 'connection error: desc = "transport: error while dialing: dial unix '
+                               '/run/containerd/containerd.sock: connect: connection refused": unavailable'}).encode()
 SLOW_S = 0.05
 RESET = struct.pack("ii", 1, 0)  # linger for no time: what is sent is RST
 
@@ -102,6 +107,9 @@ class FaultyProxy:
         if self.mode == "refuse":
             writer.transport.abort()
             return
+        if self.mode == "error":
+            await self._answer_error(reader, writer)
+            return
         try:
             there_reader, there = await self._connect()
         except OSError:
@@ -117,6 +125,16 @@ class FaultyProxy:
             self.writers -= both
             for end in both:
                 end.transport.abort()
+
+    async def _answer_error(self, reader, writer):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+            await reader.readexactly(int(length[1]) if length else 0)
+            writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
+                         b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(ERROR), ERROR))
+            await writer.drain()
+        writer.close()
 
     async def _pass_on(self, reader, writer):
         while data := await reader.read(65536):

@@ -5,8 +5,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+from checker import NETWORKS
 from faulty_proxy import FaultyProxy
 from services import Engine, Kafka, Ports, Registry, run_script
+from world import PATIENCE_FACTOR, VOLUME, with_volume
 
 
 class Broker:
@@ -34,8 +36,10 @@ class Broker:
 class Ground:
     """bus: "kafka" or "sqlite"; engine: "real" or "scripted".  Nothing runs before start()."""
 
-    def __init__(self, bus="sqlite", engine="scripted", brokers=1, live_restore=False):
+    def __init__(self, bus="sqlite", engine="scripted", brokers=1, live_restore=False, real_lengths=False):
         self.bus_kind, self.engine_kind, self.brokers, self.live_restore = bus, engine, brokers, live_restore
+        self.patience = "1" if real_lengths else PATIENCE_FACTOR[engine]
+        self.lengths = 1 / float(PATIENCE_FACTOR[engine]) if real_lengths else 1
         self.kafka = self.engine = self.registry = self.image = self.bus_url = None
         self.broker_list, self.broker_proxies = [], []
         self.directory = Path(tempfile.mkdtemp(prefix="ground"))
@@ -73,13 +77,19 @@ class Ground:
         self.registry = Registry(run_script("registry", "start", "--dir", self.directory / "registry"),
                                  self.directory / "registry")
         self.image = self.registry.push_demo(self.engine, "steam-zomboid:latest")
+        self.registry.push_demo(self.engine, with_volume("steam-zomboid:latest"), volumes=[VOLUME])
 
     def renew_engine_if_stuck(self):
         """Between worlds.  An engine that is killed while it restarts a container can wait for that
         container's end for ever (20.10 with live-restore), whatever is done to it."""
-        if self.engine and self.engine.client.api.containers(all=True):
+        api = self.engine.client.api if self.engine else None
+        if api and api.containers(all=True):
             run_script("engine", "remove", "--dir", self.directory / "engine")
             self.start_engine()
+        elif api:  # what is wrong with a network is not to be the next one's
+            for network in api.networks():
+                if network["Name"] in NETWORKS:
+                    api.remove_network(network["Id"])
 
     def stop(self):
         for script, verb in (("kafka", "kill"), ("registry", "stop"), ("engine", "remove")):

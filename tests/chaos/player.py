@@ -16,9 +16,14 @@ from pathlib import Path
 import checker
 import facts
 import faults
-from asking import ByCommandLine, ByHttp, ids_of
+import kinds
+from asking import ByCommandLine, ByHttp, ids_of, take_ports
 from confluent_kafka import KafkaException
+from data import Data
 from fleet import wait_for
+from hands import make_stranger
+from kinds import one_of
+from watch import Watch
 from world import World
 
 PATIENCE_S = 90  # until all is mended and told; the longest waits of a worker are a minute
@@ -47,16 +52,25 @@ class Player:
         self.shell, self.http = ByCommandLine(world), ByHttp(world.address, world.token)
         self.done = collections.Counter()
         self.injected, self.clocks_jumped = collections.Counter(), False
-        self.marked = {}  # server id → the file that must stay
+        self.strangers = {}  # number of a server → the container that somebody has made for it, by hand
+        self.data = Data(world)
         self.problems = []
         self.log = facts.open_log(world)
+        self.watch = Watch(world, self.problems)
+        self.watch.start()
+
+    def close(self):
+        self.watch.end()
 
     # --- steps
 
     def play_round(self, steps):
         threads = []
+        self.data.begin_round()
         for step in steps:
-            time.sleep(step["after"])
+            time.sleep(step.get("after", 0))
+            if step["do"] == "world":
+                continue
             if step["do"] == "command":
                 self.command(step)
             else:
@@ -75,9 +89,12 @@ class Player:
         self.injected[step["kind"]] += 1
         self.clocks_jumped |= step["kind"] in CLOCKS
         try:
-            function(self.world, step["which"], step["for"])
+            function(self.world, step["which"], step["for"] * self.lengths_of(step["kind"]))
         except Exception as problem:  # told with the round's end; the other steps are to be made
             self.problems.append(f"the fault {step['kind']} could not be made: {problem!r}")
+
+    def lengths_of(self, kind):
+        return self.world.ground.lengths if kind in kinds.BEYOND else 1
 
     def command(self, step):
         number, action = step["server"] % self.servers, step["action"]
@@ -87,11 +104,13 @@ class Player:
             if action == "sync":
                 code, answer = by.sync(site)
             elif number not in self.slots:
-                code, answer = self.create(by, site, number)
-            elif action == "create":
-                code, answer = by.create(site, self.slots[number][2])
+                code, answer = self.bring(by, site, number, action)
+            elif action in ("create", "adopt"):
+                code, answer = by.create(site, self.slots[number][2], site.tags[0])
             else:
-                code, answer = by.act(action, site, self.slots[number][1])
+                if step.get("fresh"):
+                    self.data.tell_fresh(self.slots[number][1])
+                code, answer = by.act(action, site, self.slots[number][1], step.get("fresh", False))
         except (subprocess.TimeoutExpired, TimeoutError) as problem:
             self.problems.append(f"{action} is not answered: {problem}")
             return
@@ -101,12 +120,34 @@ class Player:
             if action == "purge":
                 del self.slots[number]
 
-    def create(self, by, site, number):
-        self.names += 1
-        name = f"{self.world.id}-{self.names}"
-        code, answer = by.create(site, name)
+    def bring(self, by, site, number, action):
+        """By a create, or by adopting what somebody has made by hand: that a worker has to see first."""
+        by = by if self.world.knows_profile() else self.shell
+        if action == "adopt" or (number in self.strangers and action != "create"):
+            return self.adopt(by, site, number)
+        name = self.a_name()
+        code, answer = by.create(site, name, one_of(site.tags, number))
         if code == 0:
             self.slots[number] = (site, answer["server_id"], name)
+        return code, answer
+
+    def a_name(self):
+        self.names += 1
+        return f"{self.world.id}-{self.names}"
+
+    def adopt(self, by, site, number):
+        if number not in self.strangers:
+            name, ports = self.a_name(), take_ports()
+            container = make_stranger(self.world, site, name, ports, number)
+            if container:
+                self.strangers[number] = container, name, ports
+            return 2, "it is made now"
+        container, name, ports = self.strangers[number]
+        code, answer = by.adopt(site, container, ports)
+        if code == 0:
+            self.world.adopted[container] = answer["server_id"]
+            self.slots[number] = (site, answer["server_id"], name)
+            del self.strangers[number]
         return code, answer
 
     def note(self, site, answer):
@@ -118,14 +159,10 @@ class Player:
     def mark_data(self):
         """Puts a file into the data of each server that has none yet."""
         for site, server, name in self.slots.values():
-            place = site.data_root / name / "data"
-            if server not in self.marked and place.is_dir():
-                with contextlib.suppress(OSError):
-                    (place / "chaos.mark").write_text(server)
-                    self.marked[server] = place / "chaos.mark"
-
-    def kept_data(self, site):
-        return {server: path.exists() for server, path in self.marked.items() if site.data_root in path.parents}
+            self.data.mark(site, server, name)
+        for site in self.world.sites:
+            for container in site.looked_at():
+                self.data.mark_volumes(site, container)
 
     # --- the end of a round
 
@@ -210,10 +247,11 @@ def outcomes_of(world):
 def play(rounds, ground, keep=None, patience_s=PATIENCE_S):
     """Plays it in a world of its own.  `keep`: a directory to which a failure's files go."""
     agents = 1 if ground.engine else 2  # an engine is one host, and its locks lie below one data root
+    linked = any(step.get("linked") for steps in rounds for step in steps)
     played = Played()
     directory = Path(tempfile.mkdtemp(prefix="chaos"))
-    world = World(directory, ground, agents, SLOTS)
-    player = Player(world, patience_s)
+    world = World(directory, ground, agents, SLOTS, linked)
+    player = Player(world, patience_s * (10 if ground.lengths > 1 else 1))
     try:
         for steps in rounds:
             player.play_round(steps)
@@ -226,6 +264,7 @@ def play(rounds, ground, keep=None, patience_s=PATIENCE_S):
         played.injected, played.done = player.injected, player.done
         with contextlib.suppress(Exception):
             played.outcomes = outcomes_of(world)
+        player.close()
         world.close()
         if not played.broken and world.crashes():
             played.broken = Broken(world.crashes(), player.tail())

@@ -4,10 +4,12 @@ A script is a list of rounds, a round a list of steps, a step a dict:
 
     {"do": "command", "after": s, "server": n, "action": a, "by": "muster" | "http", "lost": n}
     {"do": "fault", "after": s, "kind": k, "which": n, "for": s}
+    {"do": "world", "linked": b}
 
 `after` is the time since the step before.  `server` and `which` are numbers that the player
 takes modulo what there is, so that a step keeps its meaning when others are left out.  `lost`:
-so many answers over HTTP are lost, and it is asked again.
+so many answers over HTTP are lost, and it is asked again.  `fresh`: with new data, where it is gone.  What
+is said of the world holds from the beginning: `linked`: its data roots are named through a symbolic link.
 
 Pure.
 """
@@ -15,27 +17,31 @@ import random
 
 # How often each is asked for.  What is not possible at the moment is refused by muster.
 ACTIONS = {"create": 10, "start": 16, "stop": 14, "restart": 12, "rebuild": 14, "recreate": 6, "restore": 8,
-           "delete": 8, "purge": 5, "cancel": 8, "sync": 4}
+           "delete": 8, "purge": 5, "cancel": 8, "sync": 4, "adopt": 7}
 SHORT, LONG = (0.05, 0.8), (2.5, 5.0)
+BEYOND = (4.0, 7.0)
+FRESH_IN = 5  # one of so many starts
 LOST = (0, 0, 0, 1, 2)
 LONG_IN = 5  # one of so many faults is long: longer than a lease
 LASTING_IN = 3  # one of so many episodes ends with what nobody can undo
 
 
-def make(seed, rounds, kinds, lasting=(), commands=12, faults=6, servers=8):
-    """`kinds`: the names of faults to choose from; `lasting`: of those that come in the last round."""
-    made = [make_round(random.Random(f"{seed} {number}"), kinds, commands, faults, servers)
+def make(seed, rounds, kinds, lasting=(), beyond=(), commands=12, faults=6, servers=8):
+    """`kinds`: the names of faults to choose from; `lasting`: of those that come in the last round;
+    `beyond`: of those that take long."""
+    made = [make_round(random.Random(f"{seed} {number}"), kinds, beyond, commands, faults, servers)
             for number in range(rounds)]
     chance = random.Random(f"{seed} end")
+    made[0].insert(0, {"do": "world", "linked": chance.randrange(2) == 1})
     if lasting and chance.randrange(LASTING_IN) == 0:
         made[-1].insert(chance.randrange(len(made[-1]) + 1), fault(chance, lasting))
     return made
 
 
-def make_round(chance, kinds, commands, faults, servers):
+def make_round(chance, kinds, beyond, commands, faults, servers):
     steps = [command(chance, servers) for _ in range(chance.randint(max(1, commands // 2), commands))]
     for _ in range(chance.randint(1, faults) if kinds else 0):
-        steps.insert(chance.randrange(len(steps) + 1), fault(chance, kinds))
+        steps.insert(chance.randrange(len(steps) + 1), fault(chance, kinds, beyond))
     return steps
 
 
@@ -43,12 +49,15 @@ def command(chance, servers):
     (action,) = chance.choices(list(ACTIONS), ACTIONS.values())
     step = {"do": "command", "after": round(chance.random() ** 3 * 0.4, 3),
             "server": chance.randrange(servers), "action": action}
+    if action in ("start", "rebuild", "restore") and chance.randrange(FRESH_IN) == 0:
+        step["fresh"] = True
     return {**step, "by": "http", "lost": chance.choice(LOST)} if chance.randrange(2) else {**step, "by": "muster"}
 
 
-def fault(chance, kinds):
-    span = LONG if chance.randrange(LONG_IN) == 0 else SHORT
-    return {"do": "fault", "after": round(chance.random() * 0.2, 3), "kind": chance.choice(kinds),
+def fault(chance, kinds, beyond=()):
+    kind = chance.choice(kinds)
+    span = BEYOND if kind in beyond else LONG if chance.randrange(LONG_IN) == 0 else SHORT
+    return {"do": "fault", "after": round(chance.random() * 0.2, 3), "kind": kind,
             "which": chance.randrange(1000), "for": round(chance.uniform(*span), 2)}
 
 

@@ -13,6 +13,7 @@ import faults
 import pytest
 from conftest import TIER
 from ground import Ground
+from kinds import BEYOND
 from log_reader import Codec
 from player import play
 from script import make
@@ -22,10 +23,10 @@ LONG = TIER == "long"
 SEED = int(os.environ.get("MUSTER_SEED") or (random.randrange(1 << 30) if LONG else 1))
 
 
-def play_seeds(episodes, rounds, **where):
+def play_seeds(episodes, rounds, only=(), **where):
     """Each in a world of its own; every fault that can be made here has its chance."""
     with Ground(**where) as ground:
-        kinds = faults.possible(ground)
+        kinds = faults.possible(ground, only)
         injected = 0
         for seed in range(SEED, SEED + episodes):
             played = play(make(seed, rounds, *kinds), ground)
@@ -74,6 +75,13 @@ def test_rounds_on_kafka_and_a_scripted_engine(crash_build, kafka):
 @pytest.mark.timeout(3600)
 def test_rounds_on_three_brokers(crash_build, kafka):
     play_seeds(2, 10, bus="kafka", brokers=3)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_rounds_with_the_patience_that_ships(crash_build):
+    """Minutes are minutes: an engine that is away, or answers 500, for longer than a worker asks it."""
+    play_seeds(1, 2, only=sorted(BEYOND), real_lengths=True)
 
 
 @pytest.mark.long

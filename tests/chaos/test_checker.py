@@ -26,7 +26,9 @@ def command(command_id, action, offset):
 
 def a_container(name=NAME, container="c1", status="running", **labels):
     return {"id": container, "name": name, "status": status,
-            "labels": {"muster.server.id": SERVER, "muster.container": NAME, **labels}}
+            "labels": {"muster.server.id": SERVER, "muster.container": NAME, **labels},
+            "policy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
+            "mounts": [{"Type": "volume", "Destination": "/saves", "Source": "/volumes/v1"}]}
 
 
 def right():
@@ -40,7 +42,8 @@ def right():
         containers=[a_container(status="exited")], networks=["zomboid-servers"],
         servers={SERVER: {"status": "stopped", "container_id": "c1", "data_dir": "/data/alpha"}},
         ledger={"k1": {"outcome": "done"}, "k2": {"outcome": "done"}},
-        files={"alpha"}, kept={SERVER: True})
+        files={"alpha"}, kept={(SERVER, "data_dir"): True, (SERVER, "/saves"): True},
+        volumes={(SERVER, "/saves"): "/volumes/v1"})
 
 
 def test_the_right_story_breaks_nothing():
@@ -138,6 +141,12 @@ def two_networks(facts):
     facts.networks.append("zomboid-servers")
 
 
+def purged_without_its_volume(facts):
+    facts.volume_names.append(f"muster-{SERVER}-saves")
+    facts.servers[SERVER]["status"] = "purged"
+    facts.containers.clear()
+
+
 def half_a_purge(facts):
     facts.files.add(".purge-k2")
 
@@ -147,7 +156,68 @@ def purged_with_data(facts):
 
 
 def data_lost(facts):
-    facts.kept[SERVER] = False
+    facts.kept[SERVER, "data_dir"] = False
+
+
+def volume_lost(facts):
+    facts.kept[SERVER, "/saves"] = False
+
+
+def layer_lost(facts):
+    facts.layers["c0"] = SERVER
+
+
+def volume_replaced(facts):
+    facts.containers[0]["mounts"][0]["Source"] = "/volumes/v2"
+
+
+def volume_not_mounted(facts):
+    facts.containers[0]["mounts"].clear()
+
+
+def roll_back(facts, status, container, message=""):
+    """A rebuild that fails, and says that the old one is back."""
+    facts.commands.append(command("k3", "rebuild", 3))
+    facts.events += [result("k3", "accepted", "rebuild"), result("k3", "failed", "rebuild", status, container)]
+    facts.events[-1]["body"].update(rolled_back=not message, message=message)
+    facts.ledger["k3"], facts.committed["commands", 0] = {"outcome": "failed"}, (4, "")
+
+
+def rolled_back_and_gone(facts):
+    roll_back(facts, "absent", None)
+
+
+def rolled_back_to_another(facts):
+    roll_back(facts, "exited", "c2")
+
+
+def said_to_be_back(facts):
+    roll_back(facts, "absent", None, "the old container is back")
+
+
+def rolled_back_and_stopped(facts):
+    del facts.events[2:], facts.commands[1:]
+    roll_back(facts, "exited", "c1")
+
+
+def purged_under_another(facts):
+    facts.mounted.append((SERVER, 1000, 9000))
+    facts.events += [result("k3", "accepted", "purge"), result("k3", "done", "purge")]
+    facts.events[-2]["at"], facts.events[-1]["at"] = 2000, 3000
+
+
+def policy_of_one_aside(facts):
+    facts.containers[0]["policy"] = {"Name": "no", "MaximumRetryCount": 0}
+
+
+def retries_lost(facts):
+    facts.policies["c1"] = {"Name": "on-failure", "MaximumRetryCount": 5}
+    facts.containers[0]["policy"] = {"Name": "on-failure", "MaximumRetryCount": 0}
+
+
+def adopted_and_left(facts):
+    facts.adopted["c0"] = SERVER
+    facts.containers.append({**a_container("by-hand", "c0", "exited"), "labels": {}})
 
 
 def verify_differs(facts):
@@ -167,7 +237,13 @@ BROKEN = [(second_result, "one_result"), (no_result, "one_result"), (never_sent,
           (offset_behind, "offsets_arrive"), (missing_that_is_there, "shown_is_there"),
           (present_that_is_gone, "shown_is_there"), (stuck, "shown_is_there"), (orphan_container, "nothing_left"),
           (two_containers, "nothing_left"), (two_networks, "nothing_left"), (half_a_purge, "nothing_left"),
-          (purged_with_data, "nothing_left"), (data_lost, "data_is_kept"), (verify_differs, "ledger_is_replay"),
+          (purged_without_its_volume, "nothing_left"),
+          (purged_with_data, "nothing_left"), (data_lost, "data_is_kept"), (volume_lost, "data_is_kept"),
+          (layer_lost, "data_is_kept"), (volume_replaced, "data_is_carried"), (volume_not_mounted, "data_is_carried"),
+          (rolled_back_and_gone, "rolled_back_is_true"), (rolled_back_to_another, "rolled_back_is_true"),
+          (said_to_be_back, "rolled_back_is_true"), (rolled_back_and_stopped, "rolled_back_is_true"),
+          (purged_under_another, "purge_sees_others"), (policy_of_one_aside, "policy_is_kept"),
+          (retries_lost, "policy_is_kept"), (adopted_and_left, "nothing_left"), (verify_differs, "ledger_is_replay"),
           (ledger_differs, "ledger_is_replay")]
 
 
@@ -180,6 +256,25 @@ def test_what_is_wrong_is_found(spoil, promise):
 
 def test_every_check_is_seen_to_fail():
     assert {promise for _, promise in BROKEN} == {one.__name__ for one in CHECKS}
+
+
+def test_a_rebuild_that_is_rolled_back_breaks_nothing():
+    facts = right()
+    roll_back(facts, "exited", "c1")
+    assert check(facts) == []
+
+
+def test_what_nobody_promised_is_no_breach():
+    facts = right()
+    facts.adopted["c0"], facts.removed["c0"] = "s2", "s2"  # by hand: nobody knows what it had
+    facts.volumes["s2", "/saves"], facts.layers["c0"] = "/volumes/v9", "s2"
+    facts.commands.append(command("k3", "start", 3))
+    facts.commands[-1]["value"]["options"] = {"fresh": True}
+    facts.events += [result("k3", "accepted", "start"), result("k3", "done", "start", "running", "c1")]
+    facts.containers[0]["status"], facts.servers[SERVER]["status"] = "running", "running"
+    facts.ledger["k3"], facts.committed["commands", 0] = {"outcome": "done"}, (4, "")
+    facts.layers["c7"] = SERVER
+    assert check(facts) == []
 
 
 def test_what_others_do_is_no_breach():

@@ -1,5 +1,5 @@
 """Scripts: the same seed is the same script, and a failure is shrunk to what it needs."""
-from script import make, shrink
+from script import BEYOND, make, shrink
 
 KINDS = ["worker_killed", "bus_locked"]
 
@@ -15,6 +15,12 @@ def test_what_lasts_comes_in_the_last_round():
     places = [{number for number, steps in enumerate(script) for step in steps if step.get("kind") == "partitions_added"}
               for script in scripts]
     assert {2} in places and set() in places and all(place <= {2} for place in places)
+
+
+def test_what_is_long_is_longer_than_any_patience():
+    steps = [step for one in make(1, 20, KINDS, (), KINDS[:1]) for step in one if step["do"] == "fault"]
+    spans = {kind: [step["for"] for step in steps if step["kind"] == kind] for kind in KINDS}
+    assert min(spans[KINDS[0]]) >= BEYOND[0] > min(spans[KINDS[1]])
 
 
 def test_what_fails_is_shrunk_to_what_it_needs():

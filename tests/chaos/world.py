@@ -18,20 +18,24 @@ from pathlib import Path
 
 import docker
 import requests
+from asking import PROFILE, take_ports
 from faulty_proxy import FaultyProxy
 from fleet import BUILD, Fleet, Process
 from outpost import PATIENCE
 from scripted_engine import ScriptedEngine
-from services import Ports
+from services import ROOT, Ports
 
 BEFORE = BUILD / "tests/muster-worker-before"  # with the contract of the version before (before.gresource.xml)
 CRASH_BUILD = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
 IMAGE = "registry.test/game:1"
+# A worker's patience with its engine, as a factor: some seconds, so that a fault can last longer.
+PATIENCE_FACTOR = {"scripted": "0.03", "real": "0.05"}
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGTRAP}
 REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ")
 BACK_AFTER_S = 0.1
 END_MOST_S = 60
 CLI_MOST_S = 90
+VOLUME = "/home/steam/saves"  # that one of the images has
 
 
 def patiently(ask, seconds=20):
@@ -114,22 +118,27 @@ class Kept:
 class Site:
     """One agent and its host.  `engine`: a real one, or None for a scripted one of its own."""
 
-    def __init__(self, world, number, engine):
+    def __init__(self, world, number, engine, linked):
         self.world, self.number, self.engine = world, number, engine
         self.directory = world.directory / f"host-{number}"
         self.data_root = self.directory / "data"
         self.data_root.mkdir(parents=True)
         mount_small(self.data_root)
+        self.data_path = self.directory / "link" if linked else self.data_root  # as everybody calls it
+        if linked:
+            self.data_path.symlink_to(self.data_root)
         self.scripted = None
         if not engine:
             self.scripted = PatientEngine(self.directory / "engine.sock", images=[IMAGE]).start()
+            self.scripted.image(with_volume(IMAGE), Volumes={VOLUME: {}})
         self.socket = engine.socket if engine else self.scripted.path
         self.proxy = FaultyProxy(self.socket, self.directory / "proxy.sock").start()
         self.api = docker.APIClient(base_url=f"unix://{self.socket}", version="1.41", timeout=60)
         self.name = f"{world.id}-{number}"
         self.partitions = 2 + number
-        image, self.tag = world.image.rsplit(":", 1)
-        self.id = str(world.json("agent", "add", self.name, "--data-path", self.data_root, "--registry", image,
+        image = world.image.rsplit(":", 1)[0]
+        self.tags = [name.rsplit(":", 1)[1] for name in world.images]
+        self.id = str(world.json("agent", "add", self.name, "--data-path", self.data_path, "--registry", image,
                                  "--partitions", self.partitions)["id"])
         if number % 2 == 0:  # what is removed by hand comes back by itself
             world.run("agent", "set", self.id, "--on-missing", "start")
@@ -144,7 +153,7 @@ class Site:
                          "FAKETIME_DONT_FAKE_MONOTONIC=1"] if clock else []
             return self.world.launch(f"host-{self.number}-{name}", [
                 "env", *settings, CRASH_BUILD / "muster-worker" if at else program, "--agent", self.id,
-                "--data-root", self.data_root, "--worker", slot, "--docker", self.proxy.front,
+                "--data-root", self.data_path, "--worker", slot, "--docker", self.proxy.front,
                 "--registry", self.world.registry_prefix, "--sync-interval", "2s", "--heartbeat", "2s",
                 *self.world.patience])
         kept = Kept(f"worker-{slot}", start)
@@ -156,13 +165,31 @@ class Site:
         return [{"id": c["Id"], "name": c["Names"][0].lstrip("/"), "status": c["State"], "labels": c["Labels"] or {}}
                 for c in patiently(lambda: self.api.containers(all=True)) if c["Names"] and self.world.id in c["Names"][0]]
 
+    def looked_at(self):
+        """The same, with their restart policies and what they have mounted."""
+        found = []
+        for container in self.containers():
+            with contextlib.suppress(docker.errors.NotFound):
+                seen = patiently(lambda one=container["id"]: self.api.inspect_container(one))
+                found.append({**container, "policy": seen["HostConfig"]["RestartPolicy"], "mounts": seen["Mounts"]})
+        return found
+
+    def server_of(self, container):
+        """By its label, or because it was adopted."""
+        return container["labels"].get("muster.server.id") or self.world.adopted.get(container["id"])
+
     def networks(self):
         return [network["Name"] for network in patiently(self.api.networks)]
 
+    def volumes(self):
+        return [volume["Name"] for volume in patiently(self.api.volumes)["Volumes"] or []]
+
     def put_back(self):
-        """Takes away what somebody renamed or put there: for good it would hold a server's
-        ports.  True when none is left; the engine may be away just now."""
-        aside = [c["id"] for c in self.containers() if c["name"].startswith(self.aside)]
+        """Takes away what somebody renamed or put there (for good it would hold a server's
+        ports), or could not remove.  True when none is left; the engine may be away just now."""
+        aside = {c["id"]: self.server_of(c) for c in self.containers()
+                 if c["name"].startswith(self.aside) or c["id"] in self.world.removed}
+        self.world.removed.update(aside)
         for container in aside:
             with contextlib.suppress(docker.errors.APIError, OSError):
                 self.api.remove_container(container, force=True)
@@ -173,7 +200,7 @@ class Site:
             kept.end()
         for container in self.containers() if self.engine else ():
             with contextlib.suppress(docker.errors.APIError, OSError):
-                self.api.remove_container(container["id"], force=True)
+                self.api.remove_container(container["id"], force=True, v=True)
         self.api.close()
         self.proxy.stop()
         if self.scripted:
@@ -184,19 +211,30 @@ class Site:
 class World(Fleet):
     """`ground` has what outlives it: broker, engine, registry, image (ground.py)."""
 
-    def __init__(self, directory, ground, agents=2, slots=2):
+    def __init__(self, directory, ground, agents=2, slots=2, linked=False):
         kafka = ground.kafka
         super().__init__(directory, ground.bus_url or f"sqlite://{directory}/bus.db", kafka=kafka,
                          registry=ground.registry, image=ground.image or IMAGE)
         self.ground = ground
+        self.images = [self.image, with_volume(self.image)]
+        self.profile = ground.directory / f"{PROFILE}.json"
+        if not self.profile.exists():
+            self.profile.write_text(json.dumps(a_profile()))
         self.patience = PATIENCE if kafka else ("-X", "bus.lease.ms=2000", "--takeover", "2s")
+        self.patience += ("--patience", ground.patience)
         self.registry_prefix = f"{ground.registry.address}/" if ground.registry else "registry.test/"
         self.by_hand = set()  # servers that somebody has touched behind our back
+        self.racing = set()  # containers that somebody has touched while a command of theirs was open
+        self.removed = {}  # container id → server id: somebody wanted it to be gone
+        self.adopted = {}  # container id → server id: of those that bear no label
+        self.policies = {}  # container id → the restart policy that somebody has given it
+        self.layers = {}  # container id → somebody has written into its own layer
+        self.mounted = []  # (server id, from, to): somebody else has had its data mounted, in ms
         self.engine_stops = []  # [from, to] in ms: when an engine was told to go, and when it was back
         self.init()
         self.address = (loopback_of(self.id), Ports.take())
         self.token = self.json("token", "add", "--role", "admin", "--name", "chaos")["token"]
-        self.sites = [Site(self, number, ground.engine) for number in range(agents)]
+        self.sites = [Site(self, number, ground.engine, linked) for number in range(agents)]
         self.serve = Kept("serve", self._start_serve)
         for site in self.sites:
             for slot in range(slots):
@@ -234,9 +272,16 @@ class World(Fleet):
             f"muster {words} ended with {done.returncode}: {done.stderr}")
         return done.returncode, decoded(done.stdout) if done.returncode == 0 else done.stderr
 
-    def new_server(self, site, name):
-        ports = [word for kind in ("game", "udp", "rcon") for word in (f"--{kind}-port", Ports.take())]
-        return self.muster("server", "create", site.id, name, "--image-tag", site.tag, *ports)
+    def new_server(self, site, name, tag):
+        ports = [word for kind, port in take_ports().items() for word in (f"--{kind}-port", port)]
+        return self.muster("server", "create", site.id, name, "--image-tag", tag, "--profile", self.profile, *ports)
+
+    def knows_profile(self):
+        """Who asks over HTTP names one that was brought before."""
+        return bool(self.rows("SELECT 1 FROM profiles WHERE name = ?", PROFILE))
+
+    def is_quiet(self, server):
+        return not self.rows("SELECT 1 FROM commands WHERE server_id = ? AND finished_at IS NULL", server)
 
     # --- the ledger, read beside whoever writes it
 
@@ -259,6 +304,16 @@ class World(Fleet):
 def loopback_of(word):
     """An address of its own: no other world answers there, whatever goes down and comes back."""
     return "127." + ".".join(str(1 + byte % 254) for byte in hashlib.sha256(word.encode()).digest()[:3])
+
+
+def with_volume(image):
+    return image.rsplit(":", 1)[0] + ":volume"
+
+
+def a_profile():
+    """The game that ships, with a stop that is given up within a round."""
+    known = json.loads((ROOT / "producer/profiles/zomboid.json").read_text())
+    return {**known, "name": PROFILE, "stop": {**known["stop"], "timeout_s": 2}}
 
 
 def decoded(text):

@@ -1,4 +1,5 @@
 """services - the real engine, registry and broker that tests/run has started, as objects."""
+import contextlib
 import os
 import socket
 import subprocess
@@ -83,14 +84,22 @@ class Engine:
     def start(self):
         run_script("engine", "start", "--dir", self.directory, *self.options)
 
+    def signal(self, number):
+        """To the daemon, if it runs."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((Path(self.directory) / "pid").read_text().split()[0])
+            if str(self.directory).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():  # and is no other one
+                os.kill(pid, number)
+
 
 class Registry:
     def __init__(self, address, directory=None):
         self.address, self.directory = address, directory
 
-    def push_demo(self, engine, name, *env):
+    def push_demo(self, engine, name, *env, volumes=()):
         """Make the demo image and push it; returns its full name."""
         options = [word for pair in env for word in ("--env", pair)]
+        options += [word for path in volumes for word in ("--volume", path)]
         return run_script("demo-image", engine.socket, self.address, name, *options)
 
     def tags(self, repository):
