@@ -241,7 +241,7 @@ static bool add_ports(const struct filling *at, const struct port *first, int64_
 static bool resolve_ports(const struct filling *at, const json_t *item, GError **error)
 {
     struct port first = {0};
-    int64_t host_last, inside_last;
+    int64_t host_last = 0, inside_last = 0;
     g_autofree char *name = fill_member(at, item, "protocol", "tcp", error);
     g_autofree char *host_ip = name ? fill_member(at, item, "host_ip", "", error) : NULL;
     g_autofree char *host = host_ip ? port_text(at, item, "host_port", error) : NULL;
