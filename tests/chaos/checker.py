@@ -288,7 +288,7 @@ def varint(data, at):
 
 def notes_in(metadata):
     """What stands beside a committed offset behind the tag of its log (worker/log_tag.c)."""
-    return (metadata or "").rpartition(":")[2]
+    return (metadata or "").rpartition(":")[2].removeprefix("w1?")
 
 
 def begun_in(offset, metadata):

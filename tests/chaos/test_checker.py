@@ -343,5 +343,5 @@ def test_a_sync_without_a_server_says_that_it_is_gone():
 def test_the_notes_beside_an_offset_are_read():
     # received up to 12; open are 10 (begun, with a note of two characters) and 12
     metadata = base64.b64encode(bytes([1, 3, 1, 2, ord("r"), ord("7"), 2])).decode()
-    assert begun_in(10, metadata) == begun_in(10, "1234567890:" + metadata) == {10}
-    assert begun_in(10, "") == set()
+    assert begun_in(10, metadata) == begun_in(10, "w1:1f:18c0:" + metadata) == begun_in(10, "w1?" + metadata) == {10}
+    assert begun_in(10, "") == begun_in(10, "w1:-:") == begun_in(10, "w1?") == set()
