@@ -23,10 +23,14 @@ bool api_health(struct visit *visit, GError **error)
 {
     bool ledger = reaches_ledger(visit);
     bool bus = feed_is_well(visit->api->feed);
+    int64_t waiting = 0; /* serving goes on: a person has to look at that host's engine */
+    if (ledger)
+        ledger = ledger_waiting(visit->desk->ledger, &waiting, NULL);
     return answer_json(visit, ledger && bus ? 200 : 503,
-                       json_pack("{s:s, s:b, s:b, s:s}", "status",
-                                 ledger && bus ? "ok" : "degraded", "ledger", ledger,
-                                 "bus", bus, "version", MUSTER_VERSION));
+                       json_pack("{s:s, s:b, s:b, s:I, s:s}", "status",
+                                 ledger && bus && waiting == 0 ? "ok" : "degraded",
+                                 "ledger", ledger, "bus", bus, "waiting_engine",
+                                 (json_int_t)waiting, "version", MUSTER_VERSION));
 }
 
 /* --- Who asks ---------------------------------------------------------------------------------- */

@@ -521,6 +521,7 @@ static void command_result(struct command_row *command, const struct event *even
         return;
     }
     row_set(&command->outcome, outcome_name(result->outcome));
+    row_set(&command->code, result->code);
     row_set(&command->message, result->message);
 }
 

@@ -12,3 +12,6 @@ typedef void figures_take(void *taker, const char *what, const char *by, int64_t
  * "agents" by whether they are held. */
 bool ledger_figures(struct ledger *ledger, figures_take *take, void *taker,
                     GError **error);
+
+/* Commands that wait for their host's engine beyond all patience. */
+bool ledger_waiting(struct ledger *ledger, int64_t *ret_count, GError **error);

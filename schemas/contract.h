@@ -150,6 +150,7 @@ const char *record_kind_name(enum record_kind kind);
 #define CODE_SYNC_FAILED          "sync_failed" /* the engine's list did not come whole */
 #define CODE_ENGINE_UNREACHABLE   "engine_unreachable"
 #define CODE_ENGINE_TIMEOUT       "engine_timeout" /* outcome looked up and still unknown */
+#define CODE_WAITING_ENGINE       "waiting_engine" /* progress: waited for beyond patience */
 #define CODE_ENGINE_UNSUPPORTED   "engine_unsupported" /* no API version in common */
 #define CODE_ENGINE_REFUSED       "engine_refused" /* any other final no of the engine */
 #define CODE_FORBIDDEN            "forbidden"      /* outside the host's policy */

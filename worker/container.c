@@ -319,6 +319,8 @@ static bool take_inspected(struct container *seen, const json_t *object, GError 
     set_text(&seen->user, text_at(config, "User"));
     set_text(&seen->restart_policy,
              text_at(json_object_get(host, "RestartPolicy"), "Name"));
+    seen->restart_retries = json_integer_value(
+        json_object_get(json_object_get(host, "RestartPolicy"), "MaximumRetryCount"));
     seen->restart_count = json_integer_value(json_object_get(object, "RestartCount"));
     return true;
 }

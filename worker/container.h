@@ -36,6 +36,7 @@ struct container {
     bool running;    /* State.Running: also while paused or restarting */
     char *user; /* Config.User, of the image or of the spec; "" for root, and in a list */
     char *restart_policy;
+    int64_t restart_retries;  /* of on-failure; 0: without end */
     GPtrArray *networks;      /* struct engine_network, as it knows those that it is on */
     GPtrArray *mounts;        /* struct mounted */
     GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */

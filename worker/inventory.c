@@ -534,6 +534,22 @@ static void publish_partition(struct inventory *inventory, guint index, int64_t 
         publish_sync(inventory, partition, &scope, command, wall_ms);
 }
 
+/* What the list shows of ended commands is settled. */
+static void tidy(struct inventory *inventory, int64_t now_ms)
+{
+    const GPtrArray *containers = inventory->listing->containers;
+    for (guint i = 0; i < containers->len; i++) {
+        const struct container *listed = g_ptr_array_index(containers, i);
+        if (!listed->managed || !*listed->server_id)
+            continue;
+        struct partition *partition = assignment_partition(
+            inventory->assignment,
+            partition_of(listed->server_id, inventory->partitions));
+        if (partition)
+            lanes_tidy(inventory->setup.lanes, partition, listed, now_ms);
+    }
+}
+
 static void publish_run(struct inventory *inventory, int64_t now_ms, int64_t wall_ms)
 {
     const bool failed = inventory->listing->failure != NULL;
@@ -544,6 +560,8 @@ static void publish_run(struct inventory *inventory, int64_t now_ms, int64_t wal
     }
     for (guint i = 0; i < inventory->assignment->partitions->len; i++)
         publish_partition(inventory, i, wall_ms);
+    if (!failed)
+        tidy(inventory, now_ms);
     if (failed)
         log_warning("sync.failed", "why", inventory->listing->failure);
     if (failed && inventory->run_wanted)

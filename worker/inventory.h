@@ -21,7 +21,7 @@ struct inventory_setup {
     struct errands *errands;
     struct publisher *publisher;
     struct observer *observer;
-    const struct lanes *lanes;
+    struct lanes *lanes;
     const struct policy *policy;
     const struct author *author;
     GPtrArray *prefixes; /* char *, of names of unmanaged containers worth telling */

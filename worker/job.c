@@ -14,6 +14,9 @@
 /* A worker that was killed may have sent a call that the engine has not read yet: a look that
  * comes before it would show what is about to change. */
 #define FORMER_MS 1000
+#define LISTED_MS \
+ 5000 /* before a start, an older list of the server's containers is no news */
+#define WAITING_MS (10 * 60 * 1000) /* then it is told that the engine is waited for */
 
 static const char *const state_names[] = {
     [JOB_LOOKING] = "looking",     [JOB_BEGINNING] = "beginning",
@@ -30,6 +33,7 @@ void order_free(struct order *order)
     cause_free(order->cause);
     g_free(order->traceparent);
     g_free(order->begun);
+    g_free(order->tidies);
     g_free(order);
 }
 
@@ -49,6 +53,8 @@ struct job *job_new(const struct site *site, struct order *order_taken)
     job->facts.command = order_taken->command;
     job->facts.seen = container_new();
     job->facts.patience = site->patience;
+    job->facts.left_id = order_taken->tidies;
+    job->facts.left_by_force = order_taken->by_force;
     job->facts.api = docker_api(site->docker);
     job->reports = g_ptr_array_new_with_free_func(step_report_free);
     job->wakes_at = job->deadline = INT64_MAX;
@@ -68,6 +74,8 @@ void job_free(struct job *job)
     result_free(job->result);
     order_free(job->order);
     g_free(job->note);
+    g_free(job->trouble);
+    g_free(job->left);
     g_free(job);
 }
 
@@ -77,9 +85,46 @@ void job_move(struct job *job, enum job_state state)
 {
     job->state = state;
     job->at = 0;
-    job->retries = job->tries = 0;
+    job->retries = job->tries = job->removals = 0;
+    job->unreachable_since = 0;
     job->step_began = 0;
     job->facts.acted = job->facts.waited = 0;
+    job->facts.removal_failed = false;
+}
+
+bool job_has_to_end(const struct job *job)
+{
+    if (job->order->tidies)
+        return false;
+    if (job->state == JOB_UNDOING)
+        return true;
+    if (job->state == JOB_LOOKING)
+        return job->order->begun != NULL;
+    return job->state == JOB_STEPPING && job->at < job->plan.n_steps &&
+           job_step(job) == STEP_REMOVE_OLD;
+}
+
+void job_note_trouble(struct job *job, const char *what, int64_t now_ms)
+{
+    if (!job->stuck_since)
+        job->stuck_since = now_ms;
+    if (g_strcmp0(job->trouble, what) == 0)
+        return;
+    g_free(job->trouble);
+    job->trouble = g_strdup(what);
+}
+
+void job_came_further(struct job *job)
+{
+    job->stuck_since = 0;
+    job->told_waiting = false;
+}
+
+void job_leave(struct job *job, struct refusal *refusal_taken)
+{
+    g_free(job->left);
+    job->left = g_strdup(refusal_taken->message);
+    refusal_clear(refusal_taken);
 }
 
 void job_wait_for_timer(struct job *job, int64_t now_ms, int64_t ms)
@@ -88,14 +133,21 @@ void job_wait_for_timer(struct job *job, int64_t now_ms, int64_t ms)
     job->wakes_at = now_ms + ms;
 }
 
+static void wait_for_given_up(struct job *job, int64_t now_ms)
+{
+    job_note_trouble(job, "a call to the engine has not come back", now_ms);
+    job_wait_for_timer(job, now_ms, POLL_MS);
+}
+
 /* A change is given up, not cut off: the engine goes on with it, and its reply tells when the
  * server's lane is free again. */
 static void send_request(struct job *job, struct request *request, int64_t now_ms)
 {
     const bool change = request->lane == DOCKER_CHANGE || request->lane == DOCKER_STOP;
-    if (change && job->given_up) { /* one change of a container at a time */
+    /* One change of a container at a time; but what has served may get its other name. */
+    if (change && job->given_up && !job->leaves_call) {
         request_free(request);
-        job_wait_for_timer(job, now_ms, POLL_MS);
+        wait_for_given_up(job, now_ms);
         return;
     }
     if (change && request->timeout_ms > 0) {
@@ -139,8 +191,30 @@ static void report_step(struct job *job, const char *did, int64_t now_ms)
     g_ptr_array_add(job->reports, report);
 }
 
+/* From here on nothing is undone: the new one is what was asked for. */
+static void leave_old(struct job *job, struct refusal *refusal_taken)
+{
+    job_leave(job, refusal_taken);
+    step_pass_over(&job->facts);
+    report_step(job, "failed", g_get_monotonic_time() / 1000);
+    job->step_began = 0;
+    job->at++;
+}
+
+static bool removes_old(const struct job *job)
+{
+    return job->state == JOB_STEPPING && job->at < job->plan.n_steps &&
+           job_step(job) == STEP_REMOVE_OLD;
+}
+
 void job_fail(struct job *job, struct refusal *refusal_taken)
 {
+    if (removes_old(job)) {
+        leave_old(job, refusal_taken);
+        return;
+    }
+    if (job->state == JOB_UNDOING && !job->left)
+        job->left = g_strdup(refusal_taken->message);
     if (job->outcome == OUTCOME_DONE)
         job->outcome = OUTCOME_FAILED;
     if (job->refusal.code) /* the first reason is the one to tell */
@@ -150,69 +224,51 @@ void job_fail(struct job *job, struct refusal *refusal_taken)
     *refusal_taken = (struct refusal){0};
     if (job->step_began)
         report_step(job, "failed", g_get_monotonic_time() / 1000);
-    const bool undo = job->state == JOB_STEPPING && job->plan.n_undo > 0 &&
-                      job->given_up == 0;
+    const bool undo = job->state == JOB_STEPPING && job->plan.n_undo > 0;
     job->facts.fresh = false;
     job_move(job, undo ? JOB_UNDOING : JOB_REPORTING);
 }
 
 /* --- the turns of the states ------------------------------------------------------------------ */
 
-static void follow_plan(struct job *job)
-{
-    struct refusal refusal = {0};
-    switch (job->plan.planned) {
-    case PLANNED_NOTHING:
-        job_move(job, JOB_REPORTING);
-        break;
-    case PLANNED_REFUSED:
-        refusal_set(&refusal, job->plan.code, "%s", job->plan.sentence);
-        job_fail(job, &refusal);
-        job->facts.fresh = true; /* nothing has been done since the look */
-        break;
-    case PLANNED_STEPS:
-        if (!job->note)
-            job->note = plan_note(job->facts.seen);
-        const bool begun = job->order->begun || job->state == JOB_STEPPING;
-        job_move(job, begun ? JOB_STEPPING : JOB_BEGINNING);
-        job->wait = begun ? WAIT_NOTHING : WAIT_COMMIT;
-        break;
-    }
-}
-
-/* An earlier life may have stopped it already. */
-static void note_whether_it_ran(struct job *job)
-{
-    const bool noted = job->order->begun && *job->order->begun == 'r';
-    job->facts.ran = noted || job->facts.seen->running;
-    job->facts.rested = noted && !job->facts.seen->running;
-}
-
-static void take_plan(struct job *job)
-{
-    const bool leftover = step_has_leftover(&job->facts);
-    job->tidying = leftover && !job->tidying;
-    if (job->tidying)
-        plan_tidy(&job->plan);
-    else
-        plan_make(job->order->command, job->facts.seen, job->facts.old && !leftover,
-                  job->order->begun, &job->plan);
-    note_whether_it_ran(job);
-    follow_plan(job);
-}
-
 static void turn_looking(struct job *job, int64_t now_ms)
 {
     if (job->order->begun && !job->former_is_over) {
         job->former_is_over = true;
         job_wait_for_timer(job, now_ms, FORMER_MS);
-    } else if (!job->data_looked_at) {
+    } else if (!job->data_looked_at && !job->order->tidies) {
         job_send_errand(job, HOST_LOOK_AT_DATA);
-    } else if (!job->facts.fresh) {
+    } else if (!job->facts.fresh && !job_sweeps(job)) {
         send_look(job, now_ms);
     } else {
-        take_plan(job);
+        job_take_plan(job);
     }
+}
+
+/* Removed, as far as the server is concerned; the thing itself is still there. */
+static bool leaves_old(const struct job *job, enum step step)
+{
+    return step == STEP_REMOVE_OLD && job->facts.removal_failed;
+}
+
+static void note_undone(struct job *job, enum step step)
+{
+    const bool changed = job->facts.acted > 0 || job->facts.was_aside;
+    if (job->state != JOB_UNDOING)
+        return;
+    if (step == STEP_PUT_BACK)
+        job->undone = changed && step_old_is_back(&job->facts);
+    else
+        job->undone |= job->facts.acted > 0;
+}
+
+/* An earlier command may have left something, too. */
+static void look_for_more(struct job *job)
+{
+    g_clear_pointer(&job->facts.old_id, g_free);
+    g_clear_pointer(&job->facts.old, container_free);
+    job->look = LOOK_FOR_OLD;
+    job->facts.fresh = false;
 }
 
 static void end_step(struct job *job, enum step step, int64_t now_ms)
@@ -220,10 +276,14 @@ static void end_step(struct job *job, enum step step, int64_t now_ms)
     const bool did = job->facts.acted || step == STEP_DIRECTORIES ||
                      (step == STEP_PURGE && job->facts.purge_found);
     crash_point_of("step.after", step_name(step));
-    report_step(job, did ? "done" : "already", now_ms);
-    job->undone |= job->state == JOB_UNDOING && job->facts.acted > 0;
+    report_step(job, leaves_old(job, step) ? "failed" : did ? "done" : "already", now_ms);
+    note_undone(job, step);
+    if (step == STEP_TIDY)
+        look_for_more(job);
+    job_came_further(job);
     job->facts.acted = job->facts.waited = 0;
-    job->retries = job->tries = 0;
+    job->facts.removal_failed = false;
+    job->retries = job->tries = job->removals = 0;
     job->step_began = 0;
     job->at++;
     g_clear_pointer(&job->networks_lock, host_unlock);
@@ -272,7 +332,7 @@ static void end_steps(struct job *job, int64_t now_ms)
     else if (!job->facts.fresh)
         send_look(job, now_ms);
     else
-        take_plan(job);
+        job_take_plan(job);
 }
 
 static bool takes_cancel(struct job *job)
@@ -285,11 +345,39 @@ static bool takes_cancel(struct job *job)
 static void cancel_steps(struct job *job)
 {
     struct refusal refusal = {0};
-    refusal_set(&refusal, CODE_CANCELLED, "cancelled %s%s",
-                job->reports->len ? "after some steps" : "before its first step",
-                job->plan.n_undo ? ", and taken back" : "");
+    refusal_set(&refusal, CODE_CANCELLED, "cancelled %s",
+                job->reports->len ? "after some steps" : "before its first step");
     job->outcome = OUTCOME_CANCELLED;
     job_fail(job, &refusal);
+}
+
+/* While an image was pulled or a game stopped, somebody may have started another one. */
+static bool must_list_again(const struct job *job, enum step step, int64_t now_ms)
+{
+    return (step == STEP_START || step == STEP_PUT_BACK) &&
+           now_ms - job->listed_at > LISTED_MS;
+}
+
+static void begin_step(struct job *job, enum step step, int64_t now_ms)
+{
+    crash_point_of("step.before", step_name(step));
+    job->step_began = now_ms;
+    if (must_list_again(job, step, now_ms)) {
+        job->look = LOOK_FOR_OLD;
+        job->facts.fresh = false;
+    }
+}
+
+/* Its removal goes on without us, and its name may tell so meanwhile. */
+static void leave_hanging(struct job *job)
+{
+    struct refusal refusal = {0};
+    refusal_set(&refusal, CODE_ENGINE_TIMEOUT,
+                "the engine has not ended its removal in time");
+    job_leave(job, &refusal);
+    job->leaves_call = true;
+    job->facts.removal_failed = true;
+    job->facts.fresh = false;
 }
 
 static void turn_steps(struct job *job, int64_t now_ms)
@@ -305,17 +393,21 @@ static void turn_steps(struct job *job, int64_t now_ms)
         return;
     }
     const enum step step = job_step(job);
+    if (undoing && job->given_up) { /* it may still change what the undo looks at */
+        wait_for_given_up(job, now_ms);
+        return;
+    }
+    if (removes_old(job) && job->given_up && !job->leaves_call)
+        leave_hanging(job);
     if (!job->step_began)
-        crash_point_of("step.before", step_name(step));
-    if (!job->step_began)
-        job->step_began = now_ms;
+        begin_step(job, step, now_ms);
     const enum ask ask = step_ask(step, &job->facts, &want);
     follow(job, step, ask, &want, now_ms);
 }
 
 static void turn_reporting(struct job *job, int64_t now_ms)
 {
-    if (job->facts.fresh)
+    if (job->facts.fresh || job->order->tidies)
         job_finish(job);
     else
         send_look(job, now_ms);
@@ -349,78 +441,6 @@ void job_advance(struct job *job, int64_t now_ms)
         give_call_up(job, now_ms);
     while (job->wait == WAIT_NOTHING && turns[job->state])
         turns[job->state](job, now_ms);
-}
-
-/* --- the result ------------------------------------------------------------------------------- */
-
-static bool is_theirs(const struct job *job)
-{
-    const struct command *command = job->order->command;
-    return container_whose(job->facts.seen, command->server_id, command->spec) !=
-           WHOSE_OURS;
-}
-
-static struct state *state_after(const struct job *job)
-{
-    g_autoptr(Container) absent = container_new();
-    const enum maybe data = job->facts.purged             ? MAYBE_NO
-                            : job->facts.directories_made ? MAYBE_YES
-                                                          : job->facts.data_exists;
-    return container_state(is_theirs(job) ? absent : job->facts.seen, data);
-}
-
-static bool has_drifted(const struct job *job)
-{
-    const struct container *seen = job->facts.seen;
-    const struct spec *spec = job->order->command->spec;
-    return !is_theirs(job) && *spec->digest && *seen->spec_digest &&
-           !g_str_equal(spec->digest, seen->spec_digest);
-}
-
-static bool did_something(const struct job *job)
-{
-    for (guint i = 0; i < job->reports->len; i++) {
-        const struct step_report *report = g_ptr_array_index(job->reports, i);
-        if (g_str_equal(report->did, "done"))
-            return true;
-    }
-    return false;
-}
-
-static void fill_result(const struct job *job, struct result *result)
-{
-    const bool done = job->outcome == OUTCOME_DONE;
-    const char *sentence = done ? job->plan.sentence : job->refusal.message;
-    g_free(result->code);
-    g_free(result->message);
-    result->outcome = job->outcome;
-    result->code = g_strdup(done ? CODE_OK : job->refusal.code);
-    g_autofree char *message = sentence && done && job->facts.remark
-                                   ? g_strdup_printf("%s; %s", sentence,
-                                                     job->facts.remark)
-                                   : g_strdup(sentence ? sentence : "");
-    result->message = g_utf8_make_valid(message, -1);
-    result->recovered = done && job->plan.recovered;
-    result->already = done && !job->order->begun && !did_something(job);
-    result->rolled_back = !done && job->undone;
-    result->data_exists = job->facts.data_exists;
-    result->data_empty = job->facts.data_empty;
-    result->saved = job->facts.saved;
-    result->killed = job->facts.killed;
-}
-
-void job_finish(struct job *job)
-{
-    crash_point("job.finish");
-    job->result = result_new();
-    fill_result(job, job->result);
-    g_clear_pointer(&job->result->steps, g_ptr_array_unref);
-    job->result->steps = g_steal_pointer(&job->reports);
-    if (job->facts.fresh) {
-        job->result->drift = has_drifted(job);
-        job->result->state = state_after(job);
-    }
-    job_move(job, JOB_ENDED);
 }
 
 /* --- from outside ------------------------------------------------------------------------------- */
@@ -482,6 +502,41 @@ bool job_waits_for(const struct job *job, uint64_t ticket)
 uint64_t job_given_up(const struct job *job)
 {
     return job->given_up;
+}
+
+bool job_leaves_call(const struct job *job)
+{
+    return job->leaves_call || job_sweeps(job);
+}
+
+char *job_take_waiting(struct job *job, int64_t now_ms)
+{
+    const bool waits = job_has_to_end(job) || job->given_up;
+    const int64_t since = job->stuck_since;
+    if (!waits || !since || job->told_waiting ||
+        now_ms - since < step_span(&job->facts, WAITING_MS))
+        return NULL;
+    job->told_waiting = true;
+    return g_strdup_printf(
+        "the engine has been waited for for %" G_GINT64_FORMAT
+        " s, and is until it is well again; restart it if it hangs: %s",
+        (now_ms - since) / 1000, job->trouble);
+}
+
+bool job_is_waiting(const struct job *job)
+{
+    return job->told_waiting;
+}
+
+/* Its result then is that of its own failure. */
+void job_refuse_cancel(struct job *job)
+{
+    job->cancel_asked = false;
+    if (job->outcome != OUTCOME_CANCELLED)
+        return;
+    job->outcome = OUTCOME_FAILED;
+    refusal_set(&job->refusal, CODE_ENGINE_UNREACHABLE, "%s",
+                job->trouble ? job->trouble : "the engine was away");
 }
 
 const char *job_note(const struct job *job)

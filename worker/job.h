@@ -24,7 +24,11 @@ struct order {
     struct cause *cause;
     char *traceparent; /* or NULL */
     bool control;      /* of the control topic */
-    char *begun;       /* the note of an earlier life, or NULL: fresh */
+    /* NULL: a command.  Else it settles what ended ones have left, "", or removes the container
+     * of this id; nothing is told. */
+    char *tidies;
+    bool by_force; /* that one is broken */
+    char *begun;   /* the note of an earlier life, or NULL: fresh */
 };
 void order_free(struct order *order);
 
@@ -78,6 +82,13 @@ bool job_waits_for(const struct job *job, uint64_t ticket);
 /* Of a call that was given up but that the engine may still be working on, or 0: nothing may
  * be done to this server's container until its reply has come. */
 uint64_t job_given_up(const struct job *job);
+/* That one concerns a container that has served: the server's lane is free. */
+bool job_leaves_call(const struct job *job);
+/* Once for each wait beyond all patience: what is waited for; g_free it.  Else NULL. */
+char *job_take_waiting(struct job *job, int64_t now_ms);
+bool job_is_waiting(const struct job *job); /* it has been told */
+/* It goes on to its end: a cancel of it was answered. */
+void job_refuse_cancel(struct job *job);
 const char *job_note(
     const struct job *job); /* in JOB_BEGINNING: what redelivery must know */
 int64_t job_wakes_at(const struct job *job); /* host time; INT64_MAX: not by the clock */

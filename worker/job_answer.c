@@ -9,6 +9,7 @@
 #include "crash.h"
 #include "job_parts.h"
 
+#define REMOVALS_MAX       4     /* of what has served, before it is left */
 #define TRIES_MAX          6     /* of answers that may pass by themselves */
 #define ENGINE_PATIENCE_MS 90000 /* while the engine does not answer at all */
 #define RETRY_FIRST_MS     250
@@ -17,12 +18,15 @@
 
 static bool may_try_again(struct job *job, enum answer answer, int64_t now_ms)
 {
-    if (answer == ANSWER_HTTP) { /* it is there, however long it was away */
+    const bool there = answer == ANSWER_HTTP; /* however long it was away */
+    if (there)
         job->unreachable_since = 0;
-        return job->tries++ < TRIES_MAX;
-    }
-    if (!job->unreachable_since)
+    else if (!job->unreachable_since)
         job->unreachable_since = now_ms;
+    if (job_has_to_end(job))
+        return true;
+    if (there)
+        return job->tries++ < TRIES_MAX;
     return now_ms - job->unreachable_since < step_span(&job->facts, ENGINE_PATIENCE_MS);
 }
 
@@ -51,6 +55,7 @@ static void try_again(struct job *job, enum answer answer, struct refusal *refus
         give_up(job, refusal_taken);
         return;
     }
+    job_note_trouble(job, refusal_taken->message, now_ms);
     refusal_clear(refusal_taken);
     job->facts.fresh = false;
     job_wait_for_timer(job, now_ms, pause_ms(&job->facts, job->retries));
@@ -80,14 +85,16 @@ static void saw(struct job *job, struct container *seen_taken)
         next_look(job, job->facts.old_id ? LOOK_AT_OLD : LOOK_DONE);
 }
 
-static bool read_look(struct job *job, const struct reply *reply, GError **error)
+static bool read_look(struct job *job, const struct reply *reply, int64_t now_ms,
+                      GError **error)
 {
     if (reply->asked == ASKED_LIST) {
         g_autoptr(GPtrArray)
             all = container_parse_list(reply->body, reply->length, error);
         if (!all)
             return false;
-        step_find_old(&job->facts, all);
+        step_saw_all(&job->facts, g_steal_pointer(&all));
+        job->listed_at = now_ms;
         next_look(job, LOOK_AT_SEEN);
         return true;
     }
@@ -104,7 +111,7 @@ static void took_look(struct job *job, enum verdict verdict, const struct reply 
     struct refusal refusal = {0};
     if (verdict == VERDICT_ABSENT) {
         saw(job, container_new());
-    } else if (!read_look(job, reply, &error)) {
+    } else if (!read_look(job, reply, now_ms, &error)) {
         refusal_set(&refusal, CODE_ENGINE_REFUSED,
                     "the engine's answer about the container: %s", error->message);
         try_again(job, ANSWER_HTTP, &refusal, now_ms);
@@ -124,9 +131,16 @@ static void good_news(struct job *job, enum verdict verdict, const struct reply 
 {
     struct refusal refusal = {0};
     job->unreachable_since = 0;
-    if (is_look(job, reply))
+    if (is_look(job, reply)) {
         took_look(job, verdict, reply, now_ms);
-    else if (!step_told(job_step(job), &job->facts, verdict, reply, &refusal))
+        return;
+    }
+    job_came_further(job);
+    /* What has just gone must not be taken for another one that runs. */
+    if (reply->asked == ASKED_REMOVE &&
+        (job_step(job) == STEP_PUT_BACK || job_step(job) == STEP_TIDY))
+        job->look = LOOK_FOR_OLD;
+    if (!step_told(job_step(job), &job->facts, verdict, reply, &refusal))
         job_fail(job, &refusal);
 }
 
@@ -136,6 +150,58 @@ static void name_image(const struct job *job, struct refusal *refusal)
     g_autofree char *image = container_image_reference(job->order->command->spec);
     if (refusal->message && !strstr(refusal->message, image))
         refusal_set(refusal, refusal->code, "%s: %s", image, refusal->message);
+}
+
+static bool steps(const struct job *job)
+{
+    return job->state == JOB_STEPPING || job->state == JOB_UNDOING;
+}
+
+/* What has served cannot be removed: its step marks it and goes on. */
+static bool does_without_removal(struct job *job, const struct reply *reply, bool final,
+                                 struct refusal *refusal)
+{
+    if (reply->asked != ASKED_REMOVE || reply->answer != ANSWER_HTTP || !steps(job) ||
+        !step_can_do_without(job_step(job), &job->facts))
+        return false;
+    if (!final && ++job->removals < REMOVALS_MAX)
+        return false;
+    job_leave(job, refusal);
+    job->facts.removal_failed = true;
+    job->facts.fresh = false;
+    return true;
+}
+
+/* An undo brings back what it can: the rest is told. */
+static bool does_without(struct job *job, const struct reply *reply,
+                         struct refusal *refusal)
+{
+    struct facts *facts = &job->facts;
+    const bool undoing = job->state == JOB_UNDOING;
+    const bool leaves = job->state == JOB_STEPPING && reply->asked == ASKED_RENAME &&
+                        facts->removal_failed;
+    if (!leaves &&
+        !(undoing && (reply->asked == ASKED_START || reply->asked == ASKED_UPDATE)))
+        return false;
+    job_leave(job, refusal);
+    facts->start_refused |= reply->asked == ASKED_START;
+    facts->policy_stays |= reply->asked == ASKED_UPDATE;
+    facts->fresh = false;
+    if (leaves)
+        step_pass_over(facts);
+    return true;
+}
+
+static void refused(struct job *job, const struct reply *reply, struct refusal *refusal,
+                    int64_t now_ms)
+{
+    const bool waits = job_has_to_end(job) && reply->asked != ASKED_RENAME;
+    if (waits && reply->asked == ASKED_REMOVE)
+        job->facts.removal_failed = false;
+    if (waits)
+        try_again(job, reply->answer, refusal, now_ms);
+    else
+        give_up(job, refusal);
 }
 
 void job_judge(struct job *job, const struct reply *reply, const char *text,
@@ -166,14 +232,17 @@ void job_judge(struct job *job, const struct reply *reply, const char *text,
         break;
     case VERDICT_UNKNOWN:
         /* A call that we gave up may still be at work: once is enough, looks decide. */
-        job->facts.acted += reply->answer == ANSWER_TIMEOUT;
+        job->facts.acted += reply->answer == ANSWER_TIMEOUT && !job_has_to_end(job);
         try_again(job, reply->answer, &refusal, now_ms);
         break;
     case VERDICT_RETRY:
-        try_again(job, reply->answer, &refusal, now_ms);
+        if (!does_without_removal(job, reply, false, &refusal))
+            try_again(job, reply->answer, &refusal, now_ms);
         break;
     case VERDICT_REFUSED:
-        give_up(job, &refusal);
+        if (!does_without_removal(job, reply, true, &refusal) &&
+            !does_without(job, reply, &refusal))
+            refused(job, reply, &refusal, now_ms);
         break;
     }
 }
@@ -182,6 +251,7 @@ static bool took_late_reply(struct job *job, const struct reply *reply)
 {
     if (reply->ticket == job->given_up) {
         job->given_up = 0;
+        job_came_further(job);
         job->facts.fresh = false;
         return true;
     }

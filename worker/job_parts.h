@@ -2,8 +2,10 @@
  * job_parts.h - what the files of the job share: for job*.c alone.
  *
  *     job.c         states and turns
+ *     job_plan.c    from looks to steps
  *     job_host.c    directories, locks, purge: errands on threads
  *     job_answer.c  the engine's answers
+ *     job_result.c  what is told at the end
  */
 #pragma once
 
@@ -36,8 +38,17 @@ struct job {
     unsigned retries;          /* within this step */
     unsigned tries;            /* of these, after an answer of the engine */
     int64_t unreachable_since; /* 0: the engine answers */
+    int64_t
+        stuck_since; /* host time of the first failure since it last came further, or 0 */
+    int64_t listed_at; /* host time of the list of the server's containers */
+    bool told_waiting; /* of this wait */
+    char *trouble;     /* what the engine last said while it is waited for, or NULL */
+    char *left;        /* what is left undone although it is done: a sentence, or NULL */
+    unsigned removals; /* within this step, that the engine has refused for now */
+    unsigned tidied;   /* leftovers looked after */
     bool cancel_asked;
-    bool undone; /* the undo changed something, and came to its end */
+    bool leaves_call; /* the one given up concerns what has served, not the server */
+    bool undone;      /* the undo came to its end, and what was there before is back */
     char *note;
     GPtrArray *reports; /* struct step_report */
     enum outcome outcome;
@@ -47,8 +58,22 @@ struct job {
 };
 
 void job_move(struct job *job, enum job_state state);
+/* It is waited for as long as it takes: what has begun, and what is taken back, ends in one of
+ * two ways. */
+bool job_has_to_end(const struct job *job);
+static inline bool job_sweeps(const struct job *job)
+{
+    return job->order->tidies && *job->order->tidies;
+}
+/* Takes note of what it is waited for, and that the wait is over. */
+void job_note_trouble(struct job *job, const char *what, int64_t now_ms);
+void job_came_further(struct job *job);
+/* What is left undone is told in the result.  Takes the refusal. */
+void job_leave(struct job *job, struct refusal *refusal_taken);
 /* Ends the steps: undo if there is any, then the report.  Takes the refusal. */
 void job_fail(struct job *job, struct refusal *refusal_taken);
+/* When the looks are fresh: settle a leftover, or do what the command wants. */
+void job_take_plan(struct job *job);
 /* Ends the job without another look. */
 void job_finish(struct job *job);
 enum step job_step(const struct job *job); /* the one that runs */

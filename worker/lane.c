@@ -36,6 +36,7 @@ struct lanes *lanes_new(const struct lanes_setup *setup)
     struct lanes *lanes = g_new0(struct lanes, 1);
     lanes->setup = *setup;
     lanes->by_server = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, lane_free);
+    lanes->tidied = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     lanes->running = g_ptr_array_new();
     g_queue_init(&lanes->ready);
     lanes->orphans = orphans_new(setup->locks);
@@ -50,6 +51,7 @@ void lanes_free(struct lanes *lanes)
     lanes_end(lanes);
     g_hash_table_unref(lanes->by_server);
     g_ptr_array_unref(lanes->running);
+    g_hash_table_unref(lanes->tidied);
     orphans_free(lanes->orphans);
     g_free(lanes);
 }
@@ -77,7 +79,7 @@ void lanes_touch(struct lanes *lanes, const char *server_id)
         lanes->touched(lanes->touched_context, server_id);
 }
 
-static struct lane *lane_of(struct lanes *lanes, const char *server_id)
+struct lane *lanes_lane(struct lanes *lanes, const char *server_id)
 {
     struct lane *lane = g_hash_table_lookup(lanes->by_server, server_id);
     if (lane)
@@ -94,7 +96,7 @@ static struct lane *lane_of(struct lanes *lanes, const char *server_id)
 void lanes_push(struct lanes *lanes, struct partition *partition,
                 struct order *order_taken)
 {
-    struct lane *lane = lane_of(lanes, order_taken->command->server_id);
+    struct lane *lane = lanes_lane(lanes, order_taken->command->server_id);
     struct waiting *waiting = g_new0(struct waiting, 1);
     waiting->partition = partition;
     waiting->order = order_taken;
@@ -175,6 +177,15 @@ static bool head_has_expired(const struct lane *lane, int64_t wall_ms)
     return !head->order->begun && wall_ms >= head->order->command->expires_at;
 }
 
+/* A call that was given up holds its lane, unless it is about what has served. */
+static void leave_call(struct lanes *lanes, const struct lane *lane,
+                       const struct job *job)
+{
+    if (job_given_up(job))
+        orphans_add_call(lanes->orphans, job_leaves_call(job) ? "" : lane->server_id,
+                         lane->partition->number, job_given_up(job));
+}
+
 static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     struct job *job = g_steal_pointer(&lane->job);
@@ -183,13 +194,31 @@ static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
                                         order->cause, job_take_result(job), wall_ms);
     lane_post_result(lanes, lane, lane->partition, order, event, lane->cancels);
     g_ptr_array_set_size(lane->cancels, 0);
-    if (job_given_up(job))
-        orphans_add_call(lanes->orphans, lane->server_id, lane->partition->number,
-                         job_given_up(job));
+    leave_call(lanes, lane, job);
     job_free(job);
     g_ptr_array_remove_fast(lanes->running, lane);
     if (!g_queue_is_empty(&lane->orders))
         g_queue_push_tail(&lanes->ready, lane);
+}
+
+static void end_tidy(struct lanes *lanes, struct lane *lane)
+{
+    struct job *job = g_steal_pointer(&lane->job);
+    leave_call(lanes, lane, job);
+    job_free(job);
+    g_ptr_array_remove_fast(lanes->running, lane);
+    lanes_touch(lanes, lane->server_id);
+    if (!g_queue_is_empty(&lane->orders))
+        g_queue_push_tail(&lanes->ready, lane);
+    else if (lane->open == 0)
+        g_hash_table_remove(lanes->by_server, lane->server_id);
+}
+
+static void post_news(struct lanes *lanes, struct lane *lane, int64_t now_ms,
+                      int64_t wall_ms)
+{
+    lane_post_progress(lanes, lane, now_ms, wall_ms);
+    lane_post_waiting(lanes, lane, now_ms, wall_ms);
 }
 
 static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms,
@@ -198,10 +227,12 @@ static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms,
     job_advance(lane->job, now_ms);
     if (job_state(lane->job) == JOB_BEGINNING && !lane->beginning)
         lane_begin(lanes, lane, wall_ms);
+    else if (job_state(lane->job) == JOB_ENDED && job_order(lane->job)->tidies)
+        end_tidy(lanes, lane);
     else if (job_state(lane->job) == JOB_ENDED)
         end_job(lanes, lane, wall_ms);
-    else
-        lane_post_progress(lanes, lane, now_ms, wall_ms);
+    else if (!job_order(lane->job)->tidies)
+        post_news(lanes, lane, now_ms, wall_ms);
 }
 
 static void advance_running(struct lanes *lanes, int64_t now_ms, int64_t wall_ms)
@@ -218,6 +249,11 @@ static unsigned count_busy(const struct lanes *lanes)
         busy += !job_is_patient(lane->job);
     }
     return busy;
+}
+
+bool lanes_have_room(const struct lanes *lanes)
+{
+    return count_busy(lanes) < lanes->setup.at_once;
 }
 
 /* The head of a ready lane becomes a job, or is answered without one. */
@@ -241,7 +277,7 @@ static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms,
         lanes->expiry_at = now_ms + EXPIRY_MS;
     GQueue passed_over = G_QUEUE_INIT;
     for (guint left = lanes->ready.length; left > 0; left--) {
-        const bool room = engine_up && count_busy(lanes) < lanes->setup.at_once;
+        const bool room = engine_up && lanes_have_room(lanes);
         if (!room && !look_for_expired)
             break;
         struct lane *lane = g_queue_pop_head(&lanes->ready);
@@ -342,9 +378,7 @@ static void abandon_job(struct lanes *lanes, struct lane *lane)
         orphans_add_job(lanes->orphans, lane->server_id, lane->partition->number, job);
         return;
     }
-    if (job_given_up(job))
-        orphans_add_call(lanes->orphans, lane->server_id, lane->partition->number,
-                         job_given_up(job));
+    leave_call(lanes, lane, job);
     job_free(job);
 }
 
@@ -382,6 +416,16 @@ unsigned lanes_running(const struct lanes *lanes)
     return lanes->running->len + orphans_count(lanes->orphans);
 }
 
+unsigned lanes_waiting(const struct lanes *lanes)
+{
+    unsigned waiting = 0;
+    for (guint i = 0; i < lanes->running->len; i++) {
+        const struct lane *lane = g_ptr_array_index(lanes->running, i);
+        waiting += job_is_waiting(lane->job);
+    }
+    return waiting;
+}
+
 uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome)
 {
     return lanes->ended[outcome];
@@ -393,7 +437,7 @@ void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids)
     struct lane *lane;
     g_hash_table_iter_init(&iter, lanes->by_server);
     while (g_hash_table_iter_next(&iter, NULL, (void **)&lane)) {
-        if (lane->open > 0)
+        if (lane->open > 0 || lane->job)
             g_hash_table_add(server_ids, g_strdup(lane->server_id));
     }
 }

@@ -51,6 +51,11 @@ int64_t lanes_wakes_at(const struct lanes *lanes);
 bool lanes_reply(struct lanes *lanes, const struct reply *reply, int64_t now_ms);
 bool lanes_line(struct lanes *lanes, uint64_t ticket, const char *line);
 
+/* A list shows what a rebuild has set aside, or marked as only to go: if its command has ended,
+ * it is settled in the server's lane, without a command and without a word. */
+void lanes_tidy(struct lanes *lanes, struct partition *partition,
+                const struct container *listed, int64_t now_ms);
+
 /* Drain: begin nothing new. */
 void lanes_close(struct lanes *lanes);
 /* The assignment is over. */
@@ -61,6 +66,8 @@ bool lanes_server_is_busy(const struct lanes *lanes,
 unsigned lanes_queued(
     const struct lanes *lanes); /* received and without a terminal result */
 unsigned lanes_running(const struct lanes *lanes); /* jobs, orphans too */
+unsigned lanes_waiting(
+    const struct lanes *lanes); /* for the engine, beyond all patience */
 /* How many commands have ended so since the start. */
 uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome);
 /* Adds (as char *) the servers with a command taken whose result is not committed. */

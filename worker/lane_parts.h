@@ -3,6 +3,7 @@
  *
  *     lane.c       queues, and the jobs at their heads
  *     lane_post.c  what they tell the log; cancel
+ *     lane_tidy.c  what ended commands have left
  */
 #pragma once
 
@@ -39,7 +40,8 @@ struct lanes {
     bool closed;
     int64_t wakes_at;
     uint64_t ended[OUTCOME_COUNT];
-    int64_t expiry_at; /* host time of the next look for expired heads */
+    GHashTable *tidied; /* container id → struct tidied: when to try again */
+    int64_t expiry_at;  /* host time of the next look for expired heads */
     lanes_told told;
     void *told_context;
     lanes_touched touched;
@@ -58,4 +60,9 @@ void lane_post_result(struct lanes *lanes, struct lane *lane, struct partition *
 void lane_begin(struct lanes *lanes, struct lane *lane, int64_t wall_ms);
 void lane_post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms,
                         int64_t wall_ms);
+/* That the engine is waited for beyond all patience is told once, and cancels are answered. */
+void lane_post_waiting(struct lanes *lanes, struct lane *lane, int64_t now_ms,
+                       int64_t wall_ms);
+struct lane *lanes_lane(struct lanes *lanes, const char *server_id); /* made if absent */
+bool lanes_have_room(const struct lanes *lanes);
 void lane_cancel_job(struct lane *lane, struct order *cancel_taken);

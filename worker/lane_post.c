@@ -14,7 +14,7 @@ static void result_committed(void *owner)
 {
     struct lane *lane = owner;
     lanes_touch(lane->lanes, lane->server_id);
-    if (--lane->open == 0)
+    if (--lane->open == 0 && !lane->job)
         g_hash_table_remove(lane->lanes->by_server, lane->server_id);
 }
 
@@ -109,11 +109,54 @@ void lane_post_progress(struct lanes *lanes, struct lane *lane, int64_t now_ms,
     struct letter *letter = letter_new(lane->partition);
     letter_add_event(letter,
                      report_progress(lanes->setup.author, lane->server_id, order->cause,
-                                     text, wall_ms),
+                                     CODE_OK, text, wall_ms),
                      order->traceparent);
     publisher_add(lanes->setup.publisher, letter);
     g_free(lane->told_progress);
     lane->told_progress = g_steal_pointer(&text);
+}
+
+/* --- waiting for the engine ------------------------------------------------------------------- */
+
+/* Nobody knows when its target ends: they are answered without it. */
+static void answer_cancels(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    struct letter *letter = letter_new(lane->partition);
+    for (guint i = 0; i < lane->cancels->len; i++) {
+        const struct order *cancel = g_ptr_array_index(lane->cancels, i);
+        struct event *event = report_ended(
+            lanes->setup.author, lane->server_id, cancel->cause, OUTCOME_FAILED,
+            CODE_TOO_LATE,
+            "its target waits for the engine, to be finished or taken back: that cannot be "
+            "cut short",
+            wall_ms);
+        log_result(cancel, event->result);
+        letter_add_event(letter, event, cancel->traceparent);
+        letter_finishes(letter, cancel->control, cancel->cause->offset);
+    }
+    publisher_add(lanes->setup.publisher, letter);
+    g_ptr_array_set_size(lane->cancels, 0);
+    job_refuse_cancel(lane->job);
+}
+
+void lane_post_waiting(struct lanes *lanes, struct lane *lane, int64_t now_ms,
+                       int64_t wall_ms)
+{
+    const struct order *order = job_order(lane->job);
+    g_autofree char *text = job_take_waiting(lane->job, now_ms);
+    if (text) {
+        struct letter *letter = letter_new(lane->partition);
+        letter_add_event(letter,
+                         report_progress(lanes->setup.author, lane->server_id,
+                                         order->cause, CODE_WAITING_ENGINE, text,
+                                         wall_ms),
+                         order->traceparent);
+        publisher_add(lanes->setup.publisher, letter);
+        log_warning("waiting", "command", order->command->command_id, "server",
+                    lane->server_id, "code", CODE_WAITING_ENGINE, "message", text);
+    }
+    if (job_is_waiting(lane->job) && lane->cancels->len > 0)
+        answer_cancels(lanes, lane, wall_ms);
 }
 
 static GList *find_waiting(const struct lane *lane, const char *command_id)

@@ -247,6 +247,11 @@ int64_t offsets_known(const struct offsets *offsets)
     return offsets->known;
 }
 
+bool offsets_awaits(const struct offsets *offsets)
+{
+    return offsets->awaited != NULL;
+}
+
 unsigned offsets_open(const struct offsets *offsets)
 {
     return offsets->open;

@@ -54,6 +54,8 @@ int64_t offsets_seen(
     const struct offsets *offsets); /* highest received + 1, or the start */
 int64_t offsets_known(
     const struct offsets *offsets); /* highest received by any owner + 1, or the start */
+/* An earlier owner has left some that have not come again yet. */
+bool offsets_awaits(const struct offsets *offsets);
 unsigned offsets_open(const struct offsets *offsets); /* received and not finished */
 /* What to commit beside the watermark; ASCII, g_free it. */
 char *offsets_metadata(const struct offsets *offsets);

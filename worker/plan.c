@@ -289,6 +289,12 @@ void plan_tidy(struct plan *ret_plan)
     ret_plan->steps[0] = STEP_TIDY;
 }
 
+void plan_sweep(struct plan *ret_plan)
+{
+    plan_tidy(ret_plan);
+    ret_plan->steps[0] = STEP_SWEEP;
+}
+
 char *plan_text(const struct plan *plan)
 {
     if (plan->planned == PLANNED_NOTHING)

@@ -45,5 +45,8 @@ void plan_make(const struct command *command, const struct container *seen, bool
 /* Only the settling of what another command's rebuild has left; then a plan is made anew. */
 void plan_tidy(struct plan *ret_plan);
 
+/* Only the removal of one that has served. */
+void plan_sweep(struct plan *ret_plan);
+
 /* "pull create connect start settle", "nothing", "refused name_conflict"; for tests, logs. */
 char *plan_text(const struct plan *plan);

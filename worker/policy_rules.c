@@ -81,11 +81,11 @@ static bool rule_container(const struct policy *policy, const struct command *co
             "the container's name \"%s\" is not 2 to 128 of A-Za-z0-9._-, the first "
             "a letter or digit",
             spec->container);
-    if (strstr(spec->container, ".old-") != NULL)
+    if (strstr(spec->container, ".old-") || strstr(spec->container, ".gone-"))
         return refusal_set(
             refusal, CODE_INVALID,
-            "the container's name \"%s\" has \".old-\" in it, which marks what a "
-            "rebuild replaces; choose another",
+            "the container's name \"%s\" has \".old-\" or \".gone-\" in it, which mark "
+            "what a rebuild replaces; choose another",
             spec->container);
     if (spec->adopt != NULL && !is_engine_name(spec->adopt, 1))
         return refusal_set(refusal, CODE_INVALID,

@@ -100,10 +100,10 @@ struct event *report_accepted(const struct author *author, const char *server_id
 }
 
 struct event *report_progress(const struct author *author, const char *server_id,
-                              const struct cause *cause, const char *text, int64_t now_ms)
+                              const struct cause *cause, const char *code,
+                              const char *text, int64_t now_ms)
 {
-    return report_ended(author, server_id, cause, OUTCOME_PROGRESS, CODE_OK, text,
-                        now_ms);
+    return report_ended(author, server_id, cause, OUTCOME_PROGRESS, code, text, now_ms);
 }
 
 struct event *report_state(const struct author *author, const char *server_id,

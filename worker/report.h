@@ -23,8 +23,8 @@ struct event *report_event(const struct author *author, const char *server_id,
 struct event *report_accepted(const struct author *author, const char *server_id,
                               const struct cause *cause, int64_t now_ms);
 struct event *report_progress(const struct author *author, const char *server_id,
-                              const struct cause *cause, const char *text,
-                              int64_t now_ms);
+                              const struct cause *cause, const char *code,
+                              const char *text, int64_t now_ms);
 /* Never tried: rejected, expired, cancelled. */
 struct event *report_ended(const struct author *author, const char *server_id,
                            const struct cause *cause, enum outcome outcome,

@@ -24,6 +24,7 @@ struct step_row {
 
 static const struct step_row step_table[STEP_COUNT] = {
     [STEP_TIDY] = {"tidy", false, ask_tidy, step_told_change},
+    [STEP_SWEEP] = {"sweep", false, ask_sweep, step_told_change},
     [STEP_PULL] = {"pull", true, ask_pull, told_pull},
     [STEP_DIRECTORIES] = {"directories", false, ask_directories, step_told_others},
     [STEP_NETWORKS] = {"networks", false, ask_networks, told_networks},
@@ -62,6 +63,14 @@ const char *step_name(enum step step)
     return step_table[step].name;
 }
 
+bool step_can_do_without(enum step step, const struct facts *facts)
+{
+    const enum action action = action_from_name(facts->command->action);
+    if (step == STEP_REMOVE)
+        return action != ACTION_DELETE && action != ACTION_PURGE;
+    return step == STEP_REMOVE_OLD || step == STEP_TIDY || step == STEP_PUT_BACK;
+}
+
 bool step_is_patient(enum step step)
 {
     return step_table[step].patient;
@@ -78,6 +87,8 @@ void facts_clear(struct facts *facts)
     g_free(facts->everything);
     g_free(facts->volumes);
     g_free(facts->old_id);
+    g_clear_pointer(&facts->listed, g_ptr_array_unref);
+    g_clear_pointer(&facts->passed, g_hash_table_unref);
     g_free(facts->exec_id);
     g_free(facts->remark);
 }
@@ -221,13 +232,31 @@ static bool is_aside(const struct container *container)
     return is;
 }
 
+static bool is_of_this(const struct facts *facts, const struct container *container)
+{
+    struct aside aside = {0};
+    if (!aside_parse(container->name, &aside))
+        return false;
+    const bool is = g_str_equal(aside.command_id, facts->command->command_id);
+    aside_clear(&aside);
+    return is;
+}
+
+/* What is broken, or bears the mark that it only has to go, is no old one any more: it could
+ * not come back, and hinders nothing. */
 void step_saw_old(struct facts *facts, struct container *old_taken)
 {
     keep_note(&facts->kept, old_taken);
     container_free(facts->old);
     facts->old = old_taken;
+    facts->was_aside |= is_of_this(facts, old_taken);
     if (old_taken->status == CONTAINER_ABSENT || !is_aside(old_taken))
         g_clear_pointer(&facts->old, container_free);
+}
+
+bool step_is_going(const struct container *container)
+{
+    return container->status == CONTAINER_DEAD || container->status == CONTAINER_REMOVING;
 }
 
 /* An adopted container bears no label: it is found by its id, under whatever name; once it is
@@ -246,19 +275,77 @@ void step_saw(struct facts *facts, struct container *seen_taken)
         keep_note(&facts->kept, seen_taken);
 }
 
-void step_find_old(struct facts *facts, const GPtrArray *containers)
+static bool is_to_settle(const struct facts *facts, const struct container *container)
 {
-    for (guint i = 0; i < containers->len && !facts->old_id; i++) {
-        const struct container *container = g_ptr_array_index(containers, i);
-        if (is_aside(container))
-            facts->old_id = g_strdup(container->id);
+    return is_aside(container) && !step_is_going(container) &&
+           !(facts->passed && g_hash_table_contains(facts->passed, container->id));
+}
+
+void step_saw_all(struct facts *facts, GPtrArray *containers_taken)
+{
+    const struct container *old = NULL;
+    g_clear_pointer(&facts->listed, g_ptr_array_unref);
+    facts->listed = containers_taken;
+    for (guint i = 0; i < containers_taken->len; i++) {
+        const struct container *container = g_ptr_array_index(containers_taken, i);
+        if (is_to_settle(facts, container) && (!old || is_of_this(facts, container)))
+            old = container;
     }
+    if (old && !facts->old_id)
+        facts->old_id = g_strdup(old->id);
+}
+
+/* Another one of the server's.  A copy that mounts nothing (of `docker commit`, whose image
+ * bears the labels) shares no world with it, and is nobody's concern (S23). */
+static bool is_another(const struct facts *facts, const struct container *container)
+{
+    return !g_str_equal(container->id, facts->seen->id) &&
+           g_strcmp0(container->id, facts->old_id) != 0 &&
+           (container->mounts->len > 0 || is_aside(container));
+}
+
+const struct container *step_other_running(const struct facts *facts)
+{
+    for (guint i = 0; facts->listed && i < facts->listed->len; i++) {
+        const struct container *container = g_ptr_array_index(facts->listed, i);
+        if (is_another(facts, container) && container->running)
+            return container;
+    }
+    return NULL;
+}
+
+const struct container *step_other(const struct facts *facts)
+{
+    for (guint i = 0; facts->listed && i < facts->listed->len; i++) {
+        const struct container *container = g_ptr_array_index(facts->listed, i);
+        if (is_another(facts, container) && !step_is_going(container) &&
+            !g_str_equal(container->name, spec_of(facts)->container) && /* looked at since */
+            !aside_is_gone(container->name, container->id))
+            return container;
+    }
+    return NULL;
+}
+
+void step_pass_over(struct facts *facts)
+{
+    if (!facts->passed)
+        facts->passed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (facts->old_id)
+        g_hash_table_add(facts->passed, g_steal_pointer(&facts->old_id));
+    g_clear_pointer(&facts->old, container_free);
+}
+
+bool step_old_is_back(const struct facts *facts)
+{
+    return facts->fresh && !facts->old && step_is_ours(facts) &&
+           !step_made_by_this(facts) && (!facts->ran || facts->seen->running);
 }
 
 bool step_has_leftover(const struct facts *facts)
 {
     struct aside aside = {0};
-    if (!facts->old || !aside_parse(facts->old->name, &aside))
+    if (!facts->old || step_is_going(facts->old) ||
+        !aside_parse(facts->old->name, &aside))
         return false;
     const bool other = !g_str_equal(aside.command_id, facts->command->command_id);
     aside_clear(&aside);

@@ -14,7 +14,8 @@
 #include "request.h"
 
 enum step {
-    STEP_TIDY, /* settle what an earlier rebuild has left */
+    STEP_TIDY,  /* settle what an earlier rebuild has left */
+    STEP_SWEEP, /* remove what has served and could not be removed then */
     STEP_PULL,
     STEP_DIRECTORIES,
     STEP_NETWORKS,
@@ -42,14 +43,22 @@ struct facts {
     struct container *seen;        /* the server's container when last looked at */
     char *old_id;                  /* one that a rebuild has, or may have, set aside */
     struct container *old;         /* when last looked at; NULL: it is not aside */
-    bool adopted_gone;             /* spec.adopt names nothing (any more): look by name */
-    bool ran;     /* before this command, or before the rebuild that it settles */
-    bool rested;  /* stopped so that it can be renamed, see step_rebuild.c */
+    GPtrArray *listed;  /* struct container, of the server's label, or NULL: not asked */
+    GHashTable *passed; /* ids of leftovers that could not be settled: left as they are */
+    bool was_aside;     /* this command's rebuild had set the old one aside */
+    bool
+        removal_failed; /* what has served cannot be removed now: it is marked, and left */
+    bool start_refused; /* the old one is to come back, but cannot be started */
+    bool adopted_gone;  /* spec.adopt names nothing (any more): look by name */
+    bool ran;           /* before this command, or before the rebuild that it settles */
+    bool rested;        /* stopped so that it can be renamed, see step_rebuild.c */
     bool resumed; /* from a pause: what the engine counts of restarts is of before it */
     bool policy_stays; /* the engine cannot change a container's restart policy */
     bool fresh;        /* nothing was changed since these looks */
     double patience; /* factor of the spans in which the engine is waited for; 0: as 1 */
-    int api;         /* minor version, see docker_api() */
+    const char *left_id; /* STEP_SWEEP: of the one to remove; borrowed */
+    bool left_by_force;
+    int api; /* minor version, see docker_api() */
     enum maybe image_here;
     bool pulled;
     GPtrArray *kept;          /* struct volume, of the containers that were looked at */
@@ -116,6 +125,9 @@ bool step_told(enum step step, struct facts *facts, enum verdict verdict,
                const struct reply *reply, struct refusal *ret_refusal);
 
 const char *step_name(enum step step); /* "pull" */
+/* Whether it has another way when the engine does not remove what it should: only a delete
+ * and a purge have to see it gone. */
+bool step_can_do_without(enum step step, const struct facts *facts);
 /* Whether a job in this step waits for something slow that is not the engine's CPU. */
 bool step_is_patient(enum step step);
 
@@ -126,9 +138,24 @@ struct request *step_find_request(const struct facts *facts);
 /* Takes note of what they showed; `seen` is taken and may be absent. */
 void step_saw(struct facts *facts, struct container *seen_taken);
 void step_saw_old(struct facts *facts, struct container *old_taken);
-/* Notes the id of a container set aside, if one is among all that bear the server's label. */
-void step_find_old(struct facts *facts, const GPtrArray *containers);
+/* Takes what bears the server's label, and notes the id of one that was set aside and is to
+ * be settled: this command's own first. */
+void step_saw_all(struct facts *facts, GPtrArray *containers_taken);
+/* Another container of the server that runs, by whatever name, or NULL; borrowed. */
+const struct container *step_other_running(const struct facts *facts);
+/* Another that is there, and is more than a remainder, or NULL; borrowed. */
+const struct container *step_other(const struct facts *facts);
+/* It is broken, or is being removed: nothing of it can come back. */
+bool step_is_going(const struct container *container);
+/* Why nothing is started beside it. */
+void step_second(struct refusal *ret_refusal, const struct container *other);
+/* The leftover stays as it is: the command goes on without it. */
+void step_pass_over(struct facts *facts);
 /* `old` was set aside by another command than this one. */
 bool step_has_leftover(const struct facts *facts);
+/* After the undo of a rebuild: the old one bears its name, and runs if it did. */
+bool step_old_is_back(const struct facts *facts);
+/* What was seen under the name is the server's. */
+bool step_is_ours(const struct facts *facts);
 /* The id of the server's own container, "" if there is none; borrowed. */
 const char *step_own_id(const struct facts *facts);

@@ -15,7 +15,6 @@ static inline const struct spec *spec_of(const struct facts *facts)
     return facts->command->spec;
 }
 
-bool step_is_ours(const struct facts *facts);
 bool step_made_by_this(const struct facts *facts);
 char *step_escaped(const char *text);
 enum ask step_ask_engine(struct want *want, struct request *request, int64_t timeout_ms);
@@ -24,6 +23,8 @@ enum ask step_ask_wait(struct facts *facts, struct want *want, int64_t ms);
  * between is never hit. */
 struct request *step_change(const struct container *container, enum asked asked,
                             const char *verb);
+enum ask step_ask_gone(struct facts *facts, const struct container *container,
+                       struct want *want);
 struct request *step_removal(const struct container *container, bool force);
 /* Directory work for which all containers and volumes of the engine have to be seen first. */
 enum ask step_ask_host_with_others(struct facts *facts, struct want *want,
@@ -59,6 +60,7 @@ bool told_save(struct facts *facts, enum verdict verdict, const struct reply *re
 
 /* step_remove.c */
 enum ask ask_remove(struct facts *facts, struct want *want);
+enum ask ask_sweep(struct facts *facts, struct want *want);
 enum ask ask_remove_old(struct facts *facts, struct want *want);
 enum ask ask_remove_made(struct facts *facts, struct want *want);
 enum ask ask_check_purge(struct facts *facts, struct want *want);

@@ -21,11 +21,17 @@ static struct request *rename_request(const struct container *container, const c
                        "/containers/%s/rename?name=%s", container->id, text);
 }
 
+/* The engine takes a count with on-failure alone. */
 static struct request *policy_request(const struct container *container,
-                                      const char *policy)
+                                      const char *policy, int64_t retries)
 {
     struct request *request = step_change(container, ASKED_UPDATE, "update");
-    request->body = g_strdup_printf("{\"RestartPolicy\": {\"Name\": \"%s\"}}", policy);
+    g_autofree char *count = retries > 0 ? g_strdup_printf(", \"MaximumRetryCount\": "
+                                                           "%" G_GINT64_FORMAT,
+                                                           retries)
+                                         : g_strdup("");
+    request->body = g_strdup_printf("{\"RestartPolicy\": {\"Name\": \"%s\"%s}}", policy,
+                                    count);
     return request;
 }
 
@@ -59,14 +65,15 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
     if (facts->acted >= TRIES_MAX)
         return give_up(want, "the renaming", facts->old ? facts->old : facts->seen);
     if (facts->old && restarts(facts->old) && !facts->policy_stays)
-        return step_ask_engine(want, policy_request(facts->old, "no"),
+        return step_ask_engine(want, policy_request(facts->old, "no", 0),
                                step_span(facts, STEP_CALL_MS));
     if (facts->old || !step_is_ours(facts) || step_made_by_this(facts))
         return ASK_NOTHING;
     if (facts->seen->status == CONTAINER_RESTARTING)
         return ask_rest(facts, facts->seen, want);
     g_autofree char *name = aside_name(facts->seen->name, facts->command->command_id,
-                                       facts->ran, facts->seen->restart_policy);
+                                       facts->ran, facts->seen->restart_policy,
+                                       facts->seen->restart_retries);
     /* Noted before it is asked for: a lost answer must not lose the container. */
     g_free(facts->old_id);
     facts->old_id = g_strdup(facts->seen->id);
@@ -84,29 +91,45 @@ static enum ask put_back(struct facts *facts, struct want *want,
     facts->ran = aside->ran;
     if (old->status == CONTAINER_RESTARTING)
         return ask_rest(facts, old, want);
-    if (!g_str_equal(policy, "no") && !restarts(old))
-        return step_ask_engine(want, policy_request(old, policy),
+    if (!g_str_equal(policy, "no") && !restarts(old) && !facts->policy_stays)
+        return step_ask_engine(want, policy_request(old, policy, aside->restart_retries),
                                step_span(facts, STEP_CALL_MS));
-    if (aside->ran && !old->running && !facts->rested)
+    /* Beside another one it would be the second on one data directory. */
+    if (aside->ran && !old->running && !facts->rested && !facts->start_refused &&
+        !step_other_running(facts))
         return step_ask_engine(want, step_change(old, ASKED_START, "start"),
                                step_span(facts, STEP_START_MS));
     return step_ask_engine(want, rename_request(old, aside->name),
                            step_span(facts, STEP_CALL_MS));
 }
 
+/* What cannot be removed, but does not run, gives up its name: the old one must not wait for
+ * its files. */
 static enum ask remove_new(struct facts *facts, struct want *want)
 {
-    if (facts->waited * STEP_POLL_MS >= step_span(facts, POLLS_MS))
-        return give_up(want, "the removal", facts->seen);
+    const bool late = facts->waited * STEP_POLL_MS >= step_span(facts, POLLS_MS);
+    const bool stuck = facts->removal_failed || late;
+    if (stuck && !facts->seen->running)
+        return step_ask_gone(facts, facts->seen, want);
     if (facts->seen->status == CONTAINER_REMOVING)
         return step_ask_wait(facts, want, STEP_POLL_MS);
     return step_ask_engine(want, step_removal(facts->seen, true),
                            step_span(facts, STEP_CALL_MS));
 }
 
+static enum ask refuse_broken(struct want *want, const struct container *old)
+{
+    refusal_set(&want->refusal, CODE_ENGINE_REFUSED,
+                "%s cannot come back: the engine says that it is %s", old->name,
+                container_status_name(old->status));
+    return ASK_REFUSE;
+}
+
 static enum ask back(struct facts *facts, struct want *want, const struct aside *aside)
 {
     const bool ours = step_is_ours(facts);
+    if (step_is_going(facts->old))
+        return refuse_broken(want, facts->old);
     if (facts->acted >= TRIES_MAX)
         return give_up(want, "putting back", facts->old);
     if (ours && g_str_equal(facts->seen->command_id, aside->command_id))
@@ -124,7 +147,8 @@ static enum ask back(struct facts *facts, struct want *want, const struct aside 
 static enum ask run_again(struct facts *facts, struct want *want)
 {
     if (!facts->ran || !facts->rested || !step_is_ours(facts) ||
-        step_made_by_this(facts) || facts->seen->running || facts->acted >= TRIES_MAX)
+        step_made_by_this(facts) || facts->seen->running || facts->start_refused ||
+        facts->acted >= TRIES_MAX || step_other_running(facts))
         return ASK_NOTHING;
     return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
                            step_span(facts, STEP_START_MS));
@@ -142,7 +166,8 @@ enum ask ask_put_back(struct facts *facts, struct want *want)
     return ask;
 }
 
-/* If the new container of that rebuild runs, it had succeeded; else the old one comes back. */
+/* If the new container of that rebuild runs, it had succeeded; else the old one comes back.
+ * (One that succeeded and could not remove the old has given it another name.) */
 enum ask ask_tidy(struct facts *facts, struct want *want)
 {
     struct aside aside = {0};

@@ -34,14 +34,50 @@ enum ask ask_remove(struct facts *facts, struct want *want)
         return ASK_LOOK;
     if (!step_is_ours(facts))
         return ASK_NOTHING; /* gone, or the name is somebody else's by now */
+    const bool late = facts->waited * STEP_POLL_MS >= step_span(facts, POLLS_MS);
+    if ((late || facts->removal_failed) && step_can_do_without(STEP_REMOVE, facts) &&
+        !facts->seen->running && facts->acted <= facts->waited + 1)
+        return step_ask_gone(facts, facts->seen, want);
     return remove_it(facts, want, facts->seen);
 }
 
+/* It only has to go from now on: whoever finds it must not put it back. */
+enum ask step_ask_gone(struct facts *facts, const struct container *container,
+                       struct want *want)
+{
+    g_autofree char *name = aside_gone_name(container->name, container->id);
+    g_autofree char *text = step_escaped(name);
+    struct request *request = request_new(ASKED_RENAME, DOCKER_CHANGE, "POST",
+                                          "/containers/%s/rename?name=%s", container->id,
+                                          text);
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
+}
+
+/* The new one runs: what holds the old one's files (a backup, a busy layer) must not undo
+ * that.  A broken one cannot come back and needs no other name. */
 enum ask ask_remove_old(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
         return ASK_LOOK;
-    return facts->old ? remove_it(facts, want, facts->old) : ASK_NOTHING;
+    const struct container *old = facts->old;
+    if (!old || (facts->removal_failed && step_is_going(old)))
+        return ASK_NOTHING;
+    if (facts->waited * STEP_POLL_MS >= step_span(facts, POLLS_MS))
+        facts->removal_failed = true;
+    if (!facts->removal_failed)
+        return remove_it(facts, want, old);
+    return step_is_going(old) ? ASK_NOTHING : step_ask_gone(facts, old, want);
+}
+
+/* By its id, and by force only if it is broken: one that somebody has started meanwhile stays. */
+enum ask ask_sweep(struct facts *facts, struct want *want)
+{
+    if (facts->acted > 0)
+        return ASK_NOTHING;
+    struct request *request = request_new(ASKED_REMOVE, DOCKER_CHANGE, "DELETE",
+                                          "/containers/%s%s", facts->left_id,
+                                          facts->left_by_force ? "?force=1" : "");
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }
 
 enum ask ask_remove_made(struct facts *facts, struct want *want)

@@ -46,6 +46,21 @@ static enum ask refuse_start(struct want *want, const struct facts *facts)
     return ASK_REFUSE;
 }
 
+void step_second(struct refusal *ret_refusal, const struct container *other)
+{
+    refusal_set(
+        ret_refusal, CODE_START_FAILED,
+        "the container %s of the same server runs; two on one data directory would "
+        "destroy it: stop it, or give it its name back",
+        other->name);
+}
+
+static enum ask refuse_second(struct want *want, const struct container *other)
+{
+    step_second(&want->refusal, other);
+    return ASK_REFUSE;
+}
+
 enum ask ask_start(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
@@ -54,13 +69,11 @@ enum ask ask_start(struct facts *facts, struct want *want)
         return ASK_NOTHING;
     if (!step_is_ours(facts) || facts->acted > 0)
         return refuse_start(want, facts);
-    if (facts->old && facts->old->running) {
-        refusal_set(
-            &want->refusal, CODE_START_FAILED,
-            "%s of the same server still runs; two on one data directory would destroy it",
-            facts->old->name);
-        return ASK_REFUSE;
-    }
+    if (facts->old && facts->old->running)
+        return refuse_second(want, facts->old);
+    const struct container *other = step_other_running(facts);
+    if (other)
+        return refuse_second(want, other);
     if (!facts->sources_checked && facts->seen->mounts->len > 0)
         return step_ask_host_with_others(facts, want, HOST_CHECK_SOURCES);
     facts->resumed = false; /* the engine counts anew from a start on */

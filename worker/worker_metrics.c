@@ -27,6 +27,10 @@ static char *make_text(const struct worker *worker, int64_t now_ms)
                 lanes_queued(worker->lanes));
     metrics_one(text, "muster_worker_jobs_running", METRIC_GAUGE,
                 "Commands being carried out.", lanes_running(worker->lanes));
+    metrics_one(text, "muster_worker_jobs_waiting_engine", METRIC_GAUGE,
+                "Commands that wait for the engine beyond all patience; restart it if it "
+                "hangs.",
+                lanes_waiting(worker->lanes));
     metrics_one(text, "muster_worker_partitions", METRIC_GAUGE,
                 "Command partitions that are this worker's.", partitions);
     metrics_one(text, "muster_worker_engine_up", METRIC_GAUGE,

@@ -77,17 +77,31 @@ static inline json_t *fake_docker_labels(const struct container *seen)
                      seen->canonical, LABEL_SPEC, seen->spec_digest);
 }
 
+/* As a list shows it. */
+static inline json_t *fake_docker_listed(const struct container *seen)
+{
+    g_autofree char *name = g_strconcat("/", seen->name, NULL);
+    json_t *mounts = json_array();
+    for (guint i = 0; i < seen->mounts->len; i++)
+        json_array_append_new(mounts, json_object());
+    return json_pack("{s:s, s:[s], s:s, s:o, s:o}", "Id", seen->id, "Names", name,
+                     "State", container_status_name(seen->status), "Labels",
+                     fake_docker_labels(seen), "Mounts", mounts);
+}
+
 /* As inspect shows it; g_free it. */
 static inline char *fake_docker_inspect(const struct container *seen)
 {
     const bool ended = seen->exit_code != CONTRACT_NONE;
     json_t *body = json_pack(
-        "{s:s, s:s, s:{s:s, s:b, s:s, s:s, s:I}, s:{s:o}, s:I}", "Id", seen->id, "Name",
-        seen->name, "State", "Status", container_status_name(seen->status), "Running",
-        (int)seen->running, "StartedAt", seen->started_text, "FinishedAt",
-        ended ? "2026-01-01T00:00:00Z" : "", "ExitCode",
+        "{s:s, s:s, s:{s:s, s:b, s:s, s:s, s:I}, s:{s:o}, s:I, s:{s:{s:s, s:I}}}", "Id",
+        seen->id, "Name", seen->name, "State", "Status",
+        container_status_name(seen->status), "Running", (int)seen->running, "StartedAt",
+        seen->started_text, "FinishedAt", ended ? "2026-01-01T00:00:00Z" : "", "ExitCode",
         (json_int_t)(ended ? seen->exit_code : 0), "Config", "Labels",
-        fake_docker_labels(seen), "RestartCount", (json_int_t)seen->restart_count);
+        fake_docker_labels(seen), "RestartCount", (json_int_t)seen->restart_count,
+        "HostConfig", "RestartPolicy", "Name", seen->restart_policy, "MaximumRetryCount",
+        (json_int_t)seen->restart_retries);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     return text;

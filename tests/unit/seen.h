@@ -5,7 +5,7 @@
  *     exited this                made by the command itself
  *     running foreign            not this server's
  *     … at TIME   code NUMBER   restarts NUMBER   on NETWORK
- *     … restart POLICY   digest D   id ID   name NAME   mount SOURCE
+ *     … mounts NUMBER   restart POLICY   retries NUMBER   digest D   id ID   name NAME   mount SOURCE
  */
 #pragma once
 
@@ -72,6 +72,12 @@ static inline void seen_word(struct container *seen, const char *word, const cha
         seen_set(&seen->user, value);
     else if (g_str_equal(word, "restart"))
         seen_set(&seen->restart_policy, value);
+    else if (g_str_equal(word, "mounts"))
+        for (int i = atoi(value); i > 0; i--)
+            g_ptr_array_add(seen->mounts,
+                            mounted_new("bind", "", "/srv/a", "/data", false));
+    else if (g_str_equal(word, "retries"))
+        seen->restart_retries = g_ascii_strtoll(value, NULL, 10);
     else if (g_str_equal(word, "digest"))
         seen_set(&seen->spec_digest, value);
     else if (g_str_equal(word, "mount"))

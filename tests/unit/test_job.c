@@ -92,7 +92,21 @@ static void give(struct stage *stage, struct reply *reply)
         job_reply(stage->job, reply, stage->now_ms);
 }
 
-/* "200 {…}", "204", "broken", "unreachable", "timeout", "none", "seen …", "list nothing" */
+/* "nothing", or containers with bars between them. */
+static char *list_of(const char *words)
+{
+    g_auto(GStrv) all = g_strsplit(words, " | ", 0);
+    json_t *list = json_array();
+    for (char **one = all; *one && !g_str_equal(words, "nothing"); one++) {
+        g_autoptr(Container) container = seen_new(*one);
+        json_array_append_new(list, fake_docker_listed(container));
+    }
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
+}
+
+/* "200 {…}", "204", "broken", "unreachable", "timeout", "none", "seen …", "list …" */
 static void answer(struct stage *stage, const char *words)
 {
     static const char *const answers[] = {[ANSWER_UNREACHABLE] = "unreachable",
@@ -111,7 +125,8 @@ static void answer(struct stage *stage, const char *words)
         seen_set(&body, "{\"message\": \"No such container: x\"}");
     } else if (script_after(words, "list")) {
         reply.status = 200;
-        seen_set(&body, "[]");
+        g_free(body);
+        body = list_of(script_after(words, "list"));
     } else if (seen) {
         reply.status = 200;
         g_autoptr(Container) container = seen_new(seen);
@@ -194,6 +209,41 @@ static void be_late(struct stage *stage)
     g_ptr_array_remove_index(stage->site.docker->sent, 0);
 }
 
+/* The call that was given up has its answer after all. */
+static void come_back(struct stage *stage, const char *words)
+{
+    struct reply reply = {.answer = ANSWER_HTTP, .status = atoi(words)};
+    reply.ticket = job_given_up(stage->job);
+    reply.body = (char *)"";
+    g_assert_cmpuint(reply.ticket, !=, 0);
+    job_reply(stage->job, &reply, stage->now_ms);
+}
+
+/* Whatever time passes. */
+static void expect_silence(struct stage *stage)
+{
+    for (int i = 0; i < TURNS_MAX; i++) {
+        advance(stage);
+        g_assert_null(sent_now(stage));
+        g_assert_cmpint(job_state(stage->job), !=, JOB_ENDED);
+        stage->now_ms = MAX(stage->now_ms, job_wakes_at(stage->job));
+    }
+}
+
+static void answer_times(struct stage *stage, const char *words, int times)
+{
+    while (times > 0) {
+        g_assert_cmpint(job_state(stage->job), !=, JOB_ENDED);
+        times -= sent_now(stage) != NULL;
+        if (sent_now(stage))
+            answer(stage, words);
+        else
+            stage->now_ms = MAX(stage->now_ms, job_wakes_at(stage->job));
+        advance(stage);
+    }
+    stage->now_ms = MAX(stage->now_ms, job_wakes_at(stage->job));
+}
+
 static void answer_always(struct stage *stage, const char *words)
 {
     for (int i = 0; job_state(stage->job) != JOB_ENDED; i++) {
@@ -210,8 +260,11 @@ static void take_answer(struct stage *stage, const char *words)
 {
     const char *line = script_after(words, "line");
     g_auto(GStrv) always = g_strsplit(words, " always", 2);
+    g_auto(GStrv) times = g_strsplit(words, " times ", 2);
     if (line)
         pull_line(stage, line);
+    else if (times[1])
+        answer_times(stage, times[0], atoi(times[1]));
     else if (always[1])
         answer_always(stage, always[0]);
     else
@@ -303,6 +356,10 @@ static void play_line(struct stage *stage, const char *line)
         pass_time(stage);
     else if (g_str_equal(line, "late"))
         be_late(stage);
+    else if (script_after(line, "returns"))
+        come_back(stage, script_after(line, "returns"));
+    else if (g_str_equal(line, "asks nothing"))
+        expect_silence(stage);
     else if (g_str_equal(line, "cancel"))
         job_cancel(stage->job);
     else

@@ -143,6 +143,18 @@ static void cancel(struct stage *stage, const char *rest)
         order_free(order);
 }
 
+/* "SERVER STATUS NAME": what a list shows of its label. */
+static void listed(struct stage *stage, const char *rest)
+{
+    g_auto(GStrv) words = g_strsplit(rest, " ", 3);
+    g_autoptr(Container) container = seen_new(words[1]);
+    seen_set(&container->server_id, words[0]);
+    seen_set(&container->name, words[2]);
+    g_free(container->id);
+    container->id = g_strdup_printf("id-%s", words[0]);
+    lanes_tidy(stage->lanes, &stage->partition, container, stage->now_ms);
+}
+
 /* --- The engine's side ------------------------------------------------------------------------------ */
 
 /* Whose request that is: a server's container, its id and its image are named alike. */
@@ -288,12 +300,19 @@ static void play_line(struct stage *stage, const char *line)
         const char *word;
         void (*play)(struct stage *stage, const char *rest);
     } plays[] = {
-        {"push", push},         {"cancel", cancel},
-        {"turn", take_turn},    {"down", take_turn_without_engine},
-        {">", expect_requests}, {"<", answer},
-        {"commit", commit},     {"open", expect_open},
-        {"lock", expect_lock},  {"wait", pass_time},
-        {"close", close_lanes}, {"end", end_assignment},
+        {"push", push},
+        {"cancel", cancel},
+        {"listed", listed},
+        {"turn", take_turn},
+        {"down", take_turn_without_engine},
+        {">", expect_requests},
+        {"<", answer},
+        {"commit", commit},
+        {"open", expect_open},
+        {"lock", expect_lock},
+        {"wait", pass_time},
+        {"close", close_lanes},
+        {"end", end_assignment},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(plays); i++) {
         const char *rest = script_after(line, plays[i].word);

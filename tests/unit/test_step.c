@@ -74,6 +74,8 @@ static void with(struct telling *telling, const char *line)
             telling->facts.others_wanted = true;
         else if (g_str_equal(*word, "ran"))
             telling->facts.ran = true;
+        else if (g_str_equal(*word, "removal_failed"))
+            telling->facts.removal_failed = true;
         else if (g_str_equal(*word, "resumed"))
             telling->facts.resumed = true;
         else if (g_str_equal(*word, "action"))
@@ -237,6 +239,15 @@ static void check_maybe(const struct telling *telling, enum maybe maybe,
         g_error("%s: it is %s, not %s", telling->name, maybe_name(maybe), wanted);
 }
 
+static GPtrArray *all_of(const char *words)
+{
+    GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)container_free);
+    g_auto(GStrv) each = g_strsplit(words, " | ", 0);
+    for (char **one = each; *one; one++)
+        g_ptr_array_add(all, seen_new(*one));
+    return all;
+}
+
 static void tell_line(struct telling *telling, const char *line)
 {
     struct facts *facts = &telling->facts;
@@ -249,6 +260,8 @@ static void tell_line(struct telling *telling, const char *line)
         expected(telling, rest);
     else if ((rest = script_after(line, "old")))
         step_saw_old(facts, seen_new(rest));
+    else if ((rest = script_after(line, "all")))
+        step_saw_all(facts, all_of(rest));
     else if ((rest = script_after(line, "told")))
         told(telling, rest);
     else if ((rest = script_after(line, "saved")))

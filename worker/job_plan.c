@@ -1,0 +1,98 @@
+/*
+ * job_plan.c - from what a job has seen to what it does: plan.c decides, unless an earlier
+ * command has left something, or another container of the server runs.
+ */
+#include "job.h"
+
+#include "job_parts.h"
+
+#include <string.h>
+
+#define TIDIES_MAX 8 /* leftovers that one command looks after */
+
+static void follow_plan(struct job *job)
+{
+    struct refusal refusal = {0};
+    switch (job->plan.planned) {
+    case PLANNED_NOTHING:
+        job_move(job, JOB_REPORTING);
+        break;
+    case PLANNED_REFUSED:
+        refusal_set(&refusal, job->plan.code, "%s", job->plan.sentence);
+        job_fail(job, &refusal);
+        job->facts.fresh = true; /* nothing has been done since the look */
+        break;
+    case PLANNED_STEPS:
+        if (!job->note)
+            job->note = plan_note(job->facts.seen);
+        const bool begun = job->order->begun || job->state == JOB_STEPPING;
+        job_move(job, begun ? JOB_STEPPING : JOB_BEGINNING);
+        job->wait = begun ? WAIT_NOTHING : WAIT_COMMIT;
+        break;
+    }
+}
+
+/* An earlier life may have stopped it already. */
+static void note_whether_it_ran(struct job *job)
+{
+    const bool noted = job->order->begun && *job->order->begun == 'r';
+    job->facts.ran = noted || job->facts.seen->running;
+    job->facts.rested = noted && !job->facts.seen->running;
+}
+
+static bool plan_starts(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        if (plan->steps[i] == STEP_START)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever has renamed it by hand still plays on its data: nothing is started beside it, and
+ * nobody is told that nothing runs. */
+static bool refuse_second(struct job *job)
+{
+    const struct container *other = step_other_running(&job->facts);
+    const enum action action = action_from_name(job->order->command->action);
+    struct refusal refusal = {0};
+    if (!other || job->order->begun)
+        return false;
+    if (plan_starts(&job->plan))
+        step_second(&refusal, other);
+    else if (job->plan.planned == PLANNED_NOTHING && !step_is_ours(&job->facts) &&
+             (action == ACTION_STOP || action == ACTION_DELETE))
+        refusal_set(&refusal, CODE_NAME_CONFLICT,
+                    "the server's container bears the name %s and runs; give it its own "
+                    "name, %s, back",
+                    other->name, other->canonical);
+    else
+        return false;
+    job_fail(job, &refusal);
+    job->facts.fresh = true;
+    return true;
+}
+
+void job_take_plan(struct job *job)
+{
+    struct facts *facts = &job->facts;
+    if (job_sweeps(job)) {
+        plan_sweep(&job->plan);
+        follow_plan(job);
+        return;
+    }
+    const bool leftover = step_has_leftover(facts);
+    job->tidying = leftover && job->tidied++ < TIDIES_MAX;
+    if (!job->tidying && facts->old && (leftover || step_is_going(facts->old)))
+        step_pass_over(facts);
+    if (job->tidying)
+        plan_tidy(&job->plan);
+    else if (job->order->tidies)
+        job->plan = (struct plan){.planned = PLANNED_NOTHING, .sentence = "settled"};
+    else
+        plan_make(job->order->command, facts->seen, facts->old != NULL, job->order->begun,
+                  &job->plan);
+    note_whether_it_ran(job);
+    if (job->tidying || !refuse_second(job))
+        follow_plan(job);
+}
