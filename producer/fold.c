@@ -151,7 +151,8 @@ static void take_container(struct server_row *server, const struct state *state,
         row_set(&server->health, state->health);
     g_free(server->container_remarks);
     server->container_remarks = joined(state->remarks);
-    take_mounts(server, state->mounts);
+    if (whole || state->mounts->len > 0)
+        take_mounts(server, state->mounts);
     server->container_seen = true;
     server->shown = SHOWN_PRESENT;
 }

@@ -164,6 +164,26 @@ static bool check_values(const struct work *work, GError **error)
     return true;
 }
 
+/* The volumes of its last container, which the next one gets; the digest stays: a record with
+ * the same words is no other record. */
+static void add_kept(struct spec *spec, const struct server_row *server)
+{
+    json_auto_t *mounts = json_loads(server->container_mounts, 0, NULL);
+    size_t i;
+    json_t *mount;
+    json_array_foreach(mounts, i, mount)
+    {
+        const char *type = json_string_value(json_object_get(mount, "type"));
+        const char *name = json_string_value(json_object_get(mount, "name"));
+        const char *place = json_string_value(json_object_get(mount, "container_path"));
+        if (g_strcmp0(type, "volume") != 0 || !name || !place)
+            continue;
+        struct volume *volume = volume_new(name, place);
+        volume->read_only = json_is_true(json_object_get(mount, "read_only"));
+        g_ptr_array_add(spec->kept, volume);
+    }
+}
+
 /* Resolves the record into `work->spec`. */
 static bool make_spec(struct work *work, GError **error)
 {
@@ -173,6 +193,8 @@ static bool make_spec(struct work *work, GError **error)
         return false;
     g_assert(key); /* ledger_make gives every ledger one */
     work->spec = resolve(work->server, work->agent, profile, key, error);
+    if (work->spec)
+        add_kept(work->spec, work->server);
     return work->spec != NULL;
 }
 

@@ -458,6 +458,22 @@ static void copy_ports(GPtrArray *to, const GPtrArray *from)
         g_ptr_array_add(to, shape_dup(&shape_port, g_ptr_array_index(from, i)));
 }
 
+/* What the control plane has to remember: the volumes; of a container that we have not made,
+ * and whose binds are no record's, those too. */
+static void tell_mounts(GPtrArray *told, const struct container *seen)
+{
+    for (guint i = 0; i < seen->mounts->len; i++) {
+        const struct mounted *mounted = g_ptr_array_index(seen->mounts, i);
+        const bool volume = g_str_equal(mounted->type, "volume") && *mounted->name;
+        const bool bind = g_str_equal(mounted->type, "bind") && *seen->server_id == '\0';
+        if (volume || bind)
+            g_ptr_array_add(told,
+                            mounted_new(mounted->type, mounted->name,
+                                        volume ? "" : mounted->source,
+                                        mounted->container_path, mounted->read_only));
+    }
+}
+
 struct state *container_state(const struct container *seen, enum maybe data_exists)
 {
     struct state *state = state_new();
@@ -477,6 +493,7 @@ struct state *container_state(const struct container *seen, enum maybe data_exis
     set_text(&state->command_id, seen->command_id);
     set_text(&state->spec_digest, seen->spec_digest);
     state->data_exists = data_exists;
+    tell_mounts(state->mounts, seen);
     return state;
 }
 

@@ -88,7 +88,7 @@ char *container_network_body(const struct network *network);
  * "repository@sha256:…" if there is a digest; reference.h says how both fields are read. */
 char *container_image_reference(const struct spec *spec);
 
-/* What events say of it. */
+/* What events say of it; of an unlabelled one `found`, ports and mounts too. */
 struct state *container_state(const struct container *seen, enum maybe data_exists);
 
 /* A line of GET /events (type container, network noise filtered by the caller). */

@@ -105,7 +105,7 @@ GPtrArray *keep_volumes(const struct command *command, const GPtrArray *kept,
                         const GPtrArray *image_volumes)
 {
     GPtrArray *volumes = volumes_new();
-    add_kept(volumes, command, kept);
+    add_kept(volumes, command, kept ? kept : command->spec->kept);
     add_all(volumes, command->spec->volumes);
     for (guint i = 0; i < image_volumes->len; i++) {
         const char *place = g_ptr_array_index(image_volumes, i);

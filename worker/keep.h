@@ -16,7 +16,8 @@
 void keep_note(GPtrArray **kept, const struct container *seen);
 /* All volumes (struct volume) that a container of this command is to have: those that are
  * kept, also in the place of what the spec has there, then the spec's, then the image's.
- * `kept` may be NULL; `image_volumes` are places.  A command that is to begin afresh gives
+ * `kept` is NULL if no container of the server was seen: then the spec's word for it counts;
+ * `image_volumes` are places.  A command that is to begin afresh gives
  * the spec its places back. */
 GPtrArray *keep_volumes(const struct command *command, const GPtrArray *kept,
                         const GPtrArray *image_volumes);

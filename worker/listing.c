@@ -117,6 +117,16 @@ void listing_hold_aside(struct listing *listing)
 
 /* --- the lists of a Sync -------------------------------------------------------------------------- */
 
+/* For its adoption: what a record would have to keep. */
+static void tell_inside(struct found *found, const struct container *seen)
+{
+    g_autoptr(State) state = container_state(seen, MAYBE_UNKNOWN);
+    g_ptr_array_extend_and_steal(found->mounts, g_steal_pointer(&state->mounts));
+    g_ptr_array_extend_and_steal(found->ports, g_steal_pointer(&state->ports));
+    state->mounts = g_ptr_array_new();
+    state->ports = g_ptr_array_new();
+}
+
 static struct found *found_of(const struct container *seen)
 {
     struct found *found = found_new();
@@ -130,6 +140,8 @@ static struct found *found_of(const struct container *seen)
     found->name = g_strdup(seen->name);
     found->status = g_strdup(container_status_name(seen->status));
     found->image = g_strdup(seen->image);
+    if (*seen->server_id == '\0')
+        tell_inside(found, seen);
     return found;
 }
 

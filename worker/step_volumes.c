@@ -56,8 +56,11 @@ static void take_listed(struct facts *facts, const struct reply *reply)
 
 static void take_anonymous(struct facts *facts)
 {
-    for (guint i = 0; facts->kept && i < facts->kept->len; i++) {
-        const struct volume *volume = g_ptr_array_index(facts->kept, i);
+    const GPtrArray *kept = facts->kept      ? facts->kept
+                            : spec_of(facts) ? spec_of(facts)->kept
+                                             : NULL;
+    for (guint i = 0; kept && i < kept->len; i++) {
+        const struct volume *volume = g_ptr_array_index(kept, i);
         if (keep_is_anonymous(volume->name))
             g_ptr_array_add(facts->volumes_going, g_strdup(volume->name));
     }

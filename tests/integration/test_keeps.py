@@ -1,0 +1,46 @@
+"""S29: the control plane remembers the volumes of a server whose container is gone, on the real engine."""
+import pytest
+
+pytestmark = pytest.mark.bus("sqlite")
+PLACE = "/worlds"
+
+
+def volume_at(engine, container):
+    return next(mount["Name"] for mount in engine.inspect(container)["Mounts"] if mount["Destination"] == PLACE)
+
+
+def by_hand(fleet, image):
+    """A container that nobody made through Muster, with its world in an anonymous volume: (its name, the volume)."""
+    name = fleet.container_name(fleet.new_name())
+    fleet.engine.client.images.pull(*image.rsplit(":", 1))
+    container = fleet.engine.client.containers.run(image, name=name, detach=True)
+    container.exec_run(["/bin/sh", "-c", f"echo old >{PLACE}/world.save"])
+    return name, volume_at(fleet.engine, name)
+
+
+def world(fleet, container):
+    return fleet.engine.client.containers.get(container).exec_run(["cat", f"{PLACE}/world.save"]).output.decode().strip()
+
+
+def test_s29_an_adopted_ones_volume_is_found_again(fleet, image_of):
+    image = image_of("/game-server", f"VOLUME {PLACE}")
+    fleet.start_worker()
+    container, volume = by_hand(fleet, image)
+    fleet.run("sync", fleet.agent, "--wait")
+    server = str(fleet.json("server", "adopt", fleet.agent, container, "--game-port", "21000", "--udp-port", "21001",
+                            "--rcon-port", "21002")["server_id"])
+    try:
+        result = fleet.server("delete", server)
+        assert "stays" in result["message"]
+        fleet.server("restore", server, "--start")
+        assert volume_at(fleet.engine, container) == volume and world(fleet, container) == "old"
+        fleet.server("rebuild", server)
+        fleet.engine.remove(container)
+        fleet.wait_status(server, "missing")
+        fleet.server("start", server)
+        assert volume_at(fleet.engine, container) == volume and world(fleet, container) == "old"
+        assert fleet.show(server)["drift"] is False
+        fleet.server("purge", server, "--yes")
+        assert volume not in {found.name for found in fleet.engine.client.volumes.list()}
+    finally:
+        fleet.engine.remove(container)
