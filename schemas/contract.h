@@ -153,6 +153,7 @@ const char *record_kind_name(enum record_kind kind);
 #define CODE_WAITING_ENGINE       "waiting_engine" /* progress: waited for beyond patience */
 #define CODE_ENGINE_UNSUPPORTED   "engine_unsupported" /* no API version in common */
 #define CODE_ENGINE_REFUSED       "engine_refused" /* any other final no of the engine */
+#define CODE_DATA_ELSEWHERE       "data_elsewhere" /* the container keeps data of its own */
 #define CODE_FORBIDDEN            "forbidden"      /* outside the host's policy */
 #define CODE_INVALID              "invalid"        /* the command contradicts itself */
 #define CODE_MALFORMED            "malformed"      /* undecodable: a dead letter has it */
@@ -404,7 +405,7 @@ struct state {
     char *spec_digest; /* of its label */
     enum maybe data_exists;
     GPtrArray *remarks; /* char *: STATE_RESTARTING, …; see worker/pace.h */
-    GPtrArray *mounts; /* struct mounted: volumes, and an unlabelled container's binds */
+    GPtrArray *mounts;  /* struct mounted: volumes, and an unlabelled container's binds */
 };
 
 struct step_report {

@@ -5,6 +5,7 @@
 
 #include "shape.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #define DIGEST_CHARS    12
@@ -115,4 +116,134 @@ GPtrArray *keep_volumes(const struct command *command, const GPtrArray *kept,
         add(volumes, name, place, false);
     }
     return volumes;
+}
+
+/* --- What would be lost ------------------------------------------------------------------ */
+
+/* Files that are made again, or say nothing, whatever runs in a container. */
+static const char *const no_data[] = {
+    "/tmp", "/var/tmp", "/run", "/var/run",       /* scratch, sockets */
+    "/var/lock", "/dev", "/proc", "/sys",         /* the kernel's */
+    "/var/log", "/var/cache", "/root/.cache",     /* logs, caches */
+    "/var/lib/apt", "/var/lib/dpkg",              /* packages, of the image */
+    "/.dockerenv", "/etc/hosts", "/etc/hostname", /* the engine's */
+    "/etc/mtab", "/etc/resolv.conf",
+    /* an entry point that makes its user at each start writes these */
+    "/etc/passwd", "/etc/passwd-", "/etc/group", "/etc/group-", "/etc/shadow",
+    "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/localtime", "/etc/timezone",
+    "/etc/ld.so.cache", "/root/.ash_history",
+    "/root/.bash_history", /* somebody has looked inside */
+};
+
+/* `path` is `place` or lies in it. */
+static bool is_in(const char *path, const char *place)
+{
+    const size_t length = strlen(place);
+    return strncmp(path, place, length) == 0 &&
+           (path[length] == '\0' || path[length] == '/' ||
+            (length > 0 && place[length - 1] == '/'));
+}
+
+static bool is_mounted(const struct container *seen, const char *path)
+{
+    for (guint i = 0; i < seen->mounts->len; i++) {
+        const struct mounted *mounted = g_ptr_array_index(seen->mounts, i);
+        if (is_in(path, mounted->container_path))
+            return true;
+    }
+    return false;
+}
+
+static bool may_go(const struct spec *spec, const char *path)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(no_data); i++) {
+        if (is_in(path, no_data[i]))
+            return true;
+    }
+    for (guint i = 0; i < spec->disposable->len; i++) {
+        if (is_in(path, g_ptr_array_index(spec->disposable, i)))
+            return true;
+    }
+    return false;
+}
+
+/* The engine lists a directory because of what has changed in it. */
+static GHashTable *directories_of(json_t *changes)
+{
+    GHashTable *directories = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                    NULL);
+    size_t i;
+    json_t *change;
+    json_array_foreach(changes, i, change)
+    {
+        const char *path = json_string_value(json_object_get(change, "Path"));
+        if (path)
+            g_hash_table_add(directories, g_path_get_dirname(path));
+    }
+    return directories;
+}
+
+enum { CHANGE_MODIFIED, CHANGE_ADDED, CHANGE_DELETED }; /* the engine's numbers */
+
+static char *file_of_layer(const struct container *seen, const struct spec *spec,
+                           json_t *changes)
+{
+    g_autoptr(GHashTable) directories = directories_of(changes);
+    size_t i;
+    json_t *change;
+    json_array_foreach(changes, i, change)
+    {
+        const char *path = json_string_value(json_object_get(change, "Path"));
+        const json_int_t kind = json_integer_value(json_object_get(change, "Kind"));
+        if (path && kind != CHANGE_DELETED && !g_hash_table_contains(directories, path) &&
+            !is_mounted(seen, path) && !may_go(spec, path))
+            return g_strdup(path);
+    }
+    return NULL;
+}
+
+static bool is_source_of(const struct spec *spec, const char *source)
+{
+    for (guint i = 0; i < spec->mounts->len; i++) {
+        const struct mount *mount = g_ptr_array_index(spec->mounts, i);
+        if (is_in(source, mount->host_path))
+            return true;
+    }
+    return false;
+}
+
+/* What we have mounted ourselves was once the record's: if the place that it names by now has
+ * data, that was brought there. */
+static const struct mounted *foreign_bind(const struct container *seen,
+                                          const struct spec *spec, enum maybe data_exists)
+{
+    if (seen->managed && data_exists == MAYBE_YES)
+        return NULL;
+    for (guint i = 0; i < seen->mounts->len; i++) {
+        const struct mounted *mounted = g_ptr_array_index(seen->mounts, i);
+        if (g_str_equal(mounted->type, "bind") && !mounted->read_only &&
+            !is_source_of(spec, mounted->source))
+            return mounted;
+    }
+    return NULL;
+}
+
+char *keep_elsewhere(const struct container *seen, const struct spec *spec,
+                     enum maybe data_exists, const char *changes, size_t length)
+{
+    const struct mounted *bind = foreign_bind(seen, spec, data_exists);
+    if (bind)
+        return g_strdup_printf(
+            "the container keeps data in %s (%s inside), which the record does not mount: "
+            "move it to where the record has it, or begin without it (--fresh)",
+            bind->source, bind->container_path);
+    json_t *list = changes ? json_loadb(changes, length, 0, NULL) : NULL;
+    g_autofree char *file = file_of_layer(seen, spec, list);
+    json_decref(list);
+    if (!file)
+        return NULL;
+    return g_strdup_printf(
+        "the container's own layer holds %s, which goes with it: copy it to a mount "
+        "(docker cp), name its place in the profile's \"disposable\", or let it go (--fresh)",
+        file);
 }

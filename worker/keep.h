@@ -21,6 +21,12 @@ void keep_note(GPtrArray **kept, const struct container *seen);
  * the spec its places back. */
 GPtrArray *keep_volumes(const struct command *command, const GPtrArray *kept,
                         const GPtrArray *image_volumes);
+/* Where the container keeps data that goes with it, or that its next one would not have: a
+ * directory of the host that the record does not know, or a file in its own layer.  A
+ * sentence with the place, or NULL; g_free it.  `changes`: the engine's GET …/changes, NULL to
+ * judge by the mounts alone.  `data_exists`: the record's own data is there. */
+char *keep_elsewhere(const struct container *seen, const struct spec *spec,
+                     enum maybe data_exists, const char *changes, size_t length);
 /* The name of the volume that this server has at this place; g_free it. */
 char *keep_volume_name(const char *server_id, const char *place);
 /* The engine's own name for a volume that nobody has named: 64 hex digits. */

@@ -25,6 +25,7 @@ struct step_row {
 static const struct step_row step_table[STEP_COUNT] = {
     [STEP_TIDY] = {"tidy", false, ask_tidy, step_told_change},
     [STEP_SWEEP] = {"sweep", false, ask_sweep, step_told_change},
+    [STEP_CHECK_KEPT] = {"check_kept", false, ask_check_kept, told_check_kept},
     [STEP_PULL] = {"pull", true, ask_pull, told_pull},
     [STEP_DIRECTORIES] = {"directories", false, ask_directories, step_told_others},
     [STEP_NETWORKS] = {"networks", false, ask_networks, told_networks},

@@ -14,8 +14,9 @@
 #include "request.h"
 
 enum step {
-    STEP_TIDY,  /* settle what an earlier rebuild has left */
-    STEP_SWEEP, /* remove what has served and could not be removed then */
+    STEP_TIDY,       /* settle what an earlier rebuild has left */
+    STEP_SWEEP,      /* remove what has served and could not be removed then */
+    STEP_CHECK_KEPT, /* what would be lost is found before anything is changed */
     STEP_PULL,
     STEP_DIRECTORIES,
     STEP_NETWORKS,
@@ -77,7 +78,8 @@ struct facts {
     bool sources_checked; /* nobody else's are in or around them, and they are in place */
     bool purge_checked;
     bool purged;
-    bool purge_found;         /* there was something to remove */
+    bool purge_found; /* there was something to remove */
+    bool kept_checked;
     GPtrArray *volumes_going; /* char *, those of a purged server; NULL: not listed yet */
     unsigned acted;           /* how often the running step has changed something */
     unsigned waited;          /* how often it has asked to wait */

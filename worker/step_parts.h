@@ -70,6 +70,9 @@ enum ask ask_purge(struct facts *facts, struct want *want);
 enum ask step_ask_whose_volumes(const struct facts *facts, struct want *want);
 bool step_told_whose_volumes(struct facts *facts, const struct reply *reply,
                              struct refusal *ret_refusal);
+enum ask ask_check_kept(struct facts *facts, struct want *want);
+bool told_check_kept(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                     struct refusal *ret_refusal);
 enum ask ask_remove_volumes(struct facts *facts, struct want *want);
 bool told_remove_volumes(struct facts *facts, enum verdict verdict,
                          const struct reply *reply, struct refusal *ret_refusal);

@@ -1,5 +1,6 @@
 /*
- * step_volumes.c - whose volumes are: of a server that is purged, and those that one asks for.
+ * step_volumes.c - what a container keeps: would it be lost, whose volumes are they, and those
+ * of a server that is purged.
  *
  * Of a purged one go those that we made for it, by their label, and those of its container
  * that nobody has named.  A volume with a name of its own is somebody's: it stays, and so does
@@ -9,6 +10,54 @@
 #include "step_parts.h"
 
 #include <jansson.h>
+
+#define CHANGES_BYTES (32 * 1024 * 1024)
+
+/* --- Is there something that would be lost? --------------------------------------------- */
+
+/* A purge is asked to remove the data; of an adopted container nobody has said yet which
+ * that is. */
+static bool may_all_go(const struct facts *facts)
+{
+    const bool purge = action_from_name(facts->command->action) == ACTION_PURGE;
+    return facts->command->options->fresh || !spec_of(facts) || !step_is_ours(facts) ||
+           (purge && facts->seen->managed) || facts->seen->status == CONTAINER_DEAD ||
+           facts->seen->status == CONTAINER_REMOVING;
+}
+
+static bool refuse_elsewhere(const struct facts *facts, const char *changes,
+                             size_t length, struct refusal *ret_refusal)
+{
+    g_autofree char *why = keep_elsewhere(facts->seen, spec_of(facts), facts->data_exists,
+                                          changes, length);
+    if (why)
+        refusal_set(ret_refusal, CODE_DATA_ELSEWHERE, "%s", why);
+    return why != NULL;
+}
+
+enum ask ask_check_kept(struct facts *facts, struct want *want)
+{
+    if (!facts->fresh)
+        return ASK_LOOK;
+    if (facts->kept_checked || may_all_go(facts))
+        return ASK_NOTHING;
+    if (refuse_elsewhere(facts, NULL, 0, &want->refusal))
+        return ASK_REFUSE;
+    struct request *request = request_new(ASKED_CHANGES, DOCKER_READ, "GET",
+                                          "/containers/%s/changes", facts->seen->id);
+    request->max_bytes = CHANGES_BYTES;
+    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
+}
+
+bool told_check_kept(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                     struct refusal *ret_refusal)
+{
+    facts->kept_checked = true;
+    return verdict == VERDICT_ABSENT ||
+           !refuse_elsewhere(facts, reply->body, reply->length, ret_refusal);
+}
+
+/* --- A purged server's volumes ------------------------------------------------------------ */
 
 static struct request *list_request(const struct facts *facts)
 {

@@ -38,7 +38,7 @@ struct row {
 /* clang-format off */
 #define A(name)      (1u << ASKED_##name)
 #define ANY          ((1u << ASKED_COUNT) - 1)
-#define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST) | A(VOLUMES) | \
+#define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST) | A(CHANGES) | A(VOLUMES) | \
                       A(ENGINE))
 #define MAKES        (A(CREATE) | A(START))
 #define NETWORKING   (A(NETWORK) | A(CONNECT) | MAKES)
@@ -263,6 +263,7 @@ static const struct {
     [ASKED_REMOVE] = {"remove", CODE_REMOVE_FAILED, "the container could not be removed"},
     [ASKED_EXEC] = {"exec", CODE_ENGINE_REFUSED, "nothing could be run inside the container"},
     [ASKED_LIST] = {"list", CODE_ENGINE_REFUSED, "the engine does not list its containers"},
+    [ASKED_CHANGES] = {"changes", CODE_ENGINE_REFUSED, "the engine does not tell what the container has written"},
     [ASKED_VOLUMES] = {"volumes", CODE_ENGINE_REFUSED, "the engine does not list its volumes"},
     [ASKED_VOLUME_REMOVE] = {"volume_remove", CODE_PURGE_FAILED, "the volume could not be removed"},
     [ASKED_ENGINE] = {"engine", CODE_ENGINE_REFUSED, "the engine does not tell about itself"},

@@ -27,6 +27,7 @@ enum asked {
     ASKED_REMOVE,
     ASKED_EXEC,          /* POST /containers/{}/exec, /exec/{}/start, GET /exec/{}/json */
     ASKED_LIST,          /* GET /containers/json */
+    ASKED_CHANGES,       /* GET /containers/{}/changes */
     ASKED_VOLUMES,       /* GET /volumes */
     ASKED_VOLUME_REMOVE, /* DELETE /volumes/{} */
     ASKED_ENGINE,        /* GET /version, /info, /_ping, /events: the watch asks them */

@@ -13,7 +13,9 @@ def by_hand(fleet, image):
     """A container that nobody made through Muster, with its world in an anonymous volume: (its name, the volume)."""
     name = fleet.container_name(fleet.new_name())
     fleet.engine.client.images.pull(*image.rsplit(":", 1))
-    container = fleet.engine.client.containers.run(image, name=name, detach=True)
+    data = fleet.data_root / name.removeprefix("steam-zomboid-")
+    binds = {str(data / "data"): {"bind": "/home/steam/Zomboid", "mode": "rw"}}
+    container = fleet.engine.client.containers.run(image, name=name, detach=True, volumes=binds)
     container.exec_run(["/bin/sh", "-c", f"echo old >{PLACE}/world.save"])
     return name, volume_at(fleet.engine, name)
 

@@ -1,9 +1,11 @@
 """S29: what a container keeps outside the mounts of its record is not thrown away unasked, on the real engine."""
 import pytest
 from conftest import keep
+from fleet import wait_for
 from host import Host
 
 PLACE = "/worlds"
+WORLD = "/home/steam/Zomboid"
 
 
 @pytest.fixture
@@ -64,11 +66,21 @@ def test_s29_what_lies_in_a_volume_of_the_image_outlives_its_container(host, eng
     host.judge()
 
 
-def by_hand(host, engine, server, image, **more):
-    """A container that nobody made through Muster, with its world in an anonymous volume."""
+def adopted(engine, server, image, volumes):
+    """A container that nobody made through Muster."""
     engine.client.images.pull(*image)
-    made = engine.client.containers.run(":".join(image), name=server.container, detach=True, **more)
+    made = engine.client.containers.run(":".join(image), name=server.container, detach=True, volumes=volumes)
     server.spec.update(adopt=made.id)
+    return made
+
+
+def by_hand(host, engine, server, image, volumes):
+    """As the record has it, and with a world in an anonymous volume."""
+    for mount in server.spec["mounts"]:
+        path = host.data_root / mount["host_path"]
+        path.mkdir(parents=True)
+        volumes[str(path)] = {"bind": mount["container_path"], "mode": "rw"}
+    adopted(engine, server, image, volumes)
     volume = volume_at(engine, server.container)
     host.volumes.add(volume)
     write(engine, server, "old")
@@ -80,7 +92,7 @@ def test_s29_an_adopted_ones_anonymous_volume_is_kept(host, engine, with_volume,
     server = host.new(**with_volume)
     named = f"named-{host.id}"
     host.volumes.add(named)
-    volume = by_hand(host, engine, server, tuple(with_volume.values()), volumes={named: {"bind": "/more", "mode": "rw"}})
+    volume = by_hand(host, engine, server, tuple(with_volume.values()), {named: {"bind": "/more", "mode": "rw"}})
     host.done(action, server)
     there = volumes(engine)
     assert named in there
@@ -88,4 +100,27 @@ def test_s29_an_adopted_ones_anonymous_volume_is_kept(host, engine, with_volume,
     if action == "rebuild":
         assert world(engine, server) == "old" and volume_at(engine, server.container) == volume
         assert volume_at(engine, server.container, "/more") == named
+    host.judge()
+
+
+@pytest.mark.parametrize("action", ["rebuild", "delete", "purge"])
+def test_s29_what_would_go_with_the_container_is_refused(host, engine, with_volume, action):
+    """Its world lies in its own layer; or in a directory that the record does not know."""
+    elsewhere = host.data_root / "elsewhere"
+    elsewhere.mkdir()
+    ways = {"/home/steam/Zomboid/world.save": {}, str(elsewhere): {str(elsewhere): {"bind": WORLD, "mode": "rw"}}}
+    servers = {place: host.new(**with_volume) for place in ways}
+    for place, server in servers.items():
+        made = adopted(engine, server, tuple(with_volume.values()), ways[place])
+        host.volumes.add(volume_at(engine, server.container))
+        wait_for("a world", lambda c=server.container: engine.client.containers.get(c).exec_run(
+            ["test", "-f", f"{WORLD}/world.save"]).exit_code == 0)
+        result = host.do(action, server)
+        assert (result["outcome"], result["code"]) == ("failed", "data_elsewhere"), result
+        assert place in result["message"] and "--fresh" in result["message"]
+        found = engine.inspect(server.container)
+        assert found["Id"] == made.id and found["State"]["Running"] and found["RestartCount"] == 0
+    for server in servers.values():
+        host.done(action, server, options={"fresh": True})
+    assert (elsewhere / "world.save").exists()
     host.judge()

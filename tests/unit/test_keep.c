@@ -103,12 +103,73 @@ static void names(void)
     g_assert_false(keep_is_anonymous(long_name));
 }
 
+/* "+/path" added, "~/path" changed, "-/path" deleted. */
+static char *changes_of(const char *words)
+{
+    GString *text = g_string_new("[");
+    g_auto(GStrv) word = g_strsplit(words, " ", -1);
+    for (char **next = word; *next && **next; next++)
+        g_string_append_printf(text, "%s{\"Path\": \"%s\", \"Kind\": %d}",
+                               next == word ? "" : ",", *next + 1,
+                               **next == '~'   ? 0
+                               : **next == '+' ? 1
+                                               : 2);
+    g_string_append(text, "]");
+    return g_string_free(text, FALSE);
+}
+
+static const struct {
+    const char *name, *mounted, *changes;
+    bool unlabelled;
+    enum maybe data;
+    const char *place; /* NULL: nothing is elsewhere */
+} elsewhere[] = {
+    {"nothing", "", "", false, MAYBE_NO, NULL},
+    {"a file of its own", "", "~/srv +/srv/game +/srv/game/a.sav", false, MAYBE_YES,
+     "/srv/game/a.sav"},
+    {"a file of the image, changed", "", "~/srv ~/srv/a.sav", false, MAYBE_YES,
+     "/srv/a.sav"},
+    {"what was deleted", "", "~/srv -/srv/a.sav", false, MAYBE_YES, NULL},
+    {"scratch and logs", "",
+     "~/tmp +/tmp/x ~/var ~/var/log +/var/log/a ~/etc +/etc/hosts", false, MAYBE_YES,
+     NULL},
+    {"no scratch by its name", "", "+/tmpfiles", false, MAYBE_YES, "/tmpfiles"},
+    {"what the profile lets go", "", "~/home +/home/steam +/home/steam/Steam", false,
+     MAYBE_YES, NULL},
+    {"a place of a mount", "volume v /data", "+/data", false, MAYBE_YES, NULL},
+    {"the record's bind", "bind /srv/a /data", "", true, MAYBE_YES, NULL},
+    {"a bind in it", "bind /srv/a/b /data", "", true, MAYBE_YES, NULL},
+    {"another bind", "bind /srv/ab /data", "", true, MAYBE_YES, "/srv/ab (/data inside)"},
+    {"one that we have made, of an older record", "bind /srv/ab /data", "", false,
+     MAYBE_NO, "/srv/ab (/data inside)"},
+    {"likewise, and the data was brought along", "bind /srv/ab /data", "", false,
+     MAYBE_YES, NULL},
+};
+
+static void s29_what_is_elsewhere_is_named(void)
+{
+    g_autoptr(Spec) spec = spec_new();
+    g_ptr_array_add(spec->mounts, mount_new("/srv/a", "/home/a"));
+    g_ptr_array_add(spec->disposable, g_strdup("/home/steam/Steam"));
+    for (size_t i = 0; i < G_N_ELEMENTS(elsewhere); i++) {
+        g_autoptr(Container) seen = mounting(elsewhere[i].mounted);
+        g_autofree char *changes = changes_of(elsewhere[i].changes);
+        seen->managed = !elsewhere[i].unlabelled;
+        g_autofree char *why = keep_elsewhere(seen, spec, elsewhere[i].data, changes,
+                                              strlen(changes));
+        g_test_message("%s: %s", elsewhere[i].name, why ? why : "nothing");
+        g_assert_true(elsewhere[i].place ? why && strstr(why, elsewhere[i].place) : !why);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/keep/s29_volumes_go_on", s29_volumes_go_on);
     g_test_add_func("/keep/s29_the_first_that_is_seen_counts",
                     s29_the_first_that_is_seen_counts);
+    g_test_add_func("/keep/s29_what_is_elsewhere_is_named",
+                    s29_what_is_elsewhere_is_named);
     g_test_add_func("/keep/names", names);
     return g_test_run();
 }
