@@ -246,7 +246,7 @@ enum ask ask_create(struct facts *facts, struct want *want)
     if (!facts->image_volumes)
         return step_ask_engine(want, image_request(facts),
                                step_span(facts, STEP_SLACK_MS));
-    if (spec_of(facts)->volumes->len > 0 && !facts->volumes_looked_at)
+    if (step_names_volumes(facts) && !facts->volumes_looked_at)
         return step_ask_whose_volumes(facts, want);
     g_autofree char *name = step_escaped(spec_of(facts)->container);
     g_autoptr(GPtrArray)

@@ -67,6 +67,7 @@ enum ask ask_check_purge(struct facts *facts, struct want *want);
 enum ask ask_purge(struct facts *facts, struct want *want);
 
 /* step_volumes.c */
+bool step_names_volumes(const struct facts *facts);
 enum ask step_ask_whose_volumes(const struct facts *facts, struct want *want);
 bool step_told_whose_volumes(struct facts *facts, const struct reply *reply,
                              struct refusal *ret_refusal);

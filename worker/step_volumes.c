@@ -142,14 +142,32 @@ static const struct volume *volume_named(const GPtrArray *volumes, const char *n
     return NULL;
 }
 
+/* Those that the command says its last container had: asked for where none is there to tell. */
+static const GPtrArray *told_kept(const struct facts *facts)
+{
+    return facts->kept ? NULL : spec_of(facts)->kept;
+}
+
+bool step_names_volumes(const struct facts *facts)
+{
+    const GPtrArray *kept = told_kept(facts);
+    return spec_of(facts)->volumes->len > 0 || (kept && kept->len > 0);
+}
+
+static void add_names(json_t *names, const GPtrArray *volumes)
+{
+    for (guint i = 0; volumes && i < volumes->len; i++) {
+        const struct volume *volume = g_ptr_array_index(volumes, i);
+        json_array_append_new(names, json_string(volume->name));
+    }
+}
+
 /* The filter takes names that hold one of these, too. */
 enum ask step_ask_whose_volumes(const struct facts *facts, struct want *want)
 {
     json_t *names = json_array();
-    for (guint i = 0; i < spec_of(facts)->volumes->len; i++) {
-        const struct volume *volume = g_ptr_array_index(spec_of(facts)->volumes, i);
-        json_array_append_new(names, json_string(volume->name));
-    }
+    add_names(names, spec_of(facts)->volumes);
+    add_names(names, told_kept(facts));
     json_t *filters = json_pack("{s:o}", "name", names);
     g_autofree char *json = json_dumps(filters, JSON_COMPACT);
     g_autofree char *text = step_escaped(json);
@@ -159,15 +177,42 @@ enum ask step_ask_whose_volumes(const struct facts *facts, struct want *want)
         step_span(facts, STEP_SLACK_MS));
 }
 
-/* One that its own container has had is its own, whoever made it. */
+/* Nobody's by its label, and no directory of the host under another name. */
+static bool is_plain(const json_t *volume)
+{
+    return json_object_size(json_object_get(volume, "Options")) == 0;
+}
+
+/* One that its own container has had is its own, whoever made it; of one that the command
+ * only says so of, it is believed if it is nobody else's. */
 static bool is_ours_to_use(const struct facts *facts, const json_t *volume)
 {
     const char *name = json_string_value(json_object_get(volume, "Name"));
     const char *whose = json_string_value(
         json_object_get(json_object_get(volume, "Labels"), LABEL_SERVER_ID));
-    return !volume_named(spec_of(facts)->volumes, name) ||
-           volume_named(facts->kept, name) ||
-           g_strcmp0(whose, facts->command->server_id) == 0;
+    if (volume_named(facts->kept, name) ||
+        g_strcmp0(whose, facts->command->server_id) == 0)
+        return true;
+    if (volume_named(told_kept(facts), name))
+        return !whose && is_plain(volume);
+    return !volume_named(spec_of(facts)->volumes, name);
+}
+
+/* Of those that held its data, one that is not there any more. */
+static const struct volume *gone_volume(const struct facts *facts, const json_t *listed)
+{
+    const GPtrArray *kept = told_kept(facts);
+    for (guint i = 0; kept && !facts->command->options->fresh && i < kept->len; i++) {
+        const struct volume *volume = g_ptr_array_index(kept, i);
+        bool there = false;
+        for (size_t k = 0; k < json_array_size(listed); k++)
+            there |= g_strcmp0(json_string_value(
+                                   json_object_get(json_array_get(listed, k), "Name")),
+                               volume->name) == 0;
+        if (!there)
+            return volume;
+    }
+    return NULL;
 }
 
 /* A name is all that a command gives; behind it may be another server's world, or a directory
@@ -193,6 +238,13 @@ bool step_told_whose_volumes(struct facts *facts, const struct reply *reply,
             "it with that label",
             json_string_value(json_object_get(foreign, "Name")),
             facts->command->server_id);
+    const struct volume *gone = gone_volume(facts, json_object_get(answer, "Volumes"));
+    if (!foreign && gone)
+        refusal_set(
+            ret_refusal, CODE_MOUNT_FAILED,
+            "the volume %s, which held the server's data in %s, is gone from this "
+            "host; bring it back, or begin with a new one (--fresh)",
+            gone->name, gone->container_path);
     json_decref(answer);
-    return foreign == NULL;
+    return !foreign && !gone;
 }
