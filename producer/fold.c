@@ -360,6 +360,8 @@ static enum folded fold_result(struct server_row *server, const struct event *ev
     note_data_of_result(server, result);
     if (result->state)
         take_state(server, result->state, true);
+    if (result->state && result->state->mounts->len > 0)
+        take_mounts(server, result->state->mounts);
     if (result->state && result->state->status == CONTAINER_UNKNOWN)
         server->shown = SHOWN_NOTHING;
     settle_by_result(server, action_from_name(event->cause->action), result, event->at);

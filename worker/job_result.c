@@ -23,12 +23,25 @@ static struct state *unknown_state(const struct container *container, enum maybe
     return state;
 }
 
+/* The volumes of a container that is gone by now: the next one is to get them. */
+static struct state *gone_state(const struct facts *facts, enum maybe data)
+{
+    g_autoptr(Container) absent = container_new();
+    struct state *state = container_state(absent, data);
+    for (guint i = 0; facts->kept && i < facts->kept->len; i++) {
+        const struct volume *volume = g_ptr_array_index(facts->kept, i);
+        g_ptr_array_add(state->mounts,
+                        mounted_new("volume", volume->name, "", volume->container_path,
+                                    volume->read_only));
+    }
+    return state;
+}
+
 /* While any container of the server is there it is not absent, and what was set aside, or bears
  * another name, is not the server's: then nobody knows. */
 static struct state *state_after(const struct job *job)
 {
     const struct facts *facts = &job->facts;
-    g_autoptr(Container) absent = container_new();
     const enum maybe data = facts->purged             ? MAYBE_NO
                             : facts->directories_made ? MAYBE_YES
                                                       : facts->data_exists;
@@ -37,7 +50,7 @@ static struct state *state_after(const struct job *job)
                                         : step_other(facts);
     if (!is_theirs(job))
         return container_state(facts->seen, data);
-    return other ? unknown_state(other, data) : container_state(absent, data);
+    return other ? unknown_state(other, data) : gone_state(facts, data);
 }
 
 static bool has_drifted(const struct job *job)
