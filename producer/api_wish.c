@@ -35,7 +35,8 @@ static const struct ask_field start[] = {COMMAND, BOOL(fresh), PULL};
 static const struct ask_field replace[] = {COMMAND, BOOL(fresh), BOOL(skip_save), PULL};
 static const struct ask_field restore[] = {COMMAND, BOOL(fresh), BOOL(start), PULL};
 static const struct ask_field stop[] = {COMMAND, BOOL(skip_save)};
-static const struct ask_field purge[] = {COMMAND, BOOL(skip_save), BOOL(unmarked)};
+static const struct ask_field removal[] = {COMMAND, BOOL(skip_save), BOOL(fresh)};
+static const struct ask_field purge[] = {COMMAND, BOOL(skip_save), BOOL(fresh), BOOL(unmarked)};
 static const struct ask_field cancel[] = {COMMAND, TEXT(command_id)};
 static const struct ask_field sync_fields[] = {COMMAND};
 static const struct ask_field agent_new[] = {NEEDED(name), TEXT(id), AGENT,
@@ -52,7 +53,7 @@ TABLE(wish_start, start);
 TABLE(wish_replace, replace);
 TABLE(wish_restore, restore);
 TABLE(wish_stop, stop);
-TABLE(wish_remove, stop);
+TABLE(wish_remove, removal);
 TABLE(wish_purge, purge);
 TABLE(wish_cancel, cancel);
 TABLE(wish_sync, sync_fields);

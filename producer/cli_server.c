@@ -36,6 +36,7 @@
     FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"), \
     FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired (at most 6d)")
 #define FRESH FLAG("fresh", 0, FLAG, fresh, NULL, "begin with new data although the old is gone")
+#define LET_GO FLAG("fresh", 0, FLAG, fresh, NULL, "also if the container keeps data outside its mounts, which goes with it")
 #define SKIP_SAVE FLAG("skip-save", 0, FLAG, skip_save, NULL, "do not save before stopping")
 #define PULL FLAG("pull", 0, STRING, pull, "always|missing|never", "when to pull the image (default: as the action needs)")
 
@@ -50,6 +51,7 @@ static const struct option replace_options[] = {COMMAND_OPTIONS, FRESH, SKIP_SAV
 static const struct option restore_options[] = {
     COMMAND_OPTIONS, FRESH, PULL, FLAG("start", 0, FLAG, start, NULL, "start it, too")};
 static const struct option stop_options[] = {COMMAND_OPTIONS, SKIP_SAVE};
+static const struct option remove_options[] = {COMMAND_OPTIONS, SKIP_SAVE, LET_GO};
 static const struct option cancel_options[] = {
     COMMAND_OPTIONS, FLAG("command", 0, STRING, command, "ID", "which one (default: the newest that is open)")};
 static const struct option adopt_options[] = {
@@ -319,8 +321,8 @@ const struct cli_row cli_server_rows[] = {
     ACTION("rebuild", ACTION_REBUILD, replace_options, "pull, and replace its container; the old one is kept until the new one runs"),
     ACTION("recreate", ACTION_RECREATE, make_options, "make its container again if it is gone, else touch nothing"),
     ACTION("restore", ACTION_RESTORE, restore_options, "bring a deleted one's container back, with its data"),
-    ACTION("delete", ACTION_DELETE, stop_options, "remove its container; record and data stay"),
-    ACTION("purge", ACTION_PURGE, stop_options, "remove its container and its data, for good"),
+    ACTION("delete", ACTION_DELETE, remove_options, "remove its container; record and data stay"),
+    ACTION("purge", ACTION_PURGE, remove_options, "remove its container and its data, for good"),
     ACTION("cancel", ACTION_CANCEL, cancel_options, "end its open command"),
 };
 /* clang-format on */

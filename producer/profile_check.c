@@ -127,6 +127,7 @@ static const struct member profile_members[] = {
     {"logging",        MEMBER_OBJECT, false, NULL, logging},
     {"health",         MEMBER_OBJECT, false, NULL, health},
     {"volumes",        MEMBER_LIST,   false, NULL, volume},
+    {"disposable",     MEMBER_TEXTS},
     {NULL}};
 /* clang-format on */
 

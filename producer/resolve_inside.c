@@ -114,5 +114,7 @@ bool resolve_inside(const struct filling *at, GError **error)
     return resolve_process(at, error) && fill_list(at, "tmpfs", resolve_tmpfs, error) &&
            fill_list(at, "ulimits", resolve_ulimit, error) &&
            resolve_logging(at, error) && resolve_health(at, error) &&
-           fill_list(at, "volumes", resolve_volume, error);
+           fill_list(at, "volumes", resolve_volume, error) &&
+           fill_texts(at, "disposable", json_object_get(at->profile, "disposable"),
+                      at->spec->disposable, error);
 }

@@ -240,6 +240,10 @@ static void take_row(const struct row *row, const struct command *command,
     };
     ret_plan->n_steps = copy_steps(row->steps, PLAN_STEPS_MAX, ret_plan->steps);
     ret_plan->n_undo = copy_steps(row->undo, G_N_ELEMENTS(row->undo), ret_plan->undo);
+    if (row->action == ACTION_DELETE && row->planned == PLANNED_STEPS &&
+        command->options->fresh)
+        ret_plan->sentence =
+            "removed, with what its own layer held; mounts and volumes stay";
     if (row->action == ACTION_RESTORE && row->planned == PLANNED_STEPS &&
         command->options->start) {
         ret_plan->steps[ret_plan->n_steps++] = STEP_START;
