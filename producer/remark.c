@@ -226,6 +226,60 @@ static void tell_no_data(const struct remark_facts *facts, GString *text)
     g_string_append(text, "Its data is gone from the host.");
 }
 
+/* A container that was not made from the record has places of its own: volumes, and binds that
+ * do not lie in the record's directory.  Adds them to `text`, if any. */
+static bool add_places(const struct server_row *server, GString *text)
+{
+    json_auto_t *mounts = json_loads(server->container_mounts, 0, NULL);
+    g_autofree char *inside = g_strconcat(server->data_dir, "/", NULL);
+    bool any = false;
+    size_t i;
+    json_t *mount;
+    if (server->shown != SHOWN_PRESENT || *server->container_spec)
+        return false;
+    json_array_foreach(mounts, i, mount)
+    {
+        const char *source = json_string_value(json_object_get(mount, "source"));
+        const char *name = json_string_value(json_object_get(mount, "name"));
+        const char *place = json_string_value(json_object_get(mount, "container_path"));
+        const bool volume = name && *name;
+        if (!source || !place || json_is_true(json_object_get(mount, "read_only")) ||
+            (!volume && *server->data_dir && g_str_has_prefix(source, inside)))
+            continue;
+        g_string_append_printf(text, "%s%s%s (%s inside)", any ? ", " : "",
+                               volume ? "the volume " : "", volume ? name : source,
+                               place);
+        any = true;
+    }
+    return any;
+}
+
+static bool has_data_elsewhere(const struct remark_facts *facts)
+{
+    g_autoptr(GString) places = g_string_new("");
+    return add_places(facts->server, places) ||
+           g_str_equal(facts->server->last_code, CODE_DATA_ELSEWHERE);
+}
+
+static void brief_data_elsewhere(const struct remark_facts *facts, GString *text)
+{
+    g_string_append(text, "data elsewhere");
+}
+
+static void tell_data_elsewhere(const struct remark_facts *facts, GString *text)
+{
+    g_autoptr(GString) places = g_string_new("");
+    if (add_places(facts->server, places))
+        g_string_append_printf(
+            text,
+            "Its container keeps data that the record does not know, in %s: "
+            "a rebuild carries volumes over, and refuses for the rest.",
+            places->str);
+    else
+        g_string_append_printf(text, "What it keeps was in the way: %s.",
+                               facts->server->last_message);
+}
+
 static bool drifts(const struct remark_facts *facts)
 {
     return facts->server->drift;
@@ -278,6 +332,8 @@ static const struct remark_row table[REMARK_COUNT] = {
     [REMARK_UNHEALTHY] = {"unhealthy", is_unhealthy, NULL, tell_unhealthy},
     [REMARK_EXITED] = {"exited", has_exited, brief_exited, tell_exited},
     [REMARK_NO_DATA] = {"no_data", has_no_data, brief_no_data, tell_no_data},
+    [REMARK_DATA_ELSEWHERE] = {"data_elsewhere", has_data_elsewhere, brief_data_elsewhere,
+                               tell_data_elsewhere},
     [REMARK_DRIFT] = {"drift", drifts, brief_drift, tell_drift},
     [REMARK_LAST_FAILED] = {"last_failed", last_failed, brief_last, tell_last},
 };

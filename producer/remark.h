@@ -21,6 +21,7 @@ enum remark {
     REMARK_UNHEALTHY,
     REMARK_EXITED, /* was made to run, and has ended unasked */
     REMARK_NO_DATA,
+    REMARK_DATA_ELSEWHERE,
     REMARK_DRIFT,
     REMARK_LAST_FAILED, /* the last command was not done */
     REMARK_COUNT,

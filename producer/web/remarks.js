@@ -17,6 +17,7 @@ const LOOKS = {
     unhealthy: { mark: "unhealthy", tone: "bad", notice: true },
     exited: { mark: "ended by itself", tone: "bad", notice: true },
     no_data: { mark: "no data", tone: "odd" },
+    data_elsewhere: { mark: "data elsewhere", tone: "odd" },
     drift: { mark: "drift", tone: "odd" },
     last_failed: {},
 };

@@ -31,18 +31,15 @@ def test_s29_an_adopted_ones_volume_is_found_again(fleet, image_of):
     fleet.run("sync", fleet.agent, "--wait")
     server = str(fleet.json("server", "adopt", fleet.agent, container, "--game-port", "21000", "--udp-port", "21001",
                             "--rcon-port", "21002")["server_id"])
-    try:
-        result = fleet.server("delete", server)
-        assert "stays" in result["message"]
-        fleet.server("restore", server, "--start")
-        assert volume_at(fleet.engine, container) == volume and world(fleet, container) == "old"
-        fleet.server("rebuild", server)
-        fleet.engine.remove(container)
-        fleet.wait_status(server, "missing")
-        fleet.server("start", server)
-        assert volume_at(fleet.engine, container) == volume and world(fleet, container) == "old"
-        assert fleet.show(server)["drift"] is False
-        fleet.server("purge", server, "--yes")
-        assert volume not in {found.name for found in fleet.engine.client.volumes.list()}
-    finally:
-        fleet.engine.remove(container)
+    result = fleet.server("delete", server)
+    assert "stays" in result["message"]
+    fleet.server("restore", server, "--start")
+    assert volume_at(fleet.engine, container) == volume and world(fleet, container) == "old"
+    fleet.server("rebuild", server)
+    fleet.engine.remove(container)
+    fleet.wait_status(server, "missing")
+    fleet.server("start", server)
+    assert volume_at(fleet.engine, container) == volume and world(fleet, container) == "old"
+    assert fleet.show(server)["drift"] is False
+    fleet.server("purge", server, "--yes")
+    assert volume not in {found.name for found in fleet.engine.client.volumes.list()}

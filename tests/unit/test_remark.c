@@ -134,6 +134,18 @@ static void drift(struct server_row *server)
     server->data_gone = true;
 }
 
+static void be_adopted(struct server_row *server)
+{
+    server->shown = SHOWN_PRESENT;
+    row_set(&server->container_spec, "");
+    row_set(&server->data_dir, "/srv/a");
+    row_set(
+        &server->container_mounts,
+        "[{\"type\":\"bind\",\"name\":\"\",\"source\":\"/srv/a/data\",\"container_path\":"
+        "\"/a\",\"read_only\":false},{\"type\":\"volume\",\"name\":\"v\",\"source\":\"\","
+        "\"container_path\":\"/b\",\"read_only\":false}]");
+}
+
 static void fail(struct server_row *server)
 {
     row_set(&server->last_outcome, "failed");
@@ -171,6 +183,7 @@ static void test_s32_container(void)
         {be_rebuilt_after_end, ""},
         {be_set_aside, "not_known"},
         {drift, "no_data drift"},
+        {be_adopted, "data_elsewhere"},
         {fail, "last_failed"},
         {be_purged, ""},
     };
