@@ -37,8 +37,7 @@ static bool refuse_elsewhere(const struct facts *facts, const char *changes,
 
 enum ask ask_check_kept(struct facts *facts, struct want *want)
 {
-    if (!facts->fresh)
-        return ASK_LOOK;
+    /* As it was seen before the beginning was committed: nothing has been done since. */
     if (facts->kept_checked || may_all_go(facts))
         return ASK_NOTHING;
     if (refuse_elsewhere(facts, NULL, 0, &want->refusal))
