@@ -6,6 +6,7 @@ wrong must be so for a while.  Pure but for class Watch.
 import contextlib
 import itertools
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -15,6 +16,7 @@ import requests
 
 EVERY_S = 0.25
 RUNNING = {"running", "restarting", "paused"}
+ASIDE = re.compile(r"\.(old|gone)-")
 LASTS_S = {"two_running": 0.4, "shown_aside": 3, "missing_is_there": 4}
 
 
@@ -32,7 +34,7 @@ def shown_aside(games, rows):
     there = {game["id"]: game for game in games}
     for row in rows:
         game = there.get(row["container_id"])
-        if game and ".old-" in game["name"] and row["status"] == "running":
+        if game and ASIDE.search(game["name"]) and row["status"] == "running":
             yield ("shown_aside", row["id"], game["id"]), f"{row['id']} is shown running, by {game['name']}"
 
 
