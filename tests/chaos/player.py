@@ -123,7 +123,7 @@ class Player:
     def bring(self, by, site, number, action):
         """By a create, or by adopting what somebody has made by hand: that a worker has to see first."""
         by = by if self.world.knows_profile() else self.shell
-        if action == "adopt" or (number in self.strangers and action != "create"):
+        if action == "adopt" or number % 4 == 3 or (number in self.strangers and action != "create"):
             return self.adopt(by, site, number)
         name = self.a_name()
         code, answer = by.create(site, name, one_of(site.tags, number))
