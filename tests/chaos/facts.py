@@ -110,7 +110,8 @@ def of_all(world, site, log, player):
     facts.files = {path.name for path in site.data_root.iterdir()}
     facts.kept = player.data.kept(facts.servers)
     facts.volumes = player.data.volumes(facts.servers)
-    facts.policies, facts.layers = dict(world.policies), dict(world.layers)
+    facts.policies = dict(world.policies)
+    facts.layers = {container: server for container, server in world.layers.items() if server in facts.servers}
     facts.mounted = [] if player.clocks_jumped else list(world.mounted)
     return facts
 
