@@ -220,7 +220,8 @@ def word_of(state):
 def take_state(told, server, state):
     """That a container is gone says nothing of another one."""
     now = told.get(server)
-    if state["status"] == "absent" and state["container_id"] and now and now[1] != state["container_id"]:
+    known = now[1] if now and now != "unknown" else None
+    if state["status"] == "absent" and state["container_id"] and known not in (None, state["container_id"]):
         return
     told[server] = word_of(state)
 

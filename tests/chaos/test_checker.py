@@ -340,6 +340,16 @@ def test_a_sync_without_a_server_says_that_it_is_gone():
     assert check(facts) == []
 
 
+def test_that_one_is_gone_says_nothing_of_another():
+    facts = right()
+    facts.events.append({"server_id": SERVER, "cause": None, "body": state("absent", "c0")})
+    assert check(facts) == []
+    facts.events[-2]["body"]["state"] = state("unknown", "c0")  # of a server with two, and then one is gone
+    present_that_is_gone(facts)
+    facts.servers[SERVER]["status"] = "missing"
+    assert check(facts) == []
+
+
 def test_the_notes_beside_an_offset_are_read():
     # received up to 12; open are 10 (begun, with a note of two characters) and 12
     metadata = base64.b64encode(bytes([1, 3, 1, 2, ord("r"), ord("7"), 2])).decode()
