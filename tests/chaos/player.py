@@ -146,6 +146,7 @@ class Player:
         code, answer = by.adopt(site, container, ports)
         if code == 0:
             self.world.adopted[container] = answer["server_id"]
+            self.done["adopted"] += 1  # whatever the step said
             self.slots[number] = (site, answer["server_id"], name)
             del self.strangers[number]
         return code, answer
