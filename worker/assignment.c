@@ -9,7 +9,8 @@
 #include <gio/gio.h>
 #include <string.h>
 
-#define ASK_MS 30000 /* one question to the bus */
+#define ASK_MS     30000 /* one question to the bus */
+#define TAIL_REACH 64    /* offsets before the end, in which the last record should lie */
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
@@ -183,32 +184,60 @@ static bool ask_range(struct bus *bus, const char *topic, int32_t partition,
                            &ret_range->end, error);
 }
 
-/* The append time of the first record that is still there; CONTRACT_NONE: there is none. */
-static bool oldest_append(struct takeover *takeover, const char *topic, int32_t partition,
-                          struct range *ret_range, int64_t *ret_ms, GError **error)
+/* What stands in a partition, markers left out. */
+struct extent {
+    int64_t oldest_ms; /* append time of its first record; CONTRACT_NONE: there is none */
+    int64_t behind;    /* offset of its last record + 1 */
+};
+
+/* Takes note of the records from `from` on; of the first alone, if `one`. */
+static bool note_records(struct takeover *takeover, const char *topic, int32_t partition,
+                         int64_t from, int64_t end, bool one, struct extent *extent,
+                         GError **error)
 {
-    struct bus *bus = takeover->setup.bus;
-    if (!ask_range(bus, topic, partition, ret_range, error))
-        return false;
-    *ret_ms = CONTRACT_NONE;
-    if (ret_range->first >= ret_range->end)
-        return true;
     g_autoptr(GPtrArray) positions = bus_positions_new();
-    g_ptr_array_add(positions,
-                    bus_position_new(topic, partition, ret_range->first, NULL));
-    g_autoptr(BusReader) reader = bus_reader_open(bus, positions, error);
+    g_ptr_array_add(positions, bus_position_new(topic, partition, from, NULL));
+    g_autoptr(BusReader) reader = bus_reader_open(takeover->setup.bus, positions, error);
+    bool any = false;
     if (!reader)
         return false;
-    while (!bus_reader_passed(reader, topic, partition, ret_range->end)) {
+    while (!(any && one) && !g_atomic_int_get(&takeover->cancelled) &&
+           !bus_reader_passed(reader, topic, partition, end)) {
         g_autoptr(BusRecord) record = NULL;
         if (!bus_reader_next(reader, 1000, &record, error))
             return false;
-        if (record) {
-            *ret_ms = record->append_ms;
-            return true;
-        }
+        if (!record)
+            continue;
+        if (one)
+            extent->oldest_ms = record->append_ms;
+        extent->behind = MAX(extent->behind, record->offset + 1);
+        any = true;
     }
-    return true; /* markers only */
+    return true;
+}
+
+/* Behind the last record there are markers of transactions, seldom many: it is looked for from
+ * the end backwards, and the rest of the partition is not read here. */
+static bool look_at_extent(struct takeover *takeover, const char *topic,
+                           int32_t partition, const struct range *range,
+                           struct extent *ret_extent, GError **error)
+{
+    struct extent extent = {.oldest_ms = CONTRACT_NONE, .behind = range->first};
+    if (range->first < range->end &&
+        !note_records(takeover, topic, partition, range->first, range->end, true, &extent,
+                      error))
+        return false;
+    const int64_t first_behind = extent.behind;
+    for (int64_t reach = TAIL_REACH; extent.oldest_ms != CONTRACT_NONE; reach *= 16) {
+        const int64_t from = MAX(range->end - reach, first_behind);
+        if (!note_records(takeover, topic, partition, from, range->end, false, &extent,
+                          error))
+            return false;
+        if (extent.behind > first_behind || from == first_behind)
+            break;
+    }
+    *ret_extent = extent;
+    return true;
 }
 
 /* The position is nobody's whom we trust: the log itself tells what has been answered. */
@@ -225,22 +254,20 @@ static struct offsets *offsets_from_log(struct takeover *takeover,
         .cancelled = &takeover->cancelled,
     };
     struct range range;
-    int64_t oldest_ms;
-    if (!oldest_append(takeover, topic, partition->number, &range, &oldest_ms, error))
+    struct extent extent;
+    if (!ask_range(setup.bus, topic, partition->number, &range, error) ||
+        !look_at_extent(takeover, topic, partition->number, &range, &extent, error))
         return NULL;
-    if (oldest_ms != CONTRACT_NONE &&
-        (!partition->answered || oldest_ms < answered_from(partition->answered))) {
+    if (extent.oldest_ms != CONTRACT_NONE &&
+        (!partition->answered || extent.oldest_ms < answered_from(partition->answered))) {
         g_clear_pointer(&partition->answered, answered_free);
-        partition->answered = answered_read(&setup, oldest_ms, error);
+        partition->answered = answered_read(&setup, extent.oldest_ms, error);
         if (!partition->answered)
             return NULL;
         partition->received_before = MAX(partition->received_before,
                                          answered_received(partition->answered));
     }
-    *ret_tag = (struct log_tag){
-        .offset = BUS_OFFSET_NONE,
-        .learn_until = oldest_ms != CONTRACT_NONE ? range.end : 0,
-    };
+    log_tag_init(ret_tag, extent.oldest_ms != CONTRACT_NONE ? extent.behind : 0);
     return offsets_new(range.first);
 }
 
@@ -300,7 +327,8 @@ static bool place(struct takeover *takeover, const struct bus_position *committe
     struct assignment *assignment = takeover->assignment;
     struct partition *partition = assignment_partition(assignment, committed->partition);
     const bool control = g_str_equal(committed->topic, takeover->control_topic);
-    struct log_tag tag = {.offset = BUS_OFFSET_NONE};
+    struct log_tag tag;
+    log_tag_init(&tag, 0);
     struct offsets *offsets = offsets_of(takeover, partition, committed, &tag, error);
     if (!offsets)
         return false;

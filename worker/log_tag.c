@@ -9,14 +9,34 @@
 #define COMPLETE "w1:"
 #define LEARNING "w1?"
 
+void log_tag_init(struct log_tag *tag, int64_t learn_until)
+{
+    *tag = (struct log_tag){
+        .offset = BUS_OFFSET_NONE,
+        .learn_until = learn_until,
+        .last_offset = BUS_OFFSET_NONE,
+    };
+}
+
+/* The first one is taken as it is: the log was looked at just now. */
 void log_tag_receive(struct log_tag *tag, int64_t offset, int64_t append_ms)
 {
-    if (offset <= tag->offset)
+    if (offset <= tag->last_offset)
         return; /* delivered twice */
-    tag->offset = offset;
-    tag->append_ms = append_ms;
+    tag->last_offset = offset;
+    tag->last_ms = append_ms;
     if (offset + 1 >= tag->learn_until)
         tag->learn_until = 0;
+    if (tag->offset == BUS_OFFSET_NONE)
+        log_tag_move(tag, tag);
+}
+
+void log_tag_move(struct log_tag *tag, const struct log_tag *checked)
+{
+    if (checked->last_offset <= tag->offset || checked->last_offset > tag->last_offset)
+        return;
+    tag->offset = checked->last_offset;
+    tag->append_ms = checked->last_ms;
 }
 
 char *log_tag_before(const struct log_tag *tag, char *metadata_taken)
@@ -46,7 +66,8 @@ static bool read_number(const char **at, int64_t *ret_number)
 
 const char *log_tag_read(const char *metadata, struct log_tag *ret_tag)
 {
-    struct log_tag tag = {.offset = BUS_OFFSET_NONE};
+    struct log_tag tag;
+    log_tag_init(&tag, 0);
     if (!metadata || !g_str_has_prefix(metadata, COMPLETE))
         return NULL;
     const char *at = metadata + strlen(COMPLETE);

@@ -5,7 +5,8 @@
  * the group to earliest, to latest, to any offset; a topic that was made anew begins again at
  * 0, and once it has been filled beyond a position of the old one, that looks like any other.
  * So the metadata of each offset that a worker commits begins with the place and the append
- * time of the last record that it had received:
+ * time of a record that it had received, the youngest of which it is certain that it is of the
+ * same log as those before it:
  *
  *     w1:1f:18c2a7d1f00:…      it had received the record at 0x1f, appended at that time
  *     w1:-:…                   it had received none
@@ -23,10 +24,17 @@ struct log_tag {
     int64_t append_ms; /* of the record there */
     int64_t
         learn_until; /* records below this offset are looked up in the log; 0: none are */
+    int64_t last_offset; /* of the last record received; BUS_OFFSET_NONE: none here */
+    int64_t last_ms;
 };
 
+/* Nothing is known of the log yet. */
+void log_tag_init(struct log_tag *tag, int64_t learn_until);
 /* A record was received. */
 void log_tag_receive(struct log_tag *tag, int64_t offset, int64_t append_ms);
+/* `checked`, a copy of the tag from before, was found to fit (log_tag_fits()): what had been
+ * received by then is of the same log. */
+void log_tag_move(struct log_tag *tag, const struct log_tag *checked);
 /* The metadata with the tag before it; takes the metadata, g_free it. */
 char *log_tag_before(const struct log_tag *tag, char *metadata_taken);
 /* What follows the tag (borrowed); NULL: it is not a worker's, or a worker's that was still

@@ -192,16 +192,18 @@ static void lose_offset(struct worker *worker, const struct bus_notice *notice)
 struct log_check {
     struct worker *worker;
     struct bus *bus;
-    char *commands, *control; /* topics */
-    GArray *tags;             /* struct tag_check */
-    int32_t partitions;       /* of both; 0: it could not be asked */
-    bool other;               /* one of them was made anew */
+    const struct assignment *assignment; /* whose tags these are; only compared */
+    char *commands, *control;            /* topics */
+    GArray *tags;                        /* struct tag_check */
+    int32_t partitions;                  /* of both; 0: it could not be asked */
+    bool other;                          /* one of them was made anew */
 };
 
 struct tag_check {
     bool control;
     int32_t partition;
     struct log_tag tag;
+    bool fits; /* false also if it could not be asked: asked again, then */
 };
 
 static void note_tags(struct log_check *check, const struct assignment *assignment)
@@ -209,20 +211,21 @@ static void note_tags(struct log_check *check, const struct assignment *assignme
     for (guint i = 0; i < assignment->partitions->len; i++) {
         const struct partition *partition = g_ptr_array_index(assignment->partitions, i);
         const struct tag_check checks[] = {
-            {false, partition->number, partition->commands_tag},
-            {true, partition->number, partition->control_tag},
+            {false, partition->number, partition->commands_tag, false},
+            {true, partition->number, partition->control_tag, false},
         };
         g_array_append_vals(check->tags, checks, G_N_ELEMENTS(checks));
     }
 }
 
-/* What cannot be asked now is asked again. */
-static bool is_other(const struct log_check *check, const struct tag_check *asked)
+static bool is_other(const struct log_check *check, struct tag_check *asked)
 {
     bool fits = true;
-    return log_tag_fits(check->bus, asked->control ? check->control : check->commands,
-                        asked->partition, &asked->tag, &fits, NULL) &&
-           !fits;
+    asked->fits = log_tag_fits(check->bus,
+                               asked->control ? check->control : check->commands,
+                               asked->partition, &asked->tag, &fits, NULL) &&
+                  fits;
+    return !fits;
 }
 
 static void check_log_work(void *data)
@@ -239,6 +242,18 @@ static void check_log_work(void *data)
         check->partitions = MAX(check->partitions, control);
 }
 
+static void move_tags(const struct assignment *assignment, const GArray *checked)
+{
+    for (guint i = 0; i < checked->len; i++) {
+        const struct tag_check *asked = &g_array_index(checked, struct tag_check, i);
+        struct partition *partition = assignment_partition(assignment, asked->partition);
+        if (partition && asked->fits)
+            log_tag_move(asked->control ? &partition->control_tag
+                                        : &partition->commands_tag,
+                         &asked->tag);
+    }
+}
+
 static void check_log_done(void *data)
 {
     g_autofree struct log_check *check = data;
@@ -251,6 +266,8 @@ static void check_log_done(void *data)
                                "reads from the log what has been answered"));
     else if (check->partitions > worker->partitions)
         end_grown(worker);
+    else if (worker->assignment == check->assignment)
+        move_tags(worker->assignment, check->tags);
     g_free(check->commands);
     g_free(check->control);
     g_array_unref(check->tags);
@@ -266,6 +283,7 @@ void worker_check_log(struct worker *worker)
     check->commands = topic_commands(worker->config->agent_id);
     check->control = topic_control(worker->config->agent_id);
     check->tags = g_array_new(FALSE, FALSE, sizeof(struct tag_check));
+    check->assignment = worker->assignment;
     note_tags(check, worker->assignment);
     worker->log_check = check;
     errands_start(worker->errands, check_log_work, check_log_done, check);

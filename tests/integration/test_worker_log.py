@@ -489,6 +489,21 @@ def test_l16_a_worker_that_is_killed_while_it_learns_leaves_no_position(narrow_o
     assert len(outpost.scripted.requests("DELETE")) == deletes, "an old delete ran again"
 
 
+def test_l16_what_was_learned_is_known_although_markers_end_the_topic(narrow_outpost):
+    """As our control plane sends it: behind the last command there is a transaction's marker."""
+    outpost = narrow_outpost
+    commands = [outpost.command("create", outpost.server()) for _ in range(2)]
+    outpost.commander.send_together(*[[command] for command in commands])
+    for command in commands:
+        outpost.note(command, "done")
+    worker = outpost.worker("a", assigned=True)
+    outpost.wait_answered()
+    worker.kill()
+    worker = outpost.worker("a", assigned=True)
+    outpost.judge()
+    assert "position.not_taken" not in worker.output()
+
+
 # --- L32: the done-set meets what it cannot read
 
 

@@ -57,8 +57,8 @@ static void l16_metadata_of_another_hand_is_none(void)
 /* It dies in the middle: what it had committed tells too little of what is above. */
 static void l16_whoever_still_learns_leaves_no_position(void)
 {
-    struct log_tag tag = {.offset = BUS_OFFSET_NONE, .learn_until = 10};
-    struct log_tag read = {0};
+    struct log_tag tag, read = {0};
+    log_tag_init(&tag, 10);
     log_tag_receive(&tag, 8, 1000);
     g_autofree char *learning = log_tag_before(&tag, g_strdup(""));
     g_assert_null(log_tag_read(learning, &read));
@@ -69,10 +69,33 @@ static void l16_whoever_still_learns_leaves_no_position(void)
 
 static void what_is_delivered_twice_changes_nothing(void)
 {
-    struct log_tag tag = {.offset = 7, .append_ms = 70};
+    struct log_tag tag;
+    log_tag_init(&tag, 0);
+    log_tag_receive(&tag, 7, 70);
     log_tag_receive(&tag, 6, 60);
+    g_assert_cmpint(tag.last_offset, ==, 7);
     g_assert_cmpint(tag.offset, ==, 7);
     g_assert_cmpint(tag.append_ms, ==, 70);
+}
+
+/* The topic may have been made anew between two records: what came since the last check proves
+ * nothing, and what is committed meanwhile still names the older one. */
+static void l9_only_what_was_received_before_a_check_is_of_the_same_log(void)
+{
+    struct log_tag tag;
+    log_tag_init(&tag, 0);
+    log_tag_receive(&tag, 1, 10);
+    log_tag_receive(&tag, 2, 20);
+    g_assert_cmpint(tag.offset, ==, 1);
+    const struct log_tag checked = tag;
+    log_tag_receive(&tag, 3, 30);
+    log_tag_move(&tag, &checked);
+    g_assert_cmpint(tag.offset, ==, 2);
+    g_assert_cmpint(tag.append_ms, ==, 20);
+    struct log_tag other;
+    log_tag_init(&other, 0); /* another assignment: it has received nothing of that */
+    log_tag_move(&other, &checked);
+    g_assert_cmpint(other.offset, ==, BUS_OFFSET_NONE);
 }
 
 /* --- Whether the log is the same: a bus that answers one question --------------------------- */
@@ -120,6 +143,9 @@ int main(int argc, char **argv)
                     l16_whoever_still_learns_leaves_no_position);
     g_test_add_func("/log_tag/what_is_delivered_twice_changes_nothing",
                     what_is_delivered_twice_changes_nothing);
+    g_test_add_func(
+        "/log_tag/l9_only_what_was_received_before_a_check_is_of_the_same_log",
+        l9_only_what_was_received_before_a_check_is_of_the_same_log);
     g_test_add_func("/log_tag/l9_a_topic_made_anew_is_another_log",
                     l9_a_topic_made_anew_is_another_log);
     return g_test_run();
