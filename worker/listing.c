@@ -353,6 +353,19 @@ static bool extra_differs(const struct listing *listing,
     return false;
 }
 
+/* A Sync names them although it says nothing of their server: whatever comes of them is news. */
+static void note_held_extra(const struct listing *listing,
+                            const struct listing_scope *scope, GHashTable *told_extra)
+{
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (seen->managed && !container_is_canonical(seen) &&
+            is_in(seen, scope->partition, scope->partitions) &&
+            !says_something(listing, seen->server_id))
+            g_hash_table_insert(told_extra, g_strdup(seen->server_id), g_strdup(""));
+    }
+}
+
 void listing_note_extra(const struct listing *listing, const struct listing_scope *scope,
                         GHashTable *told_extra)
 {
@@ -367,6 +380,7 @@ void listing_note_extra(const struct listing *listing, const struct listing_scop
     g_hash_table_iter_init(&iter, extra);
     while (g_hash_table_iter_next(&iter, (void **)&id, (void **)&text))
         g_hash_table_insert(told_extra, g_strdup(id), g_strdup(text));
+    note_held_extra(listing, scope, told_extra);
 }
 
 /* One whose every move would be told too often is told by its pace, unless it is another. */

@@ -65,7 +65,7 @@ bool listing_differs(const struct listing *listing, const struct listing_scope *
 /* What was told of this server's extra containers does not hold any more: they are to be told
  * again, though they be the same.  False: none were told. */
 bool listing_forget_extra(GHashTable *told_extra, const char *server_id);
-/* A Sync of it goes out: notes which containers it tells to be extra, where it says anything of
- * their server. */
+/* A Sync of it goes out: notes which containers it tells to be extra.  Where it says nothing of
+ * their server, they are to be told again. */
 void listing_note_extra(const struct listing *listing, const struct listing_scope *scope,
                         GHashTable *told_extra);

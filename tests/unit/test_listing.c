@@ -384,6 +384,28 @@ static void s26_one_that_is_set_aside_is_unknown(struct setup *setup, gconstpoin
     g_assert_false(differs(setup));
 }
 
+/* The ledger shows it as extra from then on, although that Sync says nothing of its server. */
+static void s26_what_was_extra_during_a_command_is_told_to_be_gone(struct setup *setup,
+                                                                   gconstpointer none)
+{
+    struct container *old = list(setup, "one",
+                                 "exited name steam-zomboid-a.old-command-7-r");
+    tell(setup, "one", "running");
+    g_hash_table_add(setup->listing->touched, g_strdup("one"));
+    g_autoptr(Sync) sync = sync_of(setup);
+    assert_text(names_of(sync->extra), old->name);
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_false(differs(setup));
+
+    g_hash_table_remove_all(setup->listing->touched);
+    seen_set(&old->name, "steam-zomboid-a");
+    old->status = CONTAINER_RUNNING;
+    look(setup, "one", "running");
+    g_assert_true(differs(setup));
+    listing_note_extra(setup->listing, &setup->scope, setup->extra);
+    g_assert_false(differs(setup));
+}
+
 static void s31_another_one_is_told_again_when_a_result_says_absent(struct setup *setup,
                                                                     gconstpointer none)
 {
@@ -553,6 +575,7 @@ int main(int argc, char **argv)
         TEST(data_is_in_the_first_partition_alone),
         TEST(each_server_is_in_its_own_partition),
         TEST(s26_one_that_is_set_aside_is_unknown),
+        TEST(s26_what_was_extra_during_a_command_is_told_to_be_gone),
         TEST(s31_another_one_is_told_again_when_a_result_says_absent),
         TEST(s31_all_others_are_told_by_their_ids),
         TEST(s31_what_is_long_goes_out_in_chunks_whole),
