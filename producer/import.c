@@ -82,7 +82,8 @@ static enum taken take_one_agent(struct taking *taking, struct agent_row *agent,
         (*agent->server_data_path &&
          !check_path("server_data_path", agent->server_data_path, error)) ||
         (*agent->steam_zomboid_registry &&
-         !check_repository("steam_zomboid_registry", agent->steam_zomboid_registry, error)))
+         !check_repository("steam_zomboid_registry", agent->steam_zomboid_registry,
+                           error)))
         return TAKEN_WRONG;
     if (!ledger_load_agent(taking->ledger, agent->id, &by_id, error) ||
         !ledger_find_agent(taking->ledger, agent->name, &by_name, error))

@@ -187,11 +187,8 @@ SHAPE(spec, recorded_spec, "RecordedSpec")
 
 #define STRUCT options
 static const struct field options_fields[] = {
-    WORD(pull, pull),
-    IS(start, BOOL),
-    IS(fresh, BOOL),
-    IS(skip_save, BOOL),
-    IS(unmarked, BOOL),
+    WORD(pull, pull),    IS(start, BOOL),    IS(fresh, BOOL),
+    IS(skip_save, BOOL), IS(unmarked, BOOL),
 };
 SHAPE(options, options, "Options")
 #undef STRUCT

@@ -36,11 +36,11 @@ struct container {
     bool running;    /* State.Running: also while paused or restarting */
     char *user; /* Config.User, of the image or of the spec; "" for root, and in a list */
     char *restart_policy;
-    int64_t restart_retries;  /* of on-failure; 0: without end */
-    GPtrArray *networks;      /* struct engine_network, as it knows those that it is on */
-    GPtrArray *mounts;        /* struct mounted */
-    GPtrArray *ports;         /* struct port, as configured (HostConfig.PortBindings) */
-    int64_t started_at;       /* ms, CONTRACT_NONE if never */
+    int64_t restart_retries; /* of on-failure; 0: without end */
+    GPtrArray *networks;     /* struct engine_network, as it knows those that it is on */
+    GPtrArray *mounts;       /* struct mounted */
+    GPtrArray *ports;        /* struct port, as configured (HostConfig.PortBindings) */
+    int64_t started_at;      /* ms, CONTRACT_NONE if never */
     int64_t finished_at;
     /* State.StartedAt as the engine wrote it, for exact comparison; at most 35 characters,
      * "" if it is no time. */

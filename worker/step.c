@@ -320,7 +320,8 @@ const struct container *step_other(const struct facts *facts)
     for (guint i = 0; facts->listed && i < facts->listed->len; i++) {
         const struct container *container = g_ptr_array_index(facts->listed, i);
         if (is_another(facts, container) && !step_is_going(container) &&
-            !g_str_equal(container->name, spec_of(facts)->container) && /* looked at since */
+            !g_str_equal(container->name,
+                         spec_of(facts)->container) && /* looked at since */
             !aside_is_gone(container->name, container->id))
             return container;
     }
