@@ -174,7 +174,8 @@ static void send_pull(struct job *job, struct request *request)
 static void send_look(struct job *job, int64_t now_ms)
 {
     if (job->look == LOOK_DONE)
-        job->look = LOOK_AT_SEEN;
+        job->look = job->facts.wants_list ? LOOK_FOR_OLD : LOOK_AT_SEEN;
+    job->facts.wants_list = false;
     if (job->look == LOOK_FOR_OLD)
         send_request(job, step_find_request(&job->facts), now_ms);
     else if (job->look == LOOK_AT_SEEN)

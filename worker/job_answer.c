@@ -136,10 +136,6 @@ static void good_news(struct job *job, enum verdict verdict, const struct reply 
         return;
     }
     job_came_further(job);
-    /* What has just gone must not be taken for another one that runs. */
-    if (reply->asked == ASKED_REMOVE &&
-        (job_step(job) == STEP_PUT_BACK || job_step(job) == STEP_TIDY))
-        job->look = LOOK_FOR_OLD;
     if (!step_told(job_step(job), &job->facts, verdict, reply, &refusal))
         job_fail(job, &refusal);
 }

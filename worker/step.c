@@ -185,7 +185,7 @@ bool step_told_change(struct facts *facts, enum verdict verdict,
                       const struct reply *reply, struct refusal *ret_refusal)
 {
     facts->acted++;
-    facts->fresh = false;
+    facts->fresh = facts->listed_now = false;
     /* Podman before 5.1 answers 404 although the container is there. */
     facts->policy_stays |= reply->asked == ASKED_UPDATE && verdict == VERDICT_ABSENT;
     return true;
@@ -287,6 +287,7 @@ void step_saw_all(struct facts *facts, GPtrArray *containers_taken)
     const struct container *old = NULL;
     g_clear_pointer(&facts->listed, g_ptr_array_unref);
     facts->listed = containers_taken;
+    facts->listed_now = true;
     for (guint i = 0; i < containers_taken->len; i++) {
         const struct container *container = g_ptr_array_index(containers_taken, i);
         if (is_to_settle(facts, container) && (!old || is_of_this(facts, container)))
@@ -326,6 +327,15 @@ const struct container *step_other(const struct facts *facts)
             return container;
     }
     return NULL;
+}
+
+bool step_must_list(struct facts *facts)
+{
+    if (facts->listed_now || !step_other_running(facts))
+        return false;
+    facts->wants_list = true;
+    facts->fresh = false;
+    return true;
 }
 
 void step_pass_over(struct facts *facts)

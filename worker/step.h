@@ -45,6 +45,8 @@ struct facts {
     char *old_id;                  /* one that a rebuild has, or may have, set aside */
     struct container *old;         /* when last looked at; NULL: it is not aside */
     GPtrArray *listed;  /* struct container, of the server's label, or NULL: not asked */
+    bool listed_now;    /* nothing was changed since that list */
+    bool wants_list;    /* the next look begins with the list */
     GHashTable *passed; /* ids of leftovers that could not be settled: left as they are */
     bool was_aside;     /* this command's rebuild had set the old one aside */
     bool

@@ -23,6 +23,8 @@ enum ask step_ask_wait(struct facts *facts, struct want *want, int64_t ms);
  * between is never hit. */
 struct request *step_change(const struct container *container, enum asked asked,
                             const char *verb);
+/* One that runs in an older list may be what was removed since: it is asked for anew. */
+bool step_must_list(struct facts *facts);
 enum ask step_ask_gone(struct facts *facts, const struct container *container,
                        struct want *want);
 struct request *step_removal(const struct container *container, bool force);

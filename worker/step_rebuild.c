@@ -95,6 +95,8 @@ static enum ask put_back(struct facts *facts, struct want *want,
         return step_ask_engine(want, policy_request(old, policy, aside->restart_retries),
                                step_span(facts, STEP_CALL_MS));
     /* Beside another one it would be the second on one data directory. */
+    if (aside->ran && !old->running && step_must_list(facts))
+        return ASK_LOOK;
     if (aside->ran && !old->running && !facts->rested && !facts->start_refused &&
         !step_other_running(facts))
         return step_ask_engine(want, step_change(old, ASKED_START, "start"),
@@ -146,6 +148,8 @@ static enum ask back(struct facts *facts, struct want *want, const struct aside 
 /* What bears its own name again and ran before: it may have been stopped for its renaming. */
 static enum ask run_again(struct facts *facts, struct want *want)
 {
+    if (facts->ran && facts->rested && !facts->seen->running && step_must_list(facts))
+        return ASK_LOOK;
     if (!facts->ran || !facts->rested || !step_is_ours(facts) ||
         step_made_by_this(facts) || facts->seen->running || facts->start_refused ||
         facts->acted >= TRIES_MAX || step_other_running(facts))

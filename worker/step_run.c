@@ -71,6 +71,8 @@ enum ask ask_start(struct facts *facts, struct want *want)
         return refuse_start(want, facts);
     if (facts->old && facts->old->running)
         return refuse_second(want, facts->old);
+    if (step_must_list(facts))
+        return ASK_LOOK;
     const struct container *other = step_other_running(facts);
     if (other)
         return refuse_second(want, other);
