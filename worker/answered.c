@@ -4,6 +4,10 @@
 #include "answered.h"
 
 #include "contract.h"
+#include "offsets.h"
+#include "report.h"
+
+#include <string.h>
 
 #define ASK_MS 30000 /* one question to the bus */
 #define LOG_AHEAD_MS \
@@ -11,6 +15,7 @@
 
 struct answered {
     GHashTable *known; /* command id or place → enum known */
+    GHashTable *notes; /* command id → what it noted when it began */
     int64_t from_ms;
     int64_t unreadable_ms; /* append time of the youngest that cannot be read */
     int64_t received;      /* of the commands topic: the highest that was answered + 1 */
@@ -23,6 +28,7 @@ void answered_free(struct answered *answered)
     if (!answered)
         return;
     g_hash_table_unref(answered->known);
+    g_hash_table_unref(answered->notes);
     g_free(answered);
 }
 
@@ -73,6 +79,16 @@ static void note_received(struct answered *answered, const struct answered_setup
         answered->received = MAX(answered->received, cause->offset + 1);
 }
 
+static void note_begin(struct answered *answered, const struct event *event)
+{
+    const GPtrArray *steps = event->result->steps;
+    const struct step_report *first = steps->len > 0 ? steps->pdata[0] : NULL;
+    if (event->result->outcome == OUTCOME_ACCEPTED && first &&
+        g_str_equal(first->did, STEP_DID_BEGIN))
+        g_hash_table_insert(answered->notes, g_strdup(event->cause->command_id),
+                            g_strdup(first->name));
+}
+
 static void note_event(struct answered *answered, const struct answered_setup *setup,
                        const struct event *event, int64_t append_ms)
 {
@@ -81,6 +97,7 @@ static void note_event(struct answered *answered, const struct answered_setup *s
         return;
     if (is_of_this_topic)
         note_received(answered, setup, event->cause);
+    note_begin(answered, event);
     const enum known what = outcome_is_terminal(event->result->outcome) ? KNOWN_ANSWERED
                                                                         : KNOWN_BEGUN;
     g_autofree char *key = key_of(event->cause, is_of_this_topic);
@@ -148,6 +165,7 @@ struct answered *answered_read(const struct answered_setup *setup, int64_t oldes
     g_autoptr(BusReader) reader = reading.reader;
     g_autoptr(Answered) answered = g_new0(struct answered, 1);
     answered->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    answered->notes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     answered->from_ms = oldest_ms;
     answered->unreadable_ms = INT64_MIN;
     while (!g_atomic_int_get(setup->cancelled) &&
@@ -175,6 +193,13 @@ enum known answered_command(const struct answered *answered, const char *command
                             int64_t append_ms)
 {
     return answered ? known_of(answered, command_id, append_ms) : KNOWN_NOTHING;
+}
+
+char *answered_note(const struct answered *answered, const char *command_id)
+{
+    const char *note = g_hash_table_lookup(answered->notes, command_id);
+    const bool is = note && strlen(note) < OFFSETS_NOTE_MAX && g_str_is_ascii(note);
+    return is ? g_strconcat("?", note, NULL) : g_strdup("");
 }
 
 enum known answered_place(const struct answered *answered, const char *topic,

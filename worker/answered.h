@@ -48,6 +48,9 @@ enum known {
 /* `append_ms`: of the command.  `answered` may be NULL: nothing had to be read. */
 enum known answered_command(const struct answered *answered, const char *command_id,
                             int64_t append_ms);
+/* Of one that has begun: "?" and what it noted then, or ""; g_free it.  With "?" policy is asked
+ * again: the log knows its id alone, and another command may bear the same. */
+char *answered_note(const struct answered *answered, const char *command_id);
 /* Of a record that bears no command id. */
 enum known answered_place(const struct answered *answered, const char *topic,
                           int32_t partition, int64_t offset, int64_t append_ms);

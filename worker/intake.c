@@ -140,6 +140,7 @@ static void take_command(struct intake *intake, struct partition *partition, boo
 {
     g_autoptr(Command) command = command_taken;
     g_autofree char *message = NULL;
+    g_autofree char *note = NULL;
     struct offsets *offsets = control ? partition->control : partition->commands;
     const enum known known = answered_command(partition->answered, command->command_id,
                                               record->append_ms);
@@ -153,8 +154,9 @@ static void take_command(struct intake *intake, struct partition *partition, boo
         return;
     }
     if (!begun && known == KNOWN_BEGUN) { /* and whoever comes after us is to know it */
-        offsets_begin(offsets, record->offset, "");
-        begun = "";
+        note = answered_note(partition->answered, command->command_id);
+        offsets_begin(offsets, record->offset, note);
+        begun = note;
     }
     struct order *order = order_new(g_steal_pointer(&command), record, control, begun);
     if (action_from_name(order->command->action) == ACTION_CANCEL)

@@ -32,10 +32,17 @@ static void follow_plan(struct job *job)
     }
 }
 
+/* Also what the log alone has told (answered.h). */
+static const char *begun_note(const struct order *order)
+{
+    return order->begun && *order->begun == '?' ? order->begun + 1 : order->begun;
+}
+
 /* An earlier life may have stopped it already. */
 static void note_whether_it_ran(struct job *job)
 {
-    const bool noted = job->order->begun && *job->order->begun == 'r';
+    const char *begun = begun_note(job->order);
+    const bool noted = begun && *begun == 'r';
     job->facts.ran = noted || job->facts.seen->running;
     job->facts.rested = noted && !job->facts.seen->running;
 }
@@ -90,8 +97,8 @@ void job_take_plan(struct job *job)
     else if (job->order->tidies)
         job->plan = (struct plan){.planned = PLANNED_NOTHING, .sentence = "settled"};
     else
-        plan_make(job->order->command, facts->seen, facts->old != NULL, job->order->begun,
-                  &job->plan);
+        plan_make(job->order->command, facts->seen, facts->old != NULL,
+                  begun_note(job->order), &job->plan);
     note_whether_it_ran(job);
     if (job->tidying || !refuse_second(job))
         follow_plan(job);

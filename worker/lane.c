@@ -116,7 +116,7 @@ static bool refuse_order(const struct lanes *lanes, const struct order *order,
 {
     const struct command *command = order->command;
     const char *engine_id = lanes->setup.author->engine_id;
-    if (order->begun && *order->begun)
+    if (order->begun && *order->begun && *order->begun != '?')
         return false; /* a begun command is finished, whatever has changed */
     *ret_outcome = OUTCOME_REJECTED;
     if (order->begun) /* the log has its id alone: another command may bear the same */

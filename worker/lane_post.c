@@ -74,10 +74,10 @@ static void post_begun(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
 {
     const struct order *order = job_order(lane->job);
     struct letter *letter = letter_new(lane->partition);
-    letter_add_event(
-        letter,
-        report_accepted(lanes->setup.author, lane->server_id, order->cause, wall_ms),
-        order->traceparent);
+    letter_add_event(letter,
+                     report_accepted(lanes->setup.author, lane->server_id, order->cause,
+                                     job_note(lane->job), wall_ms),
+                     order->traceparent);
     letter_begins(letter, order->control, order->cause->offset, job_note(lane->job));
     letter_then(letter, begin_committed, lane);
     publisher_add(lanes->setup.publisher, letter);

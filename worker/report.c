@@ -93,10 +93,12 @@ struct event *report_ended(const struct author *author, const char *server_id,
 }
 
 struct event *report_accepted(const struct author *author, const char *server_id,
-                              const struct cause *cause, int64_t now_ms)
+                              const struct cause *cause, const char *note, int64_t now_ms)
 {
-    return report_ended(author, server_id, cause, OUTCOME_ACCEPTED, CODE_OK, "begun",
-                        now_ms);
+    struct event *event = report_ended(author, server_id, cause, OUTCOME_ACCEPTED,
+                                       CODE_OK, "begun", now_ms);
+    g_ptr_array_add(event->result->steps, step_report_new(note, STEP_DID_BEGIN, 0));
+    return event;
 }
 
 struct event *report_progress(const struct author *author, const char *server_id,

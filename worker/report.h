@@ -20,8 +20,12 @@ struct author {
 struct event *report_event(const struct author *author, const char *server_id,
                            const struct cause *cause, int64_t now_ms);
 
+/* `note`: what redelivery must know, for whoever finds the metadata gone; as the name of a step
+ * that did STEP_DID_BEGIN. */
+#define STEP_DID_BEGIN "begin"
 struct event *report_accepted(const struct author *author, const char *server_id,
-                              const struct cause *cause, int64_t now_ms);
+                              const struct cause *cause, const char *note,
+                              int64_t now_ms);
 struct event *report_progress(const struct author *author, const char *server_id,
                               const struct cause *cause, const char *code,
                               const char *text, int64_t now_ms);

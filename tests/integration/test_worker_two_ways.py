@@ -80,8 +80,14 @@ def test_s25_a_stopped_new_one_is_not_undone_by_what_is_left(host):
     host.judge()
 
 
+def scratch_of(engine, container_id):
+    """A directory of the container's own layer, on the host, of which nobody misses anything."""
+    scratch = os.path.join(layer_of(engine, container_id), "tmp")
+    os.makedirs(scratch, exist_ok=True)
+    return scratch
+
+
 def layer_of(engine, container_id):
-    """A directory of the container's own layer, on the host."""
     driver = engine.client.api.inspect_container(container_id)["GraphDriver"]
     if driver["Data"] and driver["Data"].get("UpperDir"):
         return driver["Data"]["UpperDir"]
@@ -112,7 +118,7 @@ def held():
 def test_s25_a_real_layer_that_cannot_be_removed(real, engine, held):
     server = real.created()
     old = engine.inspect(server.container)["Id"]
-    let_go = held(layer_of(engine, old))
+    let_go = held(scratch_of(engine, old))
     result = real.done("rebuild", server)
     assert not result["rolled_back"] and "removed later" in result["message"]
     assert result["state"]["status"] == "running" and result["state"]["container_id"] != old

@@ -27,7 +27,7 @@ static void assert_written_by_us(const struct event *event)
 static void results_name_their_command(void)
 {
     struct cause *cause = cause_of("create");
-    g_autoptr(Event) accepted = report_accepted(&author, "s", cause, 5000);
+    g_autoptr(Event) accepted = report_accepted(&author, "s", cause, "r1", 5000);
     g_autoptr(Event)
         progress = report_progress(&author, "s", cause, CODE_OK, "pull: half", 5000);
     g_autoptr(Event) ended = report_ended(&author, "s", cause, OUTCOME_EXPIRED,
