@@ -9,6 +9,7 @@ import { field, number, pairs, select, text } from "./fields.js";
 import { bodyOf, changeOf, freePorts, portsTaken, PORTS, wrongOf } from "./form.js";
 
 const PORT_LABELS = { game_port: "Game port", udp_port: "Second UDP port", rcon_port: "RCON port" };
+
 function onMissingField(value) {
     return field(
         "When it turns missing",
@@ -47,11 +48,7 @@ function recordFields(state, server, whose) {
         on_missing: onMissingField(server.on_missing),
     };
     for (const port of PORTS)
-        fields[port] = field(
-            PORT_LABELS[port],
-            number({ value: server[port] || "" }),
-            PORT_HINTS[port],
-        );
+        fields[port] = field(PORT_LABELS[port], number({ value: server[port] || "" }));
     return fields;
 }
 
