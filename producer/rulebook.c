@@ -243,7 +243,7 @@ static bool must_begin(const struct result *result)
 {
     for (guint i = 0; i < result->steps->len; i++) {
         const struct step_report *step = result->steps->pdata[i];
-        if (!g_str_equal(step->did, "already"))
+        if (!g_str_equal(step->did, "already") && !g_str_equal(step->did, STEP_DID_BEGIN))
             return true;
     }
     return false;

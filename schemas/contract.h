@@ -408,6 +408,10 @@ struct state {
     GPtrArray *mounts;  /* struct mounted: volumes, and an unlabelled container's binds */
 };
 
+/* An accepted Result's one step: its name is what redelivery must know, for whoever finds the
+ * committed metadata gone. */
+#define STEP_DID_BEGIN "begin"
+
 struct step_report {
     char *name; /* "pull", "create", … */
     char *did;  /* "done", "already", "failed" */

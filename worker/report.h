@@ -22,7 +22,6 @@ struct event *report_event(const struct author *author, const char *server_id,
 
 /* `note`: what redelivery must know, for whoever finds the metadata gone; as the name of a step
  * that did STEP_DID_BEGIN. */
-#define STEP_DID_BEGIN "begin"
 struct event *report_accepted(const struct author *author, const char *server_id,
                               const struct cause *cause, const char *note,
                               int64_t now_ms);

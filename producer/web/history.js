@@ -46,7 +46,9 @@ function resultLook(result, cause) {
     const flags = FLAGS.filter(([name, value]) => result[name] === value).map(
         ([, , words]) => words,
     );
-    const steps = (result.steps ?? []).filter(({ did }) => did !== "already").map(stepWords);
+    const steps = (result.steps ?? [])
+        .filter(({ did }) => did !== "already" && did !== "begin")
+        .map(stepWords);
     const text = resultWords({ ...result, action: cause?.action, rolled_back: false });
     return {
         ...outcomeLook(result.outcome),

@@ -176,6 +176,10 @@ static struct result *result_from(char *const *words, bool idle)
             result->outcome = (enum outcome)i;
     g_assert_cmpstr(outcome_name(result->outcome), ==, words[0]);
     result->state = words[2] ? state_from(words[2]) : NULL;
+    if (result->outcome == OUTCOME_ACCEPTED) { /* what it noted is no effect */
+        g_ptr_array_add(result->steps, step_report_new("r1", STEP_DID_BEGIN, 0));
+        return result;
+    }
     g_ptr_array_add(result->steps, step_report_new("create", "already", 0));
     if (!idle && result->outcome >= OUTCOME_DONE && result->outcome <= OUTCOME_FAILED)
         g_ptr_array_add(result->steps, step_report_new("start", "done", 5));
