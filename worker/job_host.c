@@ -92,15 +92,25 @@ static void note_done(struct job *job, const struct host_errand *errand)
     }
 }
 
+/* The lock is the job's by then. */
+static void host_errand_free(struct host_errand *errand)
+{
+    g_clear_error(&errand->error);
+    g_free(errand->user);
+    g_free(errand->lock_name);
+    if (errand->remark)
+        g_string_free(errand->remark, TRUE);
+    policy_unref(errand->policy);
+    g_free(errand);
+}
+typedef struct host_errand HostErrand;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostErrand, host_errand_free)
+
 static void host_done(void *data)
 {
-    g_autofree struct host_errand *errand = data;
-    g_autoptr(GError) error = errand->error;
+    g_autoptr(HostErrand) errand = data;
+    const GError *error = errand->error;
     struct job *job = errand->job;
-    g_autofree char *user = errand->user;
-    g_autofree char *lock_name = errand->lock_name;
-    g_autoptr(GString) remark = errand->remark;
-    policy_unref(errand->policy);
     struct refusal refusal = {0};
     job->wait = WAIT_NOTHING;
     job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
