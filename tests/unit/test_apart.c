@@ -45,6 +45,7 @@ static void set_up(struct desk *desk, gconstpointer data)
     g_autoptr(Queued)
         queued = request_agent(desk->ledger, desk->codec, agent, &request, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(queued);
 }
 
 static void tear_down(struct desk *desk, gconstpointer data)
@@ -101,9 +102,9 @@ static void assert_refused(GError **error, const char *says)
 static void s30_create(struct desk *desk, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *fox = created(desk, "fox", NULL); /* /srv/fox */
-    g_autofree char *beside = created(desk, "fox-2", NULL);
-    g_autofree char *deep = created(desk, "owl", "/srv/more/deep");
+    g_free(created(desk, "fox", NULL)); /* /srv/fox */
+    g_free(created(desk, "fox-2", NULL));
+    g_free(created(desk, "owl", "/srv/more/deep"));
     g_assert_null(create(desk, "ant", "/srv/fox", &error));
     assert_refused(&error,
                    "'/srv/fox/ant' lies in '/srv/fox', the data directory of server "
@@ -114,13 +115,13 @@ static void s30_create(struct desk *desk, gconstpointer data)
     assert_refused(&error, "'/srv/more' holds '/srv/more/deep/owl'");
     g_assert_null(create(desk, "deep", "/srv/more", &error));
     assert_refused(&error, "holds '/srv/more/deep/owl'");
-    g_autofree char *fine = created(desk, "ant", "/srv/more");
+    g_free(created(desk, "ant", "/srv/more"));
 }
 
 static void s30_set(struct desk *desk, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *fox = created(desk, "fox", NULL);
+    g_free(created(desk, "fox", NULL));
     g_autofree char *id = created(desk, "ant", NULL);
     const struct request request = request_of(desk, ACTION_UNKNOWN);
     g_autoptr(ServerRow) changed = draft_of("ant", "/srv/fox", 16261);
@@ -131,13 +132,14 @@ static void s30_set(struct desk *desk, gconstpointer data)
     g_autoptr(Queued)
         good = request_change(desk->ledger, desk->codec, changed, &request, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(good);
 }
 
 /* What import and adopt do. */
 static void s30_bring(struct desk *desk, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *fox = created(desk, "fox", NULL);
+    g_free(created(desk, "fox", NULL));
     const struct request request = request_of(desk, ACTION_UNKNOWN);
     g_autofree char *event_id = NULL;
     g_autoptr(ServerRow) nested = draft_of("ant", "/srv/fox", 16261);

@@ -262,8 +262,8 @@ static void test_what_is_remarked_is_found(struct place_at *at, gconstpointer da
         "health = 'unhealthy', shown = 1, status = 'running'",
         "container_status = 'exited', shown = 1, status = 'stopped', last_action = 'start'",
         "data_exists = 0, data_gone = 1",
-        "shown = 1, container_mounts = '[{\"type\": \"bind\", \"source\": \"/x\", "
-        "\"container_path\": \"/x\"}]'",
+        ("shown = 1, container_mounts = '[{\"type\": \"bind\", \"source\": \"/x\", "
+         "\"container_path\": \"/x\"}]'"),
         "drift = 1",
         "last_outcome = 'failed'",
     };

@@ -260,6 +260,7 @@ static void test_table(void)
     for (unsigned i = 0; i < REMARK_COUNT; i++) {
         g_autofree char *brief = remark_brief((enum remark)i, &facts);
         g_autofree char *sentence = remark_sentence((enum remark)i, &facts);
+        g_assert_nonnull(brief);
         g_assert_true(g_hash_table_add(words, (char *)remark_word((enum remark)i)));
         g_assert_true(g_str_has_suffix(sentence, ".") || i == REMARK_LAST_FAILED);
     }

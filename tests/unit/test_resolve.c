@@ -129,6 +129,7 @@ static void test_s36_one_number_for_udp_and_tcp(void)
         json_auto_t *profile = resolve_profile(text, &error);
         g_assert_no_error(error);
         g_autoptr(Spec) spec = resolve(server, agent, profile, key, &error);
+        g_assert_true((spec == NULL) == (table[i].refused != NULL));
         g_assert_cmpstr(error ? error->message : NULL, ==, table[i].refused);
     }
 }
