@@ -354,7 +354,7 @@ def test_the_form_has_the_fields_of_the_game(bare_fleet, open_page):
     page.call("selectOption", 'dialog .field:has(label:text-is("Game")) select', "minecraft")
     assert page.run(PORT_FIELDS) == ["Game port"]
     page.fill('dialog .field:has(label:text-is("Name")) input', name)
-    page.fill('dialog .field:has(label:text-is("Image repository")) input', "registry.test/minecraft")
+    page.fill('dialog .field:has(label:text-is("Image")) input', "registry.test/minecraft")
     page.click('dialog button:text-is("Create")')
     wait_status(page, name, "creating")
     assert bare_fleet.show(f"{bare_fleet.agent_name}/{name}")["profile"] == "minecraft"
