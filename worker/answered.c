@@ -195,11 +195,20 @@ enum known answered_command(const struct answered *answered, const char *command
     return answered ? known_of(answered, command_id, append_ms) : KNOWN_NOTHING;
 }
 
+/* What a worker may have written: others can write events too, and offsets_begin() takes
+ * printable characters alone. */
+static bool is_note(const char *note)
+{
+    for (const char *at = note; *at; at++)
+        if (!g_ascii_isprint(*at))
+            return false;
+    return strlen(note) < OFFSETS_NOTE_MAX;
+}
+
 char *answered_note(const struct answered *answered, const char *command_id)
 {
     const char *note = g_hash_table_lookup(answered->notes, command_id);
-    const bool is = note && strlen(note) < OFFSETS_NOTE_MAX && g_str_is_ascii(note);
-    return is ? g_strconcat("?", note, NULL) : g_strdup("");
+    return note && is_note(note) ? g_strconcat("?", note, NULL) : g_strdup("");
 }
 
 enum known answered_place(const struct answered *answered, const char *topic,
