@@ -463,7 +463,9 @@ static void note_fields(const struct command *command, const struct shape *shape
 {
     for (size_t i = 0; i < shape->n_fields; i++) {
         const struct field *field = &shape->fields[i];
-        void *inner = *(void **)((char *)value + field->offset);
+        const bool has_parts = field->kind == FIELD_RECORD ||
+                               field->kind == FIELD_RECORDS;
+        void *inner = has_parts ? *(void **)((char *)value + field->offset) : NULL;
         char *path = g_strconcat(before, field->name, NULL);
         g_autofree char *below = g_strconcat(path, ".", NULL);
         const bool is_told = tells(command, shape, field, value) ||
