@@ -184,6 +184,7 @@ int32_t partition_of(const char *key, int32_t partitions);
 
 /* The labels that make a container ours. */
 #define LABEL_MANAGED     "muster.managed" /* "true" */
+#define LABEL_AGENT_ID    "muster.agent.id"
 #define LABEL_SERVER_ID   "muster.server.id"
 #define LABEL_SERVER_NAME "muster.server.name"
 #define LABEL_CONTAINER   "muster.container"  /* the canonical name; others are extra */

@@ -24,7 +24,7 @@ static const size_t text_fields[] = {
     offsetof(struct container, spec_digest),  offsetof(struct container, canonical),
     offsetof(struct container, user),         offsetof(struct container, restart_policy),
     offsetof(struct container, started_text), offsetof(struct container, health),
-    offsetof(struct container, error),
+    offsetof(struct container, error),        offsetof(struct container, agent_id),
 };
 
 struct engine_network *engine_network_new(const char *name, const char *id)
@@ -140,6 +140,7 @@ static enum container_status status_of(const char *word)
 static void take_labels(struct container *seen, const json_t *labels)
 {
     seen->managed = g_str_equal(text_at(labels, LABEL_MANAGED), "true");
+    set_text(&seen->agent_id, text_at(labels, LABEL_AGENT_ID));
     set_text(&seen->server_id, text_at(labels, LABEL_SERVER_ID));
     set_text(&seen->command_id, text_at(labels, LABEL_COMMAND_ID));
     set_text(&seen->spec_digest, text_at(labels, LABEL_SPEC));

@@ -28,7 +28,8 @@ struct container {
     char *name; /* without the leading slash */
     char *image;
     char *image_id;
-    char *server_id; /* of our labels, "" where it has none */
+    char *agent_id; /* of our labels, "" where it has none */
+    char *server_id;
     char *command_id;
     char *spec_digest;
     char *canonical; /* LABEL_CONTAINER */

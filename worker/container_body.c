@@ -78,6 +78,7 @@ static json_t *labels_json(const struct command *command)
         json_object_set_new(labels, pair->key, text(pair->value));
     }
     json_object_set_new(labels, LABEL_MANAGED, json_string("true"));
+    json_object_set_new(labels, LABEL_AGENT_ID, text(command->agent_id));
     json_object_set_new(labels, LABEL_SERVER_ID, text(command->server_id));
     json_object_set_new(labels, LABEL_SERVER_NAME, text(spec->server_name));
     json_object_set_new(labels, LABEL_CONTAINER, text(spec->container));

@@ -41,6 +41,13 @@ static bool is_leftover(const struct partition *partition, const struct containe
     return is;
 }
 
+/* Two agents may share an engine; the other's commands are not in our log. */
+static bool is_of_another_agent(const struct lanes *lanes, const struct container *listed)
+{
+    return *listed->agent_id &&
+           !g_str_equal(listed->agent_id, lanes->setup.author->agent_id);
+}
+
 static double patience(const struct lanes *lanes)
 {
     const double factor = lanes->setup.site.patience;
@@ -81,7 +88,8 @@ static struct order *tidy_order(const struct container *listed)
 void lanes_tidy(struct lanes *lanes, struct partition *partition,
                 const struct container *listed, int64_t now_ms)
 {
-    if (lanes->closed || !is_leftover(partition, listed) || !lanes_have_room(lanes) ||
+    if (lanes->closed || is_of_another_agent(lanes, listed) ||
+        !is_leftover(partition, listed) || !lanes_have_room(lanes) ||
         g_hash_table_contains(lanes->by_server, listed->server_id) ||
         orphans_hold(lanes->orphans, listed->server_id) ||
         !is_due(lanes, listed->id, now_ms))

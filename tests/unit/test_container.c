@@ -70,6 +70,7 @@ static void say_container(GString *text, const struct container *seen)
     say(text, "name", seen->name);
     say(text, "image", seen->image);
     say(text, "image_id", seen->image_id);
+    say(text, "agent_id", seen->agent_id);
     say(text, "server_id", seen->server_id);
     say(text, "command_id", seen->command_id);
     say(text, "spec_digest", seen->spec_digest);
@@ -351,6 +352,7 @@ static struct command *full_command(void)
     struct spec *spec = command->spec ? command->spec : (command->spec = spec_new());
 
     set(&command->command_id, "c1");
+    set(&command->agent_id, "a1");
     set(&command->server_id, "s1");
     set(&command->action, "create");
     set(&spec->server_name, "one");
@@ -394,6 +396,7 @@ static void bodies_of_create(void)
     if (least->spec == NULL)
         least->spec = spec_new();
     set(&least->command_id, "c1");
+    set(&least->agent_id, "a1");
     set(&least->server_id, "s1");
     set(&least->spec->image, "busybox");
     g_autofree char *before = container_create_body(full, full->spec->volumes, 41);

@@ -143,13 +143,15 @@ static void cancel(struct stage *stage, const char *rest)
         order_free(order);
 }
 
-/* "SERVER STATUS NAME": what a list shows of its label. */
+/* "SERVER STATUS NAME [AGENT]": what a list shows of its labels. */
 static void listed(struct stage *stage, const char *rest)
 {
-    g_auto(GStrv) words = g_strsplit(rest, " ", 3);
+    g_auto(GStrv) words = g_strsplit(rest, " ", 4);
     g_autoptr(Container) container = seen_new(words[1]);
     seen_set(&container->server_id, words[0]);
     seen_set(&container->name, words[2]);
+    if (words[3])
+        seen_set(&container->agent_id, words[3]);
     g_free(container->id);
     container->id = g_strdup_printf("id-%s", words[0]);
     lanes_tidy(stage->lanes, &stage->partition, container, stage->now_ms);
