@@ -5,6 +5,7 @@
 
 #include "codec.h"
 #include "log.h"
+#include "reading.h"
 #include "view.h"
 
 #define THREADS 2
@@ -71,13 +72,12 @@ static struct filler *filler_new(struct backlog *backlog, struct hub_stream *str
 static void add_record(struct filler *filler, struct hub_stream *stream,
                        const struct bus_record *record)
 {
-    struct event *decoded = NULL;
-    gsize length = 0;
+    g_auto(Reading) reading;
     hub_stream_places(stream)[record->partition] = record->offset + 1;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
-    if (codec_decode_event(filler->codec, bytes, length, &decoded, NULL) != DECODED)
-        return; /* the ledger stepped over it, too */
-    g_autoptr(Event) event = decoded;
+    reading_take(&reading, filler->codec, hub_partitions(hub_stream_hub(stream)), record);
+    const struct event *event = reading_event(&reading);
+    if (!event)
+        return; /* the ledger put it aside, too */
     if (!hub_stream_wants(stream, NEWS_LOG, event->agent_id, event->server_id))
         return;
     json_auto_t *json = view_event_json(record, event);

@@ -59,11 +59,12 @@ static bool add_topic(struct cargo *cargo, char *name_taken, int64_t recorded,
     return true;
 }
 
-static bool note_agent(void *taker, const struct event *event,
+static bool note_agent(void *taker, const struct reading *reading,
                        const struct bus_record *record, const struct place *place,
-                       const char *why, GError **error)
+                       GError **error)
 {
     GHashTable *agents = taker;
+    const struct event *event = reading_event(reading);
     if (event && event->record && event->record->agent)
         g_hash_table_insert(agents, g_strdup(event->agent_id),
                             GINT_TO_POINTER((int)event->record->agent->partitions));
@@ -74,7 +75,8 @@ static bool replay_events(const struct cargo *cargo, int64_t since_ms, replay_ta
                           void *taker, GError **error)
 {
     const struct bus_topic *events = cargo->topics->pdata[0];
-    const struct replay replay = {cargo->bus, cargo->codec, take, taker, NULL};
+    const struct replay replay = {cargo->bus, cargo->codec, events->partitions,
+                                  take,       taker,        NULL};
     int64_t count;
     g_auto(Span) span;
     span_init(&span);
@@ -167,11 +169,12 @@ static void note_answer(struct cargo *cargo, const struct cause *cause, bool end
                             GINT_TO_POINTER(WAITING_BEGUN));
 }
 
-static bool note_event(void *taker, const struct event *event,
+static bool note_event(void *taker, const struct reading *reading,
                        const struct bus_record *record, const struct place *place,
-                       const char *why, GError **error)
+                       GError **error)
 {
     struct cargo *cargo = taker;
+    const struct event *event = reading_event(reading);
     if (!event || !event->cause)
         return true;
     if (event->result)

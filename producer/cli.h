@@ -134,3 +134,7 @@ int cli_wait(struct call *call, const GPtrArray *all, struct command_row **ret_c
              GError **error);
 /* Refuses, before anything is written, what the bus would take to the wrong partition. */
 bool cli_check_agent(struct call *call, const struct agent_row *agent, GError **error);
+
+/* muster audit aside (cli_aside.c). */
+int cli_audit_aside(struct call *call, GError **error);
+extern const char cli_aside_details[];

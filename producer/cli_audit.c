@@ -151,8 +151,8 @@ static void show_progress(const struct replay_progress *progress)
 static bool run(struct audit *audit, replay_take *take, void *taker, GError **error)
 {
     const struct session *session = &audit->call->session;
-    const struct replay replay = {session->bus, session->codec, take, taker,
-                                  show_progress};
+    const struct replay replay = {session->bus, session->codec, audit->partitions,
+                                  take,         taker,          show_progress};
     bool good = replay_run(&replay, &audit->span, &audit->events, error);
     terminal_live(NULL);
     return good;
@@ -176,15 +176,16 @@ static bool seed_agents(struct folding *folding, struct ledger *ledger, GError *
 static bool fold(struct audit *audit, struct folding *folding, GError **error)
 {
     const struct session *session = &audit->call->session;
-    if (!folding_begin(folding, session->codec, error) ||
+    if (!folding_begin(folding, session->codec, audit->partitions, error) ||
         (audit->call->flags->from && !seed_agents(folding, session->ledger, error)) ||
         !run(audit, folding_take, folding, error))
         return false;
-    if (folding->unreadable > 0)
+    if (folding->aside > 0)
         fprintf(stderr,
                 "muster: %" G_GINT64_FORMAT
-                " events could not be read; `muster audit check` names them\n",
-                folding->unreadable);
+                " records could not be read, or lie where they do not belong, and count "
+                "nowhere; `muster audit check` names them\n",
+                folding->aside);
     if (!audit->call->flags->from && !span_is_whole(&audit->span))
         fputs("muster: the log has lost its beginning: what was before is not known\n",
               stderr);
@@ -384,19 +385,19 @@ static void print_breach(void *listener, enum breach breach, const struct event 
         return;
     }
     g_autofree char *time = print_time(place->append_ms);
-    printf("%s  %d @ %" G_GINT64_FORMAT "  %s: %s\n", time, place->partition,
-           place->offset, breach_name(breach), sentence);
+    printf("%s  %d@%" G_GINT64_FORMAT "  %s: %s\n", time, place->partition, place->offset,
+           breach_name(breach), sentence);
 }
 
-static bool check_event(void *taker, const struct event *event,
+static bool check_event(void *taker, const struct reading *reading,
                         const struct bus_record *record, const struct place *place,
-                        const char *why, GError **error)
+                        GError **error)
 {
     struct checking *checking = taker;
-    if (event)
-        rulebook_judge(checking->rulebook, event, place);
+    if (reading->event)
+        rulebook_judge(checking->rulebook, reading->event, place);
     else
-        rulebook_unreadable(checking->rulebook, place, why);
+        rulebook_unreadable(checking->rulebook, place, reading->why);
     return true;
 }
 
@@ -424,6 +425,8 @@ const struct cli_row cli_audit_rows[] = {
      OPTIONS(replay_options), audit_replay, .details = replay_details},
     {"audit", "check", "", 0, "what in the log breaks its own rules", OPTIONS(check_options), audit_check,
      .details = check_details},
+    {"audit", "aside", "", 0, "records of the log that could not be read, and count nowhere", NULL, 0,
+     cli_audit_aside, .details = cli_aside_details},
 };
 /* clang-format on */
 const size_t cli_n_audit_rows = G_N_ELEMENTS(cli_audit_rows);

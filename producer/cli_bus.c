@@ -124,12 +124,14 @@ static bool check_ledger(struct copying *copying, GError **error)
     struct verified verified;
     int32_t partitions;
     int64_t events;
-    const struct replay replay = {copying->from, copying->codec, folding_take, &folding,
-                                  NULL};
+    struct replay replay = {copying->from, copying->codec, 0,
+                            folding_take,  &folding,       NULL};
     span_init(&span);
-    if (!eventlog_check(copying->ledger, copying->from, &partitions, error) ||
-        !span_add(&span, copying->from, TOPIC_EVENTS, 0, partitions, error) ||
-        !folding_begin(&folding, copying->codec, error) ||
+    if (!eventlog_check(copying->ledger, copying->from, &partitions, error))
+        return false;
+    replay.partitions = partitions;
+    if (!span_add(&span, copying->from, TOPIC_EVENTS, 0, partitions, error) ||
+        !folding_begin(&folding, copying->codec, partitions, error) ||
         !replay_run(&replay, &span, &events, error) ||
         !verify_ledger(copying->ledger, folding.ledger, copying->codec, &all,
                        print_difference, NULL, &verified, error))
@@ -150,13 +152,23 @@ static void show_progress(const char *what, double share)
     terminal_live(line);
 }
 
+static void tell_foreign(const struct bus_record *record, const char *why)
+{
+    terminal_live(NULL);
+    fprintf(stderr,
+            "muster: %s %d@%" G_GINT64_FORMAT
+            " is left behind, since it counts nowhere and is too large: %s\n",
+            record->topic, record->partition, record->offset, why);
+}
+
 static void print_copied(const struct copying *copying, const struct cargo *cargo,
                          const struct moved *moved)
 {
     const char *ledger = copying->ledger ? copying->common->ledger : NULL;
     if (copying->common->json) {
-        print_json(json_pack("{s:i, s:I, s:i, s:I, s:i, s:s?}", "topics",
+        print_json(json_pack("{s:i, s:I, s:I, s:i, s:I, s:i, s:s?}", "topics",
                              (int)moved->topics, "records", (json_int_t)moved->records,
+                             "records_left", (json_int_t)moved->foreign,
                              "commands_waiting", (int)cargo_waiting(cargo),
                              "commands_answered", (json_int_t)moved->left, "agents",
                              (int)cargo->agents->len, "ledger", ledger));
@@ -185,7 +197,7 @@ static int bus_copy(struct call *call, GError **error)
     g_autoptr(Cargo) cargo = cargo_look(copying.from, copying.codec, error);
     if (!cargo || (!call->common->yes && !cargo_check(cargo, session_now(), error)))
         return CLI_UNREACHABLE;
-    const struct move move = {cargo, copying.to, show_progress};
+    const struct move move = {cargo, copying.to, show_progress, tell_foreign};
     bool good = move_carry(&move, &moved, error) &&
                 (!copying.ledger || eventlog_move(copying.ledger, copying.to, error));
     terminal_live(NULL);

@@ -6,6 +6,7 @@
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "print.h"
+#include "reading.h"
 #include "serve.h"
 #include "terminal.h"
 #include "topics.h"
@@ -102,25 +103,24 @@ struct listing {
     struct call *call;
     char *server_id;   /* or NULL: all */
     GHashTable *names; /* agent id → name */
-    int32_t from, to;  /* partitions */
-    int64_t since_ms;  /* append time; 0: any */
+    int32_t partitions;
+    int32_t from, to; /* of them */
+    int64_t since_ms; /* append time; 0: any */
 };
 
 static void print_record(const struct listing *listing, const struct bus_record *record)
 {
-    struct event *decoded = NULL;
-    gsize length = 0;
+    g_auto(Reading) reading = {0};
     if (record->append_ms < listing->since_ms)
         return; /* a bus may begin earlier than asked (bus_topic_offset_at()) */
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
-    g_autoptr(GError) why = NULL;
-    if (codec_decode_event(listing->call->session.codec, bytes, length, &decoded, &why) !=
-        DECODED) {
-        fprintf(stderr, "muster: " TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT ": %s\n",
-                record->partition, record->offset, why ? why->message : "cannot be read");
+    reading_take(&reading, listing->call->session.codec, listing->partitions, record);
+    const struct event *event = reading_event(&reading);
+    if (!event) {
+        fprintf(stderr, "muster: " TOPIC_EVENTS " %d@%" G_GINT64_FORMAT ": %s: %s\n",
+                record->partition, record->offset, reading_name(reading.kind),
+                reading.why);
         return;
     }
-    g_autoptr(Event) event = decoded;
     if (listing->server_id && g_strcmp0(event->server_id, listing->server_id) != 0)
         return;
     if (listing->call->common->json) {
@@ -205,7 +205,7 @@ static bool listing_begin(struct listing *listing, struct call *call, GError **e
         const struct agent_row *agent = agents->pdata[i];
         g_hash_table_insert(listing->names, g_strdup(agent->id), g_strdup(agent->name));
     }
-    listing->to = partitions;
+    listing->partitions = listing->to = partitions;
     if (!call->flags->server)
         return true;
     g_autoptr(ServerRow) server = cli_find_server(call, call->flags->server, error);

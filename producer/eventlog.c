@@ -6,6 +6,7 @@
  */
 #include "eventlog.h"
 
+#include "ledger_aside.h"
 #include "ledger_rows.h"
 
 bool eventlog_check_topic(struct bus *bus, const char *topic, int64_t recorded,
@@ -182,7 +183,8 @@ bool eventlog_move(struct ledger *ledger, struct bus *bus, GError **error)
     if (!ledger_begin(ledger, error))
         return false;
     bool good = ledger_set_string(ledger, META_EVENTS_LOG_ID, log_id, error) &&
-                ledger_set_number(ledger, META_HEARTBEATS_NEXT, heartbeats, error);
+                ledger_set_number(ledger, META_HEARTBEATS_NEXT, heartbeats, error) &&
+                ledger_misplace_aside(ledger, error);
     for (guint i = 0; good && i < ends->len; i++) {
         const struct bus_position *end = ends->pdata[i];
         good = ledger_set_position(ledger, end->partition, end->offset, error);

@@ -8,6 +8,7 @@
 #include "ledger_log.h"
 #include "ledger_rows.h"
 #include "log.h"
+#include "reading.h"
 #include "view.h"
 
 #include <errno.h>
@@ -131,14 +132,13 @@ static void tell_event(struct feed *feed, const struct bus_record *record,
 static void take_event(struct feed *feed, const struct bus_record *record,
                        GHashTable *servers)
 {
-    struct event *decoded = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
-    if (codec_decode_event(feed->codec, bytes, length, &decoded, NULL) != DECODED) {
+    g_auto(Reading) reading;
+    reading_take(&reading, feed->codec, hub_partitions(feed->hub), record);
+    const struct event *event = reading_event(&reading);
+    if (!event) {
         hub_pass(feed->hub, record->partition, record->offset);
         return;
     }
-    g_autoptr(Event) event = decoded;
     tell_event(feed, record, event);
     if (event->server_id)
         g_hash_table_add(servers, g_strdup(event->server_id));

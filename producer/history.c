@@ -4,6 +4,7 @@
 #include "history.h"
 
 #include "eventlog.h"
+#include "reading.h"
 #include "view.h"
 
 #define WINDOW_FIRST 1000 /* offsets */
@@ -14,6 +15,7 @@
 struct window {
     const struct history_options *options;
     struct codec *codec;
+    int32_t partitions;
     int64_t from, to;
     GPtrArray *found; /* json_t, oldest first */
     int64_t read;
@@ -26,14 +28,11 @@ static void unref_json(void *json)
 
 static void take(struct window *window, const struct bus_record *record)
 {
-    struct event *decoded = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
+    g_auto(Reading) reading;
     window->read++;
-    if (codec_decode_event(window->codec, bytes, length, &decoded, NULL) != DECODED)
-        return;
-    g_autoptr(Event) event = decoded;
-    if (g_strcmp0(event->server_id, window->options->server_id) == 0 &&
+    reading_take(&reading, window->codec, window->partitions, record);
+    const struct event *event = reading_event(&reading);
+    if (event && g_strcmp0(event->server_id, window->options->server_id) == 0 &&
         g_str_equal(event->agent_id, window->options->agent_id))
         g_ptr_array_add(window->found, view_event_json(record, event));
 }
@@ -93,7 +92,8 @@ json_t *history_read(struct bus *bus, struct codec *codec, int32_t partitions,
         end = MIN(end, options->before);
     for (; end > first && read < HISTORY_READS; size = MIN(size * 4, WINDOW_MOST)) {
         g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(unref_json);
-        struct window window = {options, codec, MAX(first, end - size), end, found, 0};
+        struct window window = {options, codec, partitions, MAX(first, end - size),
+                                end,     found, 0};
         if (!read_window(&window, bus, partition, error))
             return NULL;
         if (add_newest(list, found, options->limit)) {

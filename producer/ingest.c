@@ -4,6 +4,7 @@
 #include "ingest.h"
 
 #include "apply.h"
+#include "aside.h"
 #include "beats.h"
 #include "crash.h"
 #include "eventlog.h"
@@ -11,6 +12,7 @@
 
 #define BATCH       500
 #define CATCH_UP_MS 30000 /* without a single event: the bus is not telling */
+#define TELL_MS     60000 /* between two words of what was put aside */
 
 G_DEFINE_QUARK(muster_ingest_error, ingest_error)
 
@@ -20,8 +22,10 @@ struct ingest {
     struct codec *codec;
     struct bus_reader *reader;
     int32_t partitions;
-    GPtrArray *aim; /* struct bus_position: the ends to arrive at, or NULL */
-    bool hears;     /* the bus has heartbeats */
+    GPtrArray *aim;  /* struct bus_position: the ends to arrive at, or NULL */
+    bool hears;      /* the bus has heartbeats */
+    int64_t told_us; /* when it was last told of a record that was put aside; 0: never */
+    guint untold;    /* of these since then */
 };
 
 struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
@@ -74,47 +78,34 @@ static bool take_records(struct ingest *ingest, int timeout_ms, GPtrArray *recor
     return true;
 }
 
-bool ingest_newer(const struct bus_record *record, GError **error)
+/* Once, and of many the first of a minute: `muster audit aside` has them all. */
+static void tell_aside(struct ingest *ingest, const struct reading *reading,
+                       const struct bus_record *record)
 {
-    g_set_error(error, INGEST_ERROR, INGEST_ERROR_NEWER,
-                TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT
-                             " was written by a newer worker: upgrade muster first",
-                record->partition, record->offset);
-    return false;
-}
-
-static void skip(const struct bus_record *record, const GError *why)
-{
-    g_autofree char *offset = g_strdup_printf("%" G_GINT64_FORMAT, record->offset);
-    g_autofree char *partition = g_strdup_printf("%d", record->partition);
-    log_warning("ingest.skipped", "partition", partition, "offset", offset, "why",
-                why ? why->message : "no value");
+    const int64_t now_us = g_get_monotonic_time();
+    ingest->untold++;
+    if (ingest->told_us && now_us - ingest->told_us < TELL_MS * 1000)
+        return;
+    g_autofree char *place = g_strdup_printf("%d@%" G_GINT64_FORMAT, record->partition,
+                                             record->offset);
+    g_autofree char *count = g_strdup_printf("%u", ingest->untold);
+    log_error("ingest.put_aside", "place", place, "reason", reading_name(reading->kind),
+              "why", reading->why, "count", count);
+    ingest->told_us = now_us;
+    ingest->untold = 0;
 }
 
 static bool take_event(struct ingest *ingest, const struct bus_record *record,
                        GError **error)
 {
     const struct place place = {record->partition, record->offset, record->append_ms};
-    g_autoptr(GError) why = NULL;
-    struct event *event = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
-    switch (codec_decode_event(ingest->codec, bytes, length, &event, &why)) {
-    case DECODED_UNKNOWN_SCHEMA:
-        return ingest_newer(record, error);
-    case DECODED_MALFORMED:
-        skip(record, why);
-        break;
-    case DECODED: {
-        bool good = apply_event(ingest->ledger, ingest->codec, event, record->value,
-                                &place, error);
-        event_free(event);
-        if (!good)
-            return false;
-        break;
-    }
-    }
-    return true;
+    g_auto(Reading) reading;
+    reading_take(&reading, ingest->codec, ingest->partitions, record);
+    if (reading_event(&reading))
+        return apply_event(ingest->ledger, ingest->codec, reading.event, record->value,
+                           &place, error);
+    tell_aside(ingest, &reading, record);
+    return aside_put(ingest->ledger, ingest->partitions, &reading, record, error);
 }
 
 static bool take_record(struct ingest *ingest, const struct bus_record *record,
@@ -125,12 +116,12 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
                : take_event(ingest, record, error);
 }
 
-/* Where each partition goes on behind the first `taken` records. */
-static bool note_positions(struct ingest *ingest, const GPtrArray *records, guint taken,
+/* Where each partition goes on behind the records. */
+static bool note_positions(struct ingest *ingest, const GPtrArray *records,
                            GError **error)
 {
     g_autofree int64_t *next = g_new0(int64_t, (gsize)ingest->partitions);
-    for (guint i = 0; i < taken; i++) {
+    for (guint i = 0; i < records->len; i++) {
         const struct bus_record *record = records->pdata[i];
         if (g_str_equal(record->topic, TOPIC_EVENTS))
             next[record->partition] = record->offset + 1;
@@ -142,22 +133,15 @@ static bool note_positions(struct ingest *ingest, const GPtrArray *records, guin
     return true;
 }
 
-/* Commits what came before a record that cannot be taken. */
 static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **error)
 {
-    g_autoptr(GError) trouble = NULL;
     crash_point("ingest.before");
     if (!ledger_begin(ingest->ledger, error))
         return false;
-    guint taken = 0;
-    while (taken < records->len && take_record(ingest, records->pdata[taken], &trouble))
-        taken++;
-    if (trouble && !g_error_matches(trouble, INGEST_ERROR, INGEST_ERROR_NEWER)) {
-        ledger_rollback(ingest->ledger);
-        g_propagate_error(error, g_steal_pointer(&trouble));
-        return false;
-    }
-    if (!note_positions(ingest, records, taken, error)) {
+    bool good = true;
+    for (guint i = 0; good && i < records->len; i++)
+        good = take_record(ingest, records->pdata[i], error);
+    if (!good || !note_positions(ingest, records, error)) {
         ledger_rollback(ingest->ledger);
         return false;
     }
@@ -165,10 +149,7 @@ static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **e
     if (!ledger_commit(ingest->ledger, error))
         return false;
     crash_point("ingest.after");
-    if (!trouble)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return false;
+    return true;
 }
 
 bool ingest_step(struct ingest *ingest, int timeout_ms, int *ret_taken, GError **error)

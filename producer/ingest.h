@@ -2,8 +2,7 @@
  * ingest.h - takes muster.events into the ledger: events and offsets in one transaction.
  *
  * Every event is applied once, whatever is killed: the ledger's own transaction says how
- * far it got.  An event that this build cannot read because its schema is newer stops
- * ingest, since to step over it would be to forget it.
+ * far it got.  What cannot be read is put aside (aside.h), and told.
  *
  * After any error the reader may be ahead of the ledger: close, and open again.
  */
@@ -18,12 +17,8 @@
 #define INGEST_ERROR (ingest_error_quark())
 GQuark ingest_error_quark(void);
 enum ingest_error {
-    INGEST_ERROR_NEWER, /* written by a newer worker: upgrade muster first */
-    INGEST_ERROR_SLOW,  /* the end did not come nearer in time */
+    INGEST_ERROR_SLOW, /* the end did not come nearer in time */
 };
-
-/* The error for an event whose schema this build does not know; false. */
-bool ingest_newer(const struct bus_record *record, GError **error);
 
 struct ingest;
 

@@ -250,3 +250,20 @@ UPDATE servers SET meant_to_run = last_action NOT IN ('stop', 'restore', 'delete
 -- version 7
 
 CREATE INDEX servers_data ON servers (agent_id, data_dir) WHERE settled_status <> 'purged';
+
+-- version 8
+
+CREATE TABLE aside ( -- records of muster.events that count nowhere: one row, whatever their number
+    partition INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    agent_id TEXT NOT NULL, -- whose key they bear; '': nobody's
+    marks INTEGER NOT NULL, -- that agent is not fully known by them
+    records INTEGER NOT NULL,
+    first_offset INTEGER, -- NULL: of a log that this one is a copy of
+    last_offset INTEGER,
+    first_at INTEGER NOT NULL, -- append times
+    last_at INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (partition, reason, agent_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aside_marks ON aside (agent_id) WHERE marks;

@@ -4,6 +4,7 @@
 #include "move.h"
 
 #include "eventlog.h"
+#include "reading.h"
 #include "span.h"
 #include "topics.h"
 
@@ -14,8 +15,10 @@
 #define OPEN_MS     30000
 #define BATCH       500
 #define BATCH_BYTES (1024 * 1024)
-#define RETRIES     20
-#define RETRY_US    200000
+#define FOREIGN_BYTES \
+ (1000 * 1000) /* what topics and clients take by default, with its frame */
+#define RETRIES  20
+#define RETRY_US 200000
 #define RETENTION_MS \
  (INT64_C(3600) * 1000) /* what has less than this left is not carried */
 
@@ -231,6 +234,25 @@ static bool carry_record(void *taker, const struct bus_record *record, GError **
            send_batch(carrying, error);
 }
 
+/* None of ours is nearly as large.  What counts nowhere is carried, too, since another muster
+ * may read it; but a topic that does not take it stops no copy. */
+static bool carry_event(void *taker, const struct bus_record *record, GError **error)
+{
+    struct carrying *carrying = taker;
+    const struct cargo *cargo = carrying->move->cargo;
+    const struct bus_topic *events = cargo->topics->pdata[0];
+    const gsize bytes = record->value ? g_bytes_get_size(record->value) : 0;
+    g_auto(Reading) reading = {0};
+    if (bytes < FOREIGN_BYTES || !g_str_equal(record->topic, TOPIC_EVENTS))
+        return carry_record(taker, record, error);
+    reading_take(&reading, cargo->codec, events->partitions, record);
+    if (reading_event(&reading))
+        return carry_record(taker, record, error);
+    carrying->moved.foreign++;
+    carrying->move->foreign(record, reading.why);
+    return true;
+}
+
 static bool carry_command(void *taker, const struct bus_record *record, GError **error)
 {
     struct carrying *carrying = taker;
@@ -309,7 +331,7 @@ static bool carry_all(struct carrying *carrying, GError **error)
         return false;
     carrying->sender = bus_sender_open(move->to, MOVE_ID, OPEN_MS, error);
     return carrying->sender &&
-           carry(carrying, "events", 0, cargo->shared, carry_record, error) &&
+           carry(carrying, "events", 0, cargo->shared, carry_event, error) &&
            carry(carrying, "commands", cargo->shared, cargo->topics->len, carry_command,
                  error) &&
            check_still(move, &before, error) && check_arrived(carrying, error) &&

@@ -16,6 +16,8 @@
 struct moved {
     int64_t records; /* carried, of all topics */
     int64_t left;    /* commands that were answered, and stay behind */
+    int64_t
+        foreign; /* records of the log that count nowhere and are too large, likewise */
     guint topics;
 };
 
@@ -24,6 +26,8 @@ struct move {
     const struct cargo *cargo;
     struct bus *to;
     void (*progress)(const char *what, double share);
+    /* What is left behind of the log, and why it counts nowhere. */
+    void (*foreign)(const struct bus_record *record, const char *why);
 };
 
 /* Makes the topics, carries, compares what has arrived with what was there.  CARGO_ERROR_REFUSED:

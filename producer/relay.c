@@ -7,6 +7,7 @@
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "log.h"
+#include "reading.h"
 
 #define BATCH         200
 #define BUS_MS        10000
@@ -132,15 +133,11 @@ static bool mark_all(struct relay *relay, const GPtrArray *event_ids, GError **e
 static void note_record(struct relay *relay, const struct bus_record *record,
                         GPtrArray *event_ids)
 {
-    struct event *event = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : NULL;
-    if (!bytes ||
-        codec_decode_event(relay->codec, bytes, length, &event, NULL) != DECODED)
-        return;
-    if (event->record)
+    g_auto(Reading) reading;
+    reading_take(&reading, relay->codec, relay->partitions, record);
+    const struct event *event = reading_event(&reading);
+    if (event && event->record)
         g_ptr_array_add(event_ids, g_strdup(event->event_id));
-    event_free(event);
 }
 
 /* The Records that the ledger has not taken yet. */

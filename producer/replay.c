@@ -7,7 +7,7 @@
 #include "replay.h"
 
 #include "apply.h"
-#include "ingest.h"
+#include "aside.h"
 
 /* --- Events ---------------------------------------------------------------------------------------- */
 
@@ -21,17 +21,11 @@ static bool take_record(void *taker, const struct bus_record *record, GError **e
     struct run *run = taker;
     const struct replay *replay = run->replay;
     const struct place place = {record->partition, record->offset, record->append_ms};
-    g_autoptr(Event) event = NULL;
-    g_autoptr(GError) why = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
-    if (codec_decode_event(replay->codec, bytes, length, &event, &why) ==
-        DECODED_UNKNOWN_SCHEMA)
-        return ingest_newer(record, error);
+    g_auto(Reading) reading;
+    reading_take(&reading, replay->codec, replay->partitions, record);
     run->progress.events++;
     run->progress.append_ms = record->append_ms;
-    return replay->take(replay->taker, event, record, &place, why ? why->message : NULL,
-                        error);
+    return replay->take(replay->taker, &reading, record, &place, error);
 }
 
 static void tell_progress(void *taker, double share)
@@ -54,9 +48,11 @@ bool replay_run(const struct replay *replay, const struct span *span, int64_t *r
 
 /* --- Folding --------------------------------------------------------------------------------------- */
 
-bool folding_begin(struct folding *folding, struct codec *codec, GError **error)
+bool folding_begin(struct folding *folding, struct codec *codec, int32_t partitions,
+                   GError **error)
 {
     folding->codec = codec;
+    folding->partitions = partitions;
     folding->ledger = ledger_make_scratch(error);
     return folding->ledger && ledger_begin(folding->ledger, error);
 }
@@ -66,14 +62,14 @@ void folding_end(struct folding *folding)
     g_clear_pointer(&folding->ledger, ledger_close);
 }
 
-bool folding_take(void *taker, const struct event *event, const struct bus_record *record,
-                  const struct place *place, const char *why, GError **error)
+bool folding_take(void *taker, const struct reading *reading,
+                  const struct bus_record *record, const struct place *place,
+                  GError **error)
 {
     struct folding *folding = taker;
-    if (!event) {
-        folding->unreadable++;
-        return true;
-    }
-    return apply_event(folding->ledger, folding->codec, event, record->value, place,
-                       error);
+    if (reading_event(reading))
+        return apply_event(folding->ledger, folding->codec, reading->event, record->value,
+                           place, error);
+    folding->aside++;
+    return aside_put(folding->ledger, folding->partitions, reading, record, error);
 }

@@ -6,6 +6,7 @@
 #include "codec.h"
 #include "ledger.h"
 #include "presence.h"
+#include "reading.h"
 #include "span.h"
 
 /* How far it is. */
@@ -15,21 +16,21 @@ struct replay_progress {
     int64_t append_ms;
 };
 
-/* What is done with an event.  `event` is NULL if it cannot be decoded: `why` says so. */
-typedef bool replay_take(void *taker, const struct event *event,
+/* What is done with a record, whether it can be read and counts or not. */
+typedef bool replay_take(void *taker, const struct reading *reading,
                          const struct bus_record *record, const struct place *place,
-                         const char *why, GError **error);
+                         GError **error);
 
 struct replay {
     struct bus *bus;
     struct codec *codec;
+    int32_t partitions; /* of muster.events */
     replay_take *take;
     void *taker;
     void (*progress)(const struct replay_progress *progress); /* or NULL */
 };
 
-/* Hands over all events of a span of muster.events.  Errors: of the bus, of `take`, and
- * INGEST_ERROR_NEWER for an event of a newer schema: what it means cannot be guessed. */
+/* Hands over all records of a span of muster.events.  Errors: of the bus and of `take`. */
 bool replay_run(const struct replay *replay, const struct span *span, int64_t *ret_events,
                 GError **error);
 
@@ -37,9 +38,11 @@ bool replay_run(const struct replay *replay, const struct span *span, int64_t *r
 struct folding {
     struct ledger *ledger;
     struct codec *codec;
-    int64_t unreadable; /* events stepped over, as ingest does */
+    int32_t partitions; /* of muster.events */
+    int64_t aside;      /* records that were put aside, as ingest does */
 };
-bool folding_begin(struct folding *folding, struct codec *codec, GError **error);
+bool folding_begin(struct folding *folding, struct codec *codec, int32_t partitions,
+                   GError **error);
 void folding_end(struct folding *folding);
 replay_take folding_take; /* `taker` is a struct folding */
 

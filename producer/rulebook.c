@@ -127,14 +127,17 @@ static bool judge_repeated(const struct judged *judged)
     return true;
 }
 
-static void judge_partition(const struct judged *judged)
+/* One that lies elsewhere counts nowhere, here neither. */
+static bool judge_partition(const struct judged *judged)
 {
     const char *agent_id = judged->event->agent_id;
     int32_t right = partition_of(agent_id, judged->rulebook->partitions);
-    if (judged->place->partition != right)
-        judged_tell(judged, BREACH_WRONG_PARTITION,
-                    "events of agent %s belong into partition %d, this one is in %d",
-                    agent_id, right, judged->place->partition);
+    if (judged->place->partition == right)
+        return true;
+    judged_tell(judged, BREACH_WRONG_PARTITION,
+                "refused: events of agent %s belong into partition %d, this one is in %d",
+                agent_id, right, judged->place->partition);
+    return false;
 }
 
 static void judge_time(const struct judged *judged)
@@ -309,9 +312,8 @@ void rulebook_judge(struct rulebook *rulebook, const struct event *event,
                     const struct place *place)
 {
     struct judged judged = {rulebook, event, place, NULL};
-    if (judge_repeated(&judged))
+    if (!judge_partition(&judged) || judge_repeated(&judged))
         return;
-    judge_partition(&judged);
     find_agent(&judged);
     judge_time(&judged);
     bool counts = event->record || judge_engine(&judged);

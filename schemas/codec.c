@@ -13,7 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define FRAME_LENGTH 10 /* C3 01 and the fingerprint */
+#define FRAME_LENGTH     10 /* C3 01 and the fingerprint */
+#define CONFLUENT_LENGTH 5  /* 00 and a schema's number */
 
 struct writer {
     const struct shape *shape;
@@ -190,6 +191,13 @@ static enum decoded refuse(enum decoded decoded, GError **error, const char *for
     return decoded;
 }
 
+/* 00 and the number of a schema, in four bytes, that a registry gave; they begin with 1. */
+static bool is_confluent(const uint8_t *bytes, size_t length)
+{
+    return length >= CONFLUENT_LENGTH && bytes[0] == 0x00 &&
+           (bytes[1] | bytes[2] | bytes[3] | bytes[4]) != 0;
+}
+
 static enum decoded read_frame(const uint8_t *bytes, size_t length,
                                uint64_t *ret_fingerprint, GError **error)
 {
@@ -198,7 +206,7 @@ static enum decoded read_frame(const uint8_t *bytes, size_t length,
     if (length > CODEC_MAX_BYTES)
         return refuse(DECODED_MALFORMED, error, "it has %zu bytes, %d are the most",
                       length, CODEC_MAX_BYTES);
-    if (length > 0 && bytes[0] == 0x00)
+    if (is_confluent(bytes, length))
         return refuse(DECODED_UNKNOWN_SCHEMA, error,
                       "byte 0: the Confluent wire format (00) is not read yet");
     if (length < FRAME_LENGTH || bytes[0] != 0xc3 || bytes[1] != 0x01)

@@ -228,11 +228,11 @@ static bool drop_record(void *taker, const struct bus_record *record, GError **e
     return true;
 }
 
-static bool drop_event(void *taker, const struct event *event,
+static bool drop_event(void *taker, const struct reading *reading,
                        const struct bus_record *record, const struct place *place,
-                       const char *why, GError **error)
+                       GError **error)
 {
-    g_assert(event);
+    g_assert(reading_event(reading));
     return true;
 }
 
@@ -242,11 +242,11 @@ static void no_breach(void *listener, enum breach breach, const struct event *ev
     g_error("%s: %s", breach_name(breach), sentence);
 }
 
-static bool judge_event(void *taker, const struct event *event,
+static bool judge_event(void *taker, const struct reading *reading,
                         const struct bus_record *record, const struct place *place,
-                        const char *why, GError **error)
+                        GError **error)
 {
-    rulebook_judge(taker, event, place);
+    rulebook_judge(taker, reading->event, place);
     return true;
 }
 
@@ -272,7 +272,7 @@ static double measure(const char *name, struct bus *bus, struct codec *codec,
     span_init(&span);
     span_add(&span, bus, TOPIC_EVENTS, 0, 1, &error);
     check(error);
-    const struct replay replay = {bus, codec, take, taker, NULL};
+    const struct replay replay = {bus, codec, 1, take, taker, NULL};
     int64_t begin = g_get_monotonic_time();
     clock_t busy = clock();
     if (take)
@@ -337,7 +337,7 @@ int main(int argc, char **argv)
     g_autoptr(Rulebook) rulebook = rulebook_new(1, true, no_breach, NULL);
     measure("audit check", bus, codec, judge_event, rulebook, reading);
     g_auto(Folding) folding = {0};
-    folding_begin(&folding, codec, &error);
+    folding_begin(&folding, codec, 1, &error);
     check(error);
     measure("audit replay", bus, codec, folding_take, &folding, reading);
     measure_ingest(bus, codec, events, reading);

@@ -1,0 +1,147 @@
+"""L22: records in muster.events that nobody of ours wrote.  They stop no reader and change nothing."""
+import json
+import uuid
+
+import pytest
+from fleet import Fleet, wait_for
+from stranger import KINDS, Stranger
+from yard import Yard
+
+UNREADABLE = len(KINDS)
+
+
+@pytest.fixture
+def own_yard(request, bus_kind, short_dir):
+    """A yard on a bus of its own: what is written here would be in the way of other tests."""
+    directory = short_dir / "own"
+    directory.mkdir()
+    url = request.getfixturevalue("own_kafka").url if bus_kind == "kafka" else f"sqlite://{directory}/bus.db"
+    fleet = Fleet(directory, url)
+    fleet.init().add_agent()
+    yard = Yard(fleet, directory)
+    yield yard
+    fleet.close()
+    yard.engine.stop()
+
+
+def breaches(yard, *words, expect=1):
+    """{(partition, offset): what is wrong with it}"""
+    done = yard.fleet.run("audit", "check", "--json", *words, expect=expect)
+    return {(b["partition"], b["offset"]): b["breach"] for b in map(json.loads, done.stdout.splitlines())}
+
+
+def goes_on(yard, server):
+    """Commands, and everything that reads the log."""
+    for action, status in (("stop", "stopped"), ("start", "running")):
+        yard.fleet.server(action, server)
+        shown = yard.fleet.show(server)
+        assert (shown["status"], shown["shown_status"]) == (status, status)
+        assert yard.replay()[server]["status"] == status
+    yard.verify()
+
+
+def test_l22_no_record_stops_a_reader(own_yard):
+    """Of five kinds, in two partitions, under keys of nobody and of the server itself."""
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    serve = fleet.start_serve()
+    own_yard.start_worker()
+    server, _ = own_yard.create()
+    rows = fleet.json("server", "list")
+    places = {}
+    for partition in (stranger.partition, stranger.elsewhere):
+        for key in (None, "nobody", f"{fleet.agent}/nobody"):
+            for name, place in stranger.write_kinds(key, partition).items():
+                places[place] = name
+    goes_on(own_yard, server)
+    assert fleet.json("server", "list")[0].keys() == rows[0].keys()
+    assert serve.process.poll() is None, serve.output()
+    assert breaches(own_yard) == dict.fromkeys(places, "unreadable")
+    text = fleet.run("audit", "check", expect=1).stdout
+    for partition, offset in places:
+        assert f" {partition}@{offset} " in text
+    told = fleet.run("events").stderr
+    assert all(f" {partition}@{offset}: " in told for partition, offset in places)
+    serve.stop()
+    goes_on(own_yard, server)  # by each command for itself
+    own_yard.worker.stop()
+    own_yard.start_worker()
+    goes_on(own_yard, server)
+
+
+def test_l22_a_ledger_made_anew_reads_past_them(own_yard):
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    own_yard.start_worker()
+    server, _ = own_yard.create()
+    places = [*stranger.write_kinds().values(), *stranger.write_kinds("nobody", stranger.elsewhere).values()]
+    fleet.server("stop", server)
+    before = own_yard.replay()
+    fleet.ledger.rename(fleet.ledger.with_suffix(".gone"))
+    fleet.init()
+    assert own_yard.replay() == before
+    assert fleet.show(server)["status"] == "stopped"
+    own_yard.verify()
+    assert set(breaches(own_yard)) == set(places)
+
+
+def test_l22_events_of_another_partition_count_nowhere(own_yard):
+    """Whoever may write to one partition is not heard about the agents of another."""
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    serve = fleet.start_serve()
+    own_yard.start_worker()
+    server, _ = own_yard.create()
+    created = next(e for e in fleet.events() if e["server_id"] == server and e["body"].get("outcome") == "done")
+    places = []
+    for action, outcome in (("stop", "failed"), ("delete", "done")):
+        body = {**created["body"], "outcome": outcome, "code": "forged", "state": None}
+        body.pop("type")
+        event = {name: value for name, value in created.items() if name not in ("partition", "offset", "append_at")}
+        event.update(event_id=str(uuid.uuid4()), body=body,
+                     cause={**created["cause"], "action": action, "command_id": str(uuid.uuid4())})
+        places.append(stranger.write(event, server, stranger.elsewhere))
+    goes_on(own_yard, server)
+    assert fleet.show(server)["last_code"] != "forged"
+    assert set(breaches(own_yard).items()) == {(place, "wrong_partition") for place in places}
+    assert "forged" not in json.dumps(fleet.events())
+    assert serve.process.poll() is None, serve.output()
+    serve.stop()
+    fleet.ledger.rename(fleet.ledger.with_suffix(".gone"))
+    fleet.init()
+    assert fleet.show(server)["status"] == "running"
+
+
+@pytest.mark.bus("sqlite")
+def test_l22_a_copy_carries_them(own_yard, own_kafka):
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    own_yard.start_worker()
+    server, _ = own_yard.create()
+    for partition in (stranger.partition, stranger.elsewhere):
+        stranger.write_kinds("nobody", partition)
+    fleet.server("stop", server)
+    own_yard.worker.stop()
+    before, found = own_yard.replay(), sorted(breaches(own_yard).values())
+    done = fleet.run("bus", "copy", fleet.bus_url, own_kafka.url, "--json")
+    assert json.loads(done.stdout)["records_left"] == 2, "those that the topic does not take"
+    assert done.stderr.count("is left behind") == 2
+    fleet.bus_url = own_kafka.url
+    assert own_yard.replay() == before
+    assert found == ["unreadable"] * 2 * UNREADABLE
+    assert sorted(breaches(own_yard).values()) == found[2:]
+    own_yard.start_worker()
+    goes_on(own_yard, server)
+    assert all(row["first_offset"] is None for row in fleet.json("audit", "aside"))
+
+
+def test_l22_they_are_told_once_and_stay_in_sight(own_yard):
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    serve = fleet.start_serve()
+    own_yard.start_worker()
+    server, _ = own_yard.create()
+    stranger.write_kinds()
+    goes_on(own_yard, server)
+    told = [line for line in serve.output().splitlines() if "ingest.put_aside" in line]
+    assert 1 <= len(told) <= UNREADABLE and f"{stranger.partition}@" in told[0], serve.output()
+    aside = fleet.json("audit", "aside")
+    assert sum(row["records"] for row in aside) == UNREADABLE
+    assert {row["partition"] for row in aside} == {stranger.partition}
+    serve.stop()
+    assert fleet.json("audit", "aside") == aside
