@@ -90,12 +90,13 @@ bool cli_catch_up(struct call *call, bool *ret_stale, GError **error)
     *ret_stale = false;
     if (session_catch_up(&call->session, &away))
         return true;
-    if (!g_error_matches(away, BUS_ERROR, BUS_ERROR_UNREACHABLE)) {
+    const bool slow = g_error_matches(away, INGEST_ERROR, INGEST_ERROR_SLOW);
+    if (!slow && !g_error_matches(away, BUS_ERROR, BUS_ERROR_UNREACHABLE)) {
         g_propagate_error(error, g_steal_pointer(&away));
         return false;
     }
-    fprintf(stderr,
-            "muster: the bus is not reachable, this is what the ledger knew: %s\n",
+    fprintf(stderr, "muster: %s, this is what the ledger knew: %s\n",
+            slow ? "the ledger is behind the log" : "the bus is not reachable",
             away->message);
     *ret_stale = call->away = true;
     return true;

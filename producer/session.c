@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS    20   /* of the ledger, while another process works for us */
-#define SERVE_MS   2000 /* how long that one may take to catch up */
-#define AWAY_MS    200  /* before a bus that is away is asked again */
+#define POLL_MS    20    /* of the ledger, while another process works for us */
+#define SERVE_MS   10000 /* how long that one may take to catch up */
+#define AWAY_MS    200   /* before a bus that is away is asked again */
 #define DELIVER_MS 15000
 
 /* --- Options ---------------------------------------------------------------------------------- */
@@ -166,7 +166,12 @@ static bool wait_for_other(struct session *session, bool all, GError **error)
         if (!reached)
             g_usleep(POLL_MS * 1000);
     }
-    return true;
+    if (!reached)
+        g_set_error(error, INGEST_ERROR, INGEST_ERROR_SLOW,
+                    "another muster takes the log in, and has not come to its end within "
+                    "%d s",
+                    SERVE_MS / 1000);
+    return reached;
 }
 
 static bool catch_up(struct session *session, bool all, GError **error)
