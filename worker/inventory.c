@@ -274,9 +274,8 @@ static void parse_done(void *data)
 static void took_list(struct inventory *inventory, const struct reply *reply)
 {
     struct refusal refusal = {0};
-    g_autofree char *text = reply->answer == ANSWER_HTTP
-                                ? verdict_text(reply->body, reply->length)
-                                : g_strdup(reply->error);
+    g_autofree char *text = verdict_answer_text(reply->answer, reply->status, reply->body,
+                                                reply->length, reply->error);
     inventory->list_ticket = 0;
     if (verdict_of(ASKED_LIST, reply->answer, reply->status, text, &refusal) !=
         VERDICT_DONE) {

@@ -262,9 +262,8 @@ void job_reply(struct job *job, const struct reply *reply, int64_t now_ms)
 {
     if (took_late_reply(job, reply))
         return;
-    g_autofree char *text = reply->answer == ANSWER_HTTP
-                                ? verdict_text(reply->body, reply->length)
-                                : g_strdup(reply->error);
+    g_autofree char *text = verdict_answer_text(reply->answer, reply->status, reply->body,
+                                                reply->length, reply->error);
     job_judge(job, reply, text, now_ms);
 }
 

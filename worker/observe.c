@@ -162,13 +162,20 @@ void observer_told(struct observer *observer, const char *server_id,
                    0); /* when a remark goes, the pace says after a look */
 }
 
+/* The command has looked last: another look is due only where the log is not to be left so. */
 void observer_told_by_result(struct observer *observer, const char *server_id,
-                             const struct state *state)
+                             const struct state *state, int64_t now_ms, int64_t wall_ms)
 {
     struct watched *watched = g_hash_table_lookup(observer->watched, server_id);
-    if (watched)
-        pace_begin_anew(&watched->pace);
-    observer_told(observer, server_id, state);
+    int64_t at = INT64_MAX;
+    keep_told(observer, server_id, state);
+    if (!watched)
+        return;
+    pace_begin_anew(&watched->pace);
+    if (watched->pace.seen &&
+        pace_ask(&watched->pace, state, now_ms, wall_ms, &at) == PACE_TELL)
+        at = now_ms;
+    look_later(observer, watched, at);
 }
 
 const struct state *observer_last(const struct observer *observer, const char *server_id)

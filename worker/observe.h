@@ -39,7 +39,7 @@ void observer_told(struct observer *observer, const char *server_id,
                    const struct state *state);
 /* Likewise results, which begin another story. */
 void observer_told_by_result(struct observer *observer, const char *server_id,
-                             const struct state *state);
+                             const struct state *state, int64_t now_ms, int64_t wall_ms);
 const struct state *observer_last(const struct observer *observer, const char *server_id);
 /* Server id → struct state; borrowed. */
 GHashTable *observer_all(const struct observer *observer);

@@ -360,6 +360,14 @@ char *verdict_text(const char *body, size_t length)
     return length > 0 ? dup_line(body, length) : g_strdup("");
 }
 
+char *verdict_answer_text(enum answer answer, int status, const char *body, size_t length,
+                          const char *error)
+{
+    if (answer != ANSWER_HTTP)
+        return g_strdup(error);
+    return status >= 200 && status < 300 ? NULL : verdict_text(body, length);
+}
+
 /* --- Reading the table --------------------------------------------------------------- */
 
 static bool row_fits_text(const struct row *row, const char *lower)

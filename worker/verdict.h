@@ -62,5 +62,9 @@ enum verdict verdict_of(enum asked asked, enum answer answer, int status,
 /* {"message": "…"} → its text, else the body itself, cut at 1,000 characters and made valid
  * UTF-8; g_free it. */
 char *verdict_text(const char *body, size_t length);
+/* What an answer is judged by: of good news nothing, since a long list is not to be read twice;
+ * else the engine's text, or the transport's error; g_free it. */
+char *verdict_answer_text(enum answer answer, int status, const char *body, size_t length,
+                          const char *error);
 const char *asked_name(enum asked asked);
 const char *verdict_name(enum verdict verdict);

@@ -113,8 +113,9 @@ static bool join_bus(struct worker *worker, GError **error)
 static void told_by_lane(void *context, const char *server_id, struct state *state)
 {
     struct worker *worker = context;
-    observer_saw(worker->observer, server_id, state, host_ms(), wall_ms());
-    observer_told_by_result(worker->observer, server_id, state);
+    const int64_t now = host_ms(), wall = wall_ms();
+    observer_saw(worker->observer, server_id, state, now, wall);
+    observer_told_by_result(worker->observer, server_id, state, now, wall);
     if (state->status == CONTAINER_ABSENT)
         inventory_absent(worker->inventory, server_id);
 }
