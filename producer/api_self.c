@@ -3,6 +3,7 @@
  */
 #include "api_parts.h"
 
+#include "ledger_aside.h"
 #include "ledger_figures.h"
 #include "ledger_log.h"
 #include "ledger_rows.h"
@@ -24,13 +25,17 @@ bool api_health(struct visit *visit, GError **error)
     bool ledger = reaches_ledger(visit);
     bool bus = feed_is_well(visit->api->feed);
     int64_t waiting = 0; /* serving goes on: a person has to look at that host's engine */
+    g_autoptr(GHashTable) marked = ledger ? ledger_marked(visit->desk->ledger, NULL)
+                                          : NULL;
+    const int64_t not_read = marked ? g_hash_table_size(marked) : 0;
     if (ledger)
         ledger = ledger_waiting(visit->desk->ledger, &waiting, NULL);
+    const bool well = ledger && bus && waiting == 0 && not_read == 0;
     return answer_json(visit, ledger && bus ? 200 : 503,
-                       json_pack("{s:s, s:b, s:b, s:I, s:s}", "status",
-                                 ledger && bus && waiting == 0 ? "ok" : "degraded",
-                                 "ledger", ledger, "bus", bus, "waiting_engine",
-                                 (json_int_t)waiting, "version", MUSTER_VERSION));
+                       json_pack("{s:s, s:b, s:b, s:I, s:I, s:s}", "status",
+                                 well ? "ok" : "degraded", "ledger", ledger, "bus", bus,
+                                 "waiting_engine", (json_int_t)waiting, "agents_not_read",
+                                 (json_int_t)not_read, "version", MUSTER_VERSION));
 }
 
 /* --- Who asks ---------------------------------------------------------------------------------- */
@@ -64,6 +69,10 @@ static const struct {
     {"outbox", "muster_outbox", NULL, "Events that wait to be sent."},
     {"agents", "muster_agents", "held",
      "Agents, and whether they are held: no command for them is taken."},
+    {"not_read", "muster_agents_not_read", NULL,
+     "Agents of which the log holds something that this muster cannot read."},
+    {"aside", "muster_events_aside", "reason",
+     "Records of the log that were put aside, since they count nowhere."},
 };
 
 struct figures {
@@ -133,8 +142,8 @@ static bool count_remarks(const struct view *view, const GPtrArray *servers,
     return true;
 }
 
-/* Also those that hold for none: an alert needs a series to go by.  That an agent is offline is
- * a figure of its own, and true of all its servers. */
+/* Also those that hold for none: an alert needs a series to go by.  That an agent is offline, or
+ * not fully known, is a figure of its own, and true of all its servers. */
 static bool add_remarks(struct visit *visit, GString *text, GError **error)
 {
     static const char name[] = "muster_servers_remarked";
@@ -157,7 +166,7 @@ static bool add_remarks(struct visit *visit, GString *text, GError **error)
     metrics_family(
         text, name, METRIC_GAUGE,
         "Servers by what is worth saying beside their status; one may have several.");
-    for (unsigned i = REMARK_AGENT_OFFLINE + 1; i < REMARK_COUNT; i++)
+    for (unsigned i = REMARK_NOT_READ + 1; i < REMARK_COUNT; i++)
         metrics_sample(text, name, "remark", remark_word((enum remark)i),
                        (double)counts[i]);
     return true;

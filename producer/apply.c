@@ -6,6 +6,7 @@
 #include "apply.h"
 
 #include "fold.h"
+#include "ledger_aside.h"
 #include "ledger_rows.h"
 #include "log.h"
 #include "request.h"
@@ -139,9 +140,11 @@ static bool apply_record(struct apply *apply, GError **error)
         return false;
     switch (event->record->kind) {
     case RECORD_AGENT:
-    case RECORD_RELEASE:
         fold_agent(apply->agent, event, apply->place);
         return true;
+    case RECORD_RELEASE:
+        fold_agent(apply->agent, event, apply->place);
+        return ledger_unmark(apply->ledger, apply->agent->id, error);
     case RECORD_COMMAND:
     case RECORD_LOST:
         return apply_to_command(apply, &news, error) &&

@@ -221,9 +221,11 @@ static int agent_rebind(struct call *call, GError **error)
 
 /* --- Showing ------------------------------------------------------------------------------ */
 
-static char *remarks(const struct agent_row *agent)
+static char *remarks(const struct view *view, const struct agent_row *agent)
 {
     GString *text = g_string_new("");
+    if (view_is_marked(view, agent->id))
+        g_string_append(text, "not_read: `muster audit aside` shows what; ");
     if (agent->mass_absence_at != CONTRACT_NONE)
         g_string_append(text, "mass_absence: nothing is started by itself; ");
     if (agent->held)
@@ -243,7 +245,7 @@ static void print_agents(const struct view *view, const GPtrArray *agents)
         g_autofree char *heard = print_time(agent->last_event_at);
         g_autofree char *engine = g_strndup(agent->engine_id ? agent->engine_id : "-",
                                             14);
-        g_autofree char *more = remarks(agent);
+        g_autofree char *more = remarks(view, agent);
         print_table_add(table, agent->name, agent->id, agent->steam_zomboid_registry,
                         agent->server_data_path, engine,
                         maybe_name(view_online(view, agent->id)), heard, more, NULL);
@@ -320,7 +322,7 @@ const struct cli_row cli_agent_rows[] = {
     {"agent", "set", "AGENT", 1, "change an agent's record", OPTIONS(set_options), agent_set},
     {"agent", "list", "", 0, "all agents", NULL, 0, agent_list},
     {"agent", "show", "AGENT", 1, "all about one, and its workers", NULL, 0, agent_show},
-    {"agent", "release", "AGENT", 1, "many went missing at once, and it is known why: heal them",
+    {"agent", "release", "AGENT", 1, "many went missing at once, or something could not be read, and it is known why",
      OPTIONS(release_options), agent_release},
     {"agent", "rebind", "AGENT", 1, "it is on another engine from now on", OPTIONS(rebind_options), agent_rebind},
 };

@@ -238,6 +238,13 @@ int cli_wait(struct call *call, const GPtrArray *all, struct command_row **ret_c
                     " s; command %s goes on, `muster events` shows it\n",
                     call->common->wait_ms / 1000, queued->command_id);
             return CLI_TIMEOUT;
+        case WAITED_NOT_READ:
+            fprintf(stderr,
+                    "muster: the result of command %s may have come, and cannot be read "
+                    "by this muster, as of a newer worker: upgrade muster; `muster audit "
+                    "aside` shows what it is\n",
+                    queued->command_id);
+            return CLI_TIMEOUT;
         case WAITED_FAILED:
             return CLI_UNREACHABLE;
         case WAITED_ENDED:

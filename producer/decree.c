@@ -3,6 +3,7 @@
  */
 #include "decree.h"
 
+#include "ledger_aside.h"
 #include "ledger_upkeep.h"
 #include "letter.h"
 
@@ -63,6 +64,23 @@ static struct queued *finish(struct ledger *ledger, struct codec *codec,
     return NULL;
 }
 
+static bool check_marked(struct ledger *ledger, const struct agent_row *agent,
+                         GError **error)
+{
+    int64_t marked_at;
+    if (agent->mass_absence_at != CONTRACT_NONE)
+        return true;
+    if (!ledger_marked_at(ledger, agent->id, &marked_at, error))
+        return false;
+    if (marked_at != CONTRACT_NONE)
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "%s bears no mass_absence mark, and all of it could be read: there is "
+                "nothing to release",
+                agent->name);
+    return false;
+}
+
 struct queued *decree_release(struct ledger *ledger, struct codec *codec,
                               const char *agent_id, const struct request *request,
                               GError **error)
@@ -71,11 +89,8 @@ struct queued *decree_release(struct ledger *ledger, struct codec *codec,
     g_autofree char *event_id = uuid7_new(request->now);
     if (!agent)
         return NULL;
-    if (agent->mass_absence_at == CONTRACT_NONE) {
+    if (!check_marked(ledger, agent, error)) {
         ledger_rollback(ledger);
-        g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
-                    "%s bears no mass_absence mark: there is nothing to release",
-                    agent->name);
         return NULL;
     }
     const struct letter letter = letter_of(RECORD_RELEASE, event_id, request);

@@ -9,7 +9,8 @@
 
 #include "request.h"
 
-/* Refused if the agent bears no mass_absence mark. */
+/* A mass_absence, and that something of the agent cannot be read.  Refused if it bears neither
+ * mark. */
 struct queued *decree_release(struct ledger *ledger, struct codec *codec,
                               const char *agent_id, const struct request *request,
                               GError **error);

@@ -43,6 +43,8 @@ enum heal heal_decide(const struct heal_facts *facts, int64_t *ret_due_at)
         return HEAL_BUSY;
     if (facts->agent->mass_absence_at != CONTRACT_NONE)
         return HEAL_MASS;
+    if (facts->not_read)
+        return HEAL_NOT_READ;
     if (facts->online != MAYBE_YES)
         return HEAL_OFFLINE;
     if (server->data_exists == MAYBE_UNKNOWN || server->data_gone)
@@ -65,6 +67,9 @@ const char *heal_sentence(enum heal heal)
         [HEAL_MASS] =
             ("not started by itself: many of its agent's servers are missing at "
              "once; `muster agent release` says that this is known"),
+        [HEAL_NOT_READ] =
+            ("not started by itself: something of its agent cannot be read by this "
+             "muster"),
         [HEAL_OFFLINE] = "not started by itself: its agent is offline",
         [HEAL_NO_DATA] = "not started by itself: its data is not known to be there",
         [HEAL_GAVE_UP] =

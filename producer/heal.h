@@ -20,6 +20,8 @@ struct heal_facts {
     int64_t attempts;        /* since a person last asked something of it, in a day */
     int64_t last_attempt_at; /* CONTRACT_NONE: none */
     int64_t now;
+    bool
+        not_read; /* something of the agent's, by this muster: what it tells is not known */
 };
 
 enum heal {
@@ -28,6 +30,7 @@ enum heal {
     HEAL_NOT_MEANT, /* it was not meant to run */
     HEAL_BUSY,      /* a command of it is open */
     HEAL_MASS,      /* mass_absence: a person looks first */
+    HEAL_NOT_READ,  /* what is known of the agent is not all that there is */
     HEAL_OFFLINE,   /* nobody there to start it */
     HEAL_NO_DATA,   /* its data is gone, or nobody knows that it is there */
     HEAL_GAVE_UP,   /* tried HEAL_ATTEMPTS times */

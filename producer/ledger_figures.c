@@ -10,7 +10,9 @@ static const char counts[] =
     "count(*) FROM commands WHERE finished_at IS NULL GROUP BY state "
     "UNION ALL SELECT 'outbox', '', count(*) FROM outbox WHERE sent_at IS NULL "
     "UNION ALL SELECT 'agents', CASE WHEN held IS NULL THEN 'no' ELSE 'yes' END, "
-    "count(*) FROM agents GROUP BY held IS NULL";
+    "count(*) FROM agents GROUP BY held IS NULL "
+    "UNION ALL SELECT 'not_read', '', count(DISTINCT agent_id) FROM aside WHERE marks "
+    "UNION ALL SELECT 'aside', reason, sum(records) FROM aside GROUP BY reason";
 
 bool ledger_waiting(struct ledger *ledger, int64_t *ret_count, GError **error)
 {

@@ -9,7 +9,8 @@
 typedef void figures_take(void *taker, const char *what, const char *by, int64_t count);
 
 /* "servers" by status, "commands" by outcome of those that are open, "outbox" by nothing (""),
- * "agents" by whether they are held. */
+ * "agents" by whether they are held, "not_read": agents of which something could not be read,
+ * "aside": records of the log that count nowhere, by reason. */
 bool ledger_figures(struct ledger *ledger, figures_take *take, void *taker,
                     GError **error);
 

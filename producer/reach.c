@@ -25,7 +25,7 @@ enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t n
 }
 
 /* Of those that are gone, or never came, the log says all that there is to know. */
-static bool is_on_host(enum server_status status)
+bool reach_is_on_host(enum server_status status)
 {
     switch (status) {
     case STATUS_CREATING:
@@ -47,7 +47,7 @@ static bool is_on_host(enum server_status status)
 
 bool reach_hides(const struct server_row *server, enum maybe online)
 {
-    return online == MAYBE_NO && is_on_host(server->status);
+    return online == MAYBE_NO && reach_is_on_host(server->status);
 }
 
 bool reach_is_unknown(const struct server_row *server)

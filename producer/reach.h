@@ -17,6 +17,8 @@ bool reach_worker(const struct worker_row *worker, int64_t now);
  * `workers`: struct worker_row, of any agents. */
 enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t now);
 
+/* Whether its status is about what is on the host now. */
+bool reach_is_on_host(enum server_status status);
 /* Whether a container of it is there of which the host itself cannot say how it is. */
 bool reach_is_unknown(const struct server_row *server);
 #define REACH_UNKNOWN "unknown"

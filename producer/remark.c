@@ -54,6 +54,27 @@ static void tell_offline(const struct remark_facts *facts, GString *text)
                            server_status_name(facts->server->status));
 }
 
+static bool is_not_read(const struct remark_facts *facts)
+{
+    return facts->not_read && reach_is_on_host(facts->server->status);
+}
+
+static void brief_not_read(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(text, "cannot be read: newer worker? was %s",
+                           server_status_name(facts->server->status));
+}
+
+static void tell_not_read(const struct remark_facts *facts, GString *text)
+{
+    g_string_append_printf(
+        text,
+        "The log holds something of its agent that this muster cannot read, as of a newer "
+        "worker: upgrade muster, or `muster agent release` says that this is known; "
+        "`muster audit aside` shows it.  By what could be read it is %s.",
+        server_status_name(facts->server->status));
+}
+
 static bool is_mass_absent(const struct remark_facts *facts)
 {
     return facts->mass_absence && has_status(facts, STATUS_MISSING);
@@ -75,7 +96,8 @@ static bool heals(const struct remark_facts *facts)
 
 static bool is_not_healed(const struct remark_facts *facts)
 {
-    return *heal_sentence(facts->heal) && !heals(facts) && facts->heal != HEAL_MASS;
+    return *heal_sentence(facts->heal) && !heals(facts) && facts->heal != HEAL_MASS &&
+           facts->heal != HEAL_NOT_READ;
 }
 
 static void brief_healing(const struct remark_facts *facts, GString *text)
@@ -322,6 +344,7 @@ static void tell_last(const struct remark_facts *facts, GString *text)
 
 static const struct remark_row table[REMARK_COUNT] = {
     [REMARK_AGENT_OFFLINE] = {"agent_offline", is_offline, brief_offline, tell_offline},
+    [REMARK_NOT_READ] = {"not_read", is_not_read, brief_not_read, tell_not_read},
     [REMARK_MASS_ABSENCE] = {"mass_absence", is_mass_absent, NULL, tell_mass_absence},
     [REMARK_NOT_HEALED] = {"not_healed", is_not_healed, brief_healing, tell_healing},
     [REMARK_HEALING] = {"healing", heals, brief_healing, tell_healing},

@@ -12,6 +12,7 @@
 /* The gravest first: a list that is cut shows these. */
 enum remark {
     REMARK_AGENT_OFFLINE, /* what is shown is what was so when last heard of */
+    REMARK_NOT_READ,      /* something of its agent's: what is known may be old */
     REMARK_MASS_ABSENCE,  /* missing with many others of its agent */
     REMARK_NOT_HEALED,    /* missing, and not started by itself although that is wanted */
     REMARK_HEALING,       /* missing, and will be started by itself */
@@ -32,6 +33,7 @@ struct remark_facts {
     enum maybe online; /* its agent */
     bool mass_absence; /* its agent bears that mark */
     enum heal heal;
+    bool not_read; /* something of its agent's, by this muster */
 };
 
 const char *remark_word(enum remark remark); /* "drift" */

@@ -4,6 +4,7 @@
 #include "session.h"
 
 #include "eventlog.h"
+#include "ledger_aside.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -265,6 +266,19 @@ static bool wait_turn(struct session *session, int64_t left_us, GError **error)
     return true;
 }
 
+/* What came behind its Record under the agent's key, and cannot be read, may be its result. */
+static bool look_for_unread(struct session *session, const struct command_row *command,
+                            enum waited *waited, GError **error)
+{
+    int64_t marked_at;
+    if (!ledger_marked_at(session->ledger, command->agent_id, &marked_at, error))
+        return false;
+    if (command->recorded_at != CONTRACT_NONE && marked_at != CONTRACT_NONE &&
+        marked_at >= command->recorded_at)
+        *waited = WAITED_NOT_READ;
+    return true;
+}
+
 enum waited session_wait(struct session *session, const char *command_id,
                          int64_t deadline_us, session_told *told, void *listener,
                          struct command_row **ret_command, GError **error)
@@ -281,6 +295,10 @@ enum waited session_wait(struct session *session, const char *command_id,
             waited = WAITED_ENDED;
             break;
         }
+        if (command && !look_for_unread(session, command, &waited, error))
+            break;
+        if (waited == WAITED_NOT_READ)
+            break;
         waited = WAITED_TIMEOUT;
         if (is_past(deadline_us))
             break;

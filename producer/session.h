@@ -57,7 +57,12 @@ bool session_take_log(struct session *session, GError **error);
 bool session_deliver(struct session *session, const char *event_id, GError **error);
 
 typedef void session_told(void *listener, const struct command_row *command);
-enum waited { WAITED_ENDED, WAITED_TIMEOUT, WAITED_FAILED };
+enum waited {
+    WAITED_ENDED,
+    WAITED_TIMEOUT,
+    WAITED_NOT_READ, /* what may be its result came, and cannot be read */
+    WAITED_FAILED,
+};
 /* Until the ledger has the terminal result of a command.  `told` is called several times a
  * second, with how the command is then; NULL: the ledger has no row of it yet. */
 enum waited session_wait(struct session *session, const char *command_id,

@@ -5,6 +5,7 @@
 
 #include "decree.h"
 #include "eventlog.h"
+#include "ledger_aside.h"
 #include "ledger_rows.h"
 #include "ledger_upkeep.h"
 #include "log.h"
@@ -52,11 +53,13 @@ bool upkeep_judge(struct ledger *ledger, const struct server_row *server,
                   const struct agent_row *agent, enum maybe online, int64_t now,
                   enum heal *ret_heal, GError **error)
 {
-    struct heal_facts facts = {server, agent, online, 0, CONTRACT_NONE, now};
-    int64_t due_at;
-    if (!ledger_count_asked(ledger, server->id, HEAL_ACTOR, now - HEAL_MEMORY_MS,
+    struct heal_facts facts = {server, agent, online, 0, CONTRACT_NONE, now, false};
+    int64_t due_at, marked_at;
+    if (!ledger_marked_at(ledger, agent->id, &marked_at, error) ||
+        !ledger_count_asked(ledger, server->id, HEAL_ACTOR, now - HEAL_MEMORY_MS,
                             &facts.attempts, &facts.last_attempt_at, error))
         return false;
+    facts.not_read = marked_at != CONTRACT_NONE;
     *ret_heal = heal_decide(&facts, &due_at);
     return true;
 }

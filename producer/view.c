@@ -3,6 +3,7 @@
  */
 #include "view.h"
 
+#include "ledger_aside.h"
 #include "ledger_upkeep.h"
 #include "reach.h"
 #include "request.h"
@@ -31,7 +32,8 @@ bool view_begin(struct view *view, struct ledger *ledger, int64_t now, GError **
                                          (GDestroyNotify)agent_row_free);
     view->by_agent = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                            (GDestroyNotify)g_ptr_array_unref);
-    if (!agents || !(view->workers = ledger_workers(ledger, NULL, error)))
+    if (!agents || !(view->workers = ledger_workers(ledger, NULL, error)) ||
+        !(view->marked = ledger_marked(ledger, error)))
         return false;
     g_ptr_array_set_free_func(agents, NULL); /* the table has them now */
     for (guint i = 0; i < agents->len; i++) {
@@ -48,6 +50,7 @@ void view_end(struct view *view)
     g_clear_pointer(&view->agents, g_hash_table_unref);
     g_clear_pointer(&view->by_agent, g_hash_table_unref);
     g_clear_pointer(&view->workers, g_ptr_array_unref);
+    g_clear_pointer(&view->marked, g_hash_table_unref);
 }
 
 const struct agent_row *view_agent(const struct view *view, const char *agent_id)
@@ -61,8 +64,15 @@ enum maybe view_online(const struct view *view, const char *agent_id)
     return workers ? reach_agent(workers, agent_id, view->now) : MAYBE_UNKNOWN;
 }
 
+bool view_is_marked(const struct view *view, const char *agent_id)
+{
+    return g_hash_table_contains(view->marked, agent_id);
+}
+
 const char *view_status(const struct view *view, const struct server_row *server)
 {
+    if (view_is_marked(view, server->agent_id) && reach_is_on_host(server->status))
+        return REACH_UNKNOWN;
     return reach_status(server, view_online(view, server->agent_id));
 }
 
@@ -112,6 +122,7 @@ bool view_remarks(const struct view *view, const struct server_row *server,
         .online = view_online(view, server->agent_id),
         .mass_absence = agent && agent->mass_absence_at != CONTRACT_NONE,
         .heal = HEAL_NOT_ASKED,
+        .not_read = view_is_marked(view, server->agent_id),
     };
     if (server->status != STATUS_MISSING || !agent || !heal_is_asked(server, agent))
         return true;
@@ -189,6 +200,7 @@ json_t *view_agent_json(const struct view *view, const struct agent_row *agent)
         there += reach_worker(workers->pdata[i], view->now);
     json_object_set_new(json, "online", json_of(view_online(view, agent->id)));
     json_object_set_new(json, "workers", json_integer(there));
+    json_object_set_new(json, "not_read", json_boolean(view_is_marked(view, agent->id)));
     return json;
 }
 

@@ -13,6 +13,7 @@ struct view {
     GHashTable *agents;   /* id → struct agent_row */
     GPtrArray *workers;   /* struct worker_row */
     GHashTable *by_agent; /* agent id → GPtrArray of its workers */
+    GHashTable *marked;   /* ids of agents of which something could not be read */
     int64_t now;
 };
 
@@ -22,6 +23,8 @@ void view_end(struct view *view);
 
 const struct agent_row *view_agent(const struct view *view, const char *agent_id);
 enum maybe view_online(const struct view *view, const char *agent_id);
+/* Whether the log holds something of the agent that this muster cannot read. */
+bool view_is_marked(const struct view *view, const char *agent_id);
 const char *view_status(const struct view *view, const struct server_row *server);
 /* As ledger_servers(); with `unknown` only those whose status nobody can vouch for now. */
 GPtrArray *view_servers(const struct view *view, const struct server_filter *filter,
@@ -38,7 +41,7 @@ bool view_remarks(const struct view *view, const struct server_row *server,
  * `needs_fresh` and `open`; the row has to have its open commands. */
 json_t *view_server_json(const struct view *view, const struct server_row *server,
                          GError **error);
-/* With `online` and `workers` (how many are there). */
+/* With `online`, `workers` (how many are there) and `not_read`. */
 json_t *view_agent_json(const struct view *view, const struct agent_row *agent);
 /* With `there`. */
 json_t *view_worker_json(const struct view *view, const struct worker_row *worker);

@@ -8,6 +8,7 @@
 /* `mark`: on the row.  `notice`: in the panel.  What is left out, the page says elsewhere. */
 const LOOKS = {
     agent_offline: {},
+    not_read: { mark: "cannot be read", tone: "odd", notice: true },
     mass_absence: { mark: "many are missing", tone: "odd", notice: true },
     not_healed: {},
     healing: {},

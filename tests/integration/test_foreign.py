@@ -3,7 +3,7 @@ import json
 import uuid
 
 import pytest
-from fleet import Fleet, wait_for
+from fleet import BUILD, Fleet, wait_for
 from stranger import KINDS, Stranger
 from yard import Yard
 
@@ -145,3 +145,91 @@ def test_l22_they_are_told_once_and_stay_in_sight(own_yard):
     assert {row["partition"] for row in aside} == {stranger.partition}
     serve.stop()
     assert fleet.json("audit", "aside") == aside
+
+
+# Whom they mark
+
+
+def known(fleet, server):
+    """(the status that is shown, whether the remark stands there)"""
+    row = next(row for row in fleet.json("server", "list") if row["id"] == server)
+    return row["shown_status"], "not_read" in row["remarks"]
+
+
+def agents(fleet):
+    return {row["id"]: row["not_read"] for row in fleet.json("agent", "list")}
+
+
+def test_l22_only_the_agent_whose_key_it_bears_is_marked(own_yard):
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    own_yard.start_worker()
+    server, container = own_yard.create("--on-missing", "start")
+    other = fleet.add_agent("other")
+    for kind in ("garbage", "no_value", "zeros"):  # which nobody will ever read
+        stranger.write(KINDS[kind], server)
+    for key in (server, fleet.agent, f"{fleet.agent}/0"):
+        stranger.write(KINDS["unknown_fingerprint"], key, stranger.elsewhere)
+    for key in (None, "nobody", other):
+        stranger.write(KINDS["unknown_fingerprint"], key)
+    assert known(fleet, server) == ("running", False)
+    assert agents(fleet) == {fleet.agent: False, other: False}
+    for number, key in enumerate((server, fleet.agent, f"{fleet.agent}/0")):
+        kind = "confluent" if number == 1 else "unknown_fingerprint"
+        partition, offset = stranger.write(KINDS[kind], key)
+        assert known(fleet, server) == ("unknown", True)
+        assert agents(fleet) == {fleet.agent: True, other: False}
+        row, = (row for row in fleet.json("audit", "aside") if row["marks"])
+        assert (row["agent_id"], row["last_offset"]) == (fleet.agent, offset)
+        assert "that this muster cannot read" in fleet.run("server", "show", server).stdout
+        goes_on_unseen(own_yard, server)
+        fleet.json("agent", "release", fleet.agent)
+        assert known(fleet, server) == ("running", False)
+    assert "nothing to release" in fleet.run("agent", "release", fleet.agent, expect=2).stderr
+    own_yard.verify()
+    fleet.ledger.rename(fleet.ledger.with_suffix(".gone"))
+    fleet.init()
+    assert known(fleet, server) == ("running", False), "the release is in the log"
+
+
+def goes_on_unseen(yard, server):
+    """Commands are done all the same; what can be read of them is told."""
+    for action in ("stop", "start"):
+        yard.fleet.server(action, server)
+    assert known(yard.fleet, server)[0] == "unknown"
+    yard.verify()
+
+
+def test_l22_one_that_is_not_fully_known_does_not_heal(own_yard):
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    fleet.start_serve()
+    own_yard.start_worker()
+    server, container = own_yard.create("--on-missing", "start")
+    stranger.write(KINDS["unknown_fingerprint"], server)
+    wait_for("the mark", lambda: known(fleet, server) == ("unknown", True))
+    own_yard.remove(container)
+    wait_for("the log to tell", lambda: fleet.show(server)["status"] == "missing")
+    shown = fleet.show(server)
+    assert shown["shown_status"] == "unknown" and "cannot be read" in shown["healing"]
+    fleet.json("agent", "release", fleet.agent)
+    assert "will be started by itself" in fleet.show(server)["healing"]
+
+
+def test_l22_a_wait_ends_when_what_may_be_its_result_cannot_be_read(own_yard):
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    worker = own_yard.start_worker()
+    server, _ = own_yard.create()
+    stranger.write(KINDS["unknown_fingerprint"], server)
+    fleet.server("stop", server)  # one that was there before is no answer
+    worker.pause()
+    command = fleet.server("start", server, wait=False)["command_id"]
+    waiting = fleet.start("wait", [BUILD / "muster", "server", "restart", server, "--wait=300", "--bus", fleet.bus_url,
+                                   "--ledger", fleet.ledger], ready=False)
+    wait_for("its Record", lambda: any(e["body"].get("kind") == "command" and e["cause"]["action"] == "restart"
+                                       for e in fleet.events("--server", server)))
+    stranger.write(KINDS["unknown_fingerprint"], server)
+    waiting.killed = True  # its end is looked at here
+    assert waiting.exit_code() == 3
+    assert "cannot be read" in waiting.output()
+    worker.resume()
+    wait_for("the first to end", lambda: any(
+        e["body"].get("outcome") == "done" and e["cause"]["command_id"] == command for e in fleet.events()))

@@ -51,6 +51,7 @@ static void test_decides(void)
         int attempts;
         int64_t after_ms;
         enum heal heal;
+        bool not_read;
     } rows[] = {
 #define ROW(status, on, meant, open, mass, online, data, attempts, after, heal) \
  {STATUS_##status, on,           meant,    open,  mass,                         \
@@ -70,14 +71,17 @@ static void test_decides(void)
         ROW(MISSING, "start", true, false, false, YES, UNKNOWN, 0, MINUTE, NO_DATA),
         ROW(MISSING, "start", true, false, false, YES, YES, 5, 100 * MINUTE, GAVE_UP),
         ROW(MISSING, "start", true, false, false, YES, YES, 9, 100 * MINUTE, GAVE_UP),
+        {STATUS_MISSING, "start", true, false, false, MAYBE_YES, MAYBE_YES, 0, MINUTE,
+         HEAL_NOT_READ, true},
 #undef ROW
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(ServerRow) server = missing_server();
         g_autoptr(AgentRow) agent = agent_row_new();
-        struct heal_facts facts = {server,         agent,
-                                   rows[i].online, rows[i].attempts,
-                                   CONTRACT_NONE,  MISSING_AT + rows[i].after_ms};
+        struct heal_facts facts = {server,          agent,
+                                   rows[i].online,  rows[i].attempts,
+                                   CONTRACT_NONE,   MISSING_AT + rows[i].after_ms,
+                                   rows[i].not_read};
         int64_t due_at = -1;
         server->status = rows[i].status;
         server->data_exists = rows[i].data;

@@ -270,7 +270,8 @@ static void test_what_is_remarked_is_found(struct place_at *at, gconstpointer da
     static const enum heal heals[G_N_ELEMENTS(columns)] = {HEAL_MASS, HEAL_NO_DATA,
                                                            HEAL_WAITS};
     const struct server_filter filter = {.partition = CONTRACT_NONE, .remarkable = true};
-    unsigned said = 1U << REMARK_AGENT_OFFLINE; /* which is true of all of an agent */
+    unsigned said = 1U << REMARK_AGENT_OFFLINE |
+                    1U << REMARK_NOT_READ; /* true of all of an agent */
     g_autoptr(Ledger) ledger = make(at);
     g_autoptr(ServerRow) server = server_row_new();
     store_agent(ledger);

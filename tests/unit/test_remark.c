@@ -204,6 +204,7 @@ static void test_agent(void)
         enum maybe online;
         enum heal heal;
         const char *words;
+        bool not_read;
     } rows[] = {
         {false, false, MAYBE_NO, HEAL_NOT_MISSING, "agent_offline"},
         {false, false, MAYBE_UNKNOWN, HEAL_NOT_MISSING, ""},
@@ -214,11 +215,13 @@ static void test_agent(void)
         {true, false, MAYBE_YES, HEAL_NO_DATA, "not_healed"},
         {true, false, MAYBE_YES, HEAL_WAITS, "healing"},
         {true, false, MAYBE_YES, HEAL_BUSY, ""},
+        {false, false, MAYBE_YES, HEAL_NOT_MISSING, "not_read", true},
+        {true, false, MAYBE_YES, HEAL_NOT_READ, "not_read", true},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(ServerRow) server = running_server();
         const struct remark_facts facts = {server, rows[i].online, rows[i].mass,
-                                           rows[i].heal};
+                                           rows[i].heal, rows[i].not_read};
         if (rows[i].missing)
             miss(server);
         check(&facts, rows[i].words);
