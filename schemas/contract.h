@@ -159,6 +159,7 @@ const char *record_kind_name(enum record_kind kind);
 #define CODE_MALFORMED            "malformed"      /* undecodable: a dead letter has it */
 #define CODE_UNKNOWN_ACTION       "unknown_action"
 #define CODE_UNSUPPORTED          "unsupported" /* a known action that is not carried out */
+#define CODE_WRONG_PLACE          "wrong_place" /* key, partition or topic are not its own */
 #define CODE_WRONG_AGENT          "wrong_agent"
 #define CODE_WRONG_ENGINE         "wrong_engine"
 #define CODE_EXPIRED              "expired"

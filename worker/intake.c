@@ -53,18 +53,25 @@ static bool is_over(enum known known, const struct bus_record *record,
     return known == KNOWN_UNREADABLE || known == KNOWN_ANSWERED;
 }
 
-static void reject_undecodable(struct intake *intake, struct partition *partition,
-                               bool control, const struct bus_record *record,
-                               const char *why, int64_t wall_ms)
+/* What bears no id that counts was answered by its place. */
+static bool is_over_by_place(struct partition *partition, bool control,
+                             const struct bus_record *record)
 {
     const enum known known = answered_place(partition->answered, record->topic,
                                             record->partition, record->offset,
                                             record->append_ms);
-    if (is_over(known, record, "")) {
-        offsets_finish(control ? partition->control : partition->commands,
-                       record->offset);
+    if (!is_over(known, record, ""))
+        return false;
+    offsets_finish(control ? partition->control : partition->commands, record->offset);
+    return true;
+}
+
+static void reject_undecodable(struct intake *intake, struct partition *partition,
+                               bool control, const struct bus_record *record,
+                               const char *why, int64_t wall_ms)
+{
+    if (is_over_by_place(partition, control, record))
         return;
-    }
     g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
     g_autofree char *message = g_strdup_printf("%s; the record is in %s", why,
                                                TOPIC_DEADLETTER);
@@ -87,24 +94,51 @@ static const char *what_is_missing(const struct command *command)
     return NULL;
 }
 
-static const char *wrong_here(const struct intake *intake, const struct command *command,
-                              bool control, char **ret_message)
+/* A command counts where its agent and its server put it, and nowhere else: a server's order
+ * hangs on that, and a copy elsewhere must not answer for the real one. */
+static const char *misplaced(const struct intake *intake, const struct command *command,
+                             bool control, const struct bus_record *record,
+                             char **ret_message)
 {
     const enum action action = action_from_name(command->action);
+    const bool is_control = action == ACTION_SYNC || action == ACTION_CANCEL;
+    const char *server = command->server_id;
     if (!g_str_equal(command->agent_id, intake->author->agent_id)) {
-        *ret_message = g_strdup_printf("the command is for the agent %s, this one is %s",
-                                       command->agent_id, intake->author->agent_id);
+        *ret_message = g_strdup_printf(
+            "the command %s is for the agent %s, this one is %s", command->command_id,
+            command->agent_id, intake->author->agent_id);
         return CODE_WRONG_AGENT;
     }
+    if (action != ACTION_UNKNOWN && control != is_control) {
+        *ret_message = g_strdup_printf("%s belongs into the %s topic", command->action,
+                                       is_control ? "control" : "commands");
+        return CODE_WRONG_PLACE;
+    }
+    if (!server || !*server)
+        return NULL;
+    if (g_strcmp0(record->key, server) != 0) {
+        *ret_message = g_strdup_printf(
+            "the command %s of server %s has the key %.64s: the key is the server's id",
+            command->command_id, server, record->key ? record->key : "(none)");
+        return CODE_WRONG_PLACE;
+    }
+    const int32_t right = partition_of(server, intake->partitions);
+    if (record->partition == right)
+        return NULL;
+    *ret_message = g_strdup_printf(
+        "the command %s of server %s lies in partition %d; its "
+        "key belongs into %d (murmur2)",
+        command->command_id, server, record->partition, right);
+    return CODE_WRONG_PLACE;
+}
+
+static const char *wrong_here(const struct command *command, char **ret_message)
+{
+    const enum action action = action_from_name(command->action);
     if (action == ACTION_UNKNOWN) {
         *ret_message = g_strdup_printf("this worker knows no action \"%s\"",
                                        command->action);
         return CODE_UNKNOWN_ACTION;
-    }
-    if (control != (action == ACTION_SYNC || action == ACTION_CANCEL)) {
-        *ret_message = g_strdup_printf("%s belongs into the %s topic", command->action,
-                                       control ? "commands" : "control");
-        return CODE_INVALID;
     }
     if (action == ACTION_CANCEL && (!command->target || !*command->target)) {
         *ret_message = g_strdup(
@@ -116,6 +150,20 @@ static const char *wrong_here(const struct intake *intake, const struct command 
         return CODE_INVALID;
     }
     return NULL;
+}
+
+/* Named by its place: a result under its id would close the real command. */
+static bool is_rejected_by_place(struct intake *intake, struct partition *partition,
+                                 bool control, const struct bus_record *record,
+                                 const struct command *command, int64_t wall_ms)
+{
+    g_autofree char *message = NULL;
+    const char *code = misplaced(intake, command, control, record, &message);
+    if (!code)
+        return false;
+    if (!is_over_by_place(partition, control, record))
+        reject(intake, partition, control, record, NULL, NULL, code, message, wall_ms);
+    return true;
 }
 
 /* --- records ------------------------------------------------------------------------------------------ */
@@ -148,7 +196,7 @@ static void take_command(struct intake *intake, struct partition *partition, boo
         offsets_finish(offsets, record->offset);
         return;
     }
-    const char *code = begun ? NULL : wrong_here(intake, command, control, &message);
+    const char *code = begun ? NULL : wrong_here(command, &message);
     if (code) {
         reject(intake, partition, control, record, command, NULL, code, message, wall_ms);
         return;
@@ -189,6 +237,11 @@ void intake_record(struct intake *intake, struct partition *partition, bool cont
     const char *missing = what_is_missing(command);
     if (missing) {
         reject_undecodable(intake, partition, control, record, missing, wall_ms);
+        command_free(command);
+        return;
+    }
+    if (taken != OFFSETS_BEGUN &&
+        is_rejected_by_place(intake, partition, control, record, command, wall_ms)) {
         command_free(command);
         return;
     }

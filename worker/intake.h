@@ -2,8 +2,9 @@
  * intake.h - records of the bus become orders, or are refused where they stand.
  *
  * What cannot be decoded goes to the dead letters and gets a `rejected` result named by
- * partition and offset; what is decodable but not for here, or unknown, is `rejected` by its
- * command id.  The partition always moves on.
+ * partition and offset, and so does what lies where it does not count (another agent's,
+ * another key, partition or topic); what is unknown or contradicts itself is `rejected` by
+ * its command id.  The partition always moves on.
  */
 #pragma once
 
@@ -20,6 +21,7 @@ struct intake {
     struct inventory *inventory;
     struct cancels *cancels;
     const struct author *author;
+    int32_t partitions; /* of the agent's topics */
 };
 
 /* Takes note of one received record; `control`: of the control topic. */

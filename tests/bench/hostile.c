@@ -5,8 +5,9 @@
  *
  * Nine in ten go to the commands, one to the control topic, over all partitions.  Some are
  * whole but senseless, most have bytes changed, cut or added, some are noise.  None can be
- * meant: where one happens to decode, its expiry is long ago or its agent another one.  The
- * same seed gives the same records.
+ * meant: where one happens to decode, its expiry is long ago or its agent another one.  A
+ * quarter has another server's key, or lies in another partition.  The same seed gives the
+ * same records.
  */
 #include "bus.h"
 #include "codec.h"
@@ -31,6 +32,11 @@ static void check(GError *error)
         g_error("%s", error->message);
 }
 
+static char *server_of(int template)
+{
+    return g_strdup_printf("h%d", template);
+}
+
 static GPtrArray *templates_new(const char *agent, GRand *rand)
 {
     static const char *const actions[] = {"create", "start",  "stop", "rebuild", "delete",
@@ -44,6 +50,8 @@ static GPtrArray *templates_new(const char *agent, GRand *rand)
         command->agent_id = g_strdup(agent);
         command->action = g_strdup(actions[i % G_N_ELEMENTS(actions)]);
         command->expires_at = 1;
+        g_free(command->server_id);
+        command->server_id = server_of(i);
         GBytes *bytes = codec_encode_command(codec, command);
         g_assert(bytes);
         g_ptr_array_add(templates, bytes);
@@ -86,14 +94,13 @@ static GBytes *noise_new(GRand *rand)
     return g_bytes_new_take(noise, length);
 }
 
-static GBytes *value_new(const struct hostile *hostile)
+static GBytes *value_new(const struct hostile *hostile, int template)
 {
     GRand *rand = hostile->rand;
     int kind = g_rand_int_range(rand, 0, 10);
     if (kind == 0)
         return noise_new(rand);
-    GBytes *whole = g_ptr_array_index(hostile->templates,
-                                      g_rand_int_range(rand, 0, TEMPLATES));
+    GBytes *whole = g_ptr_array_index(hostile->templates, template);
     if (kind == 1)
         return g_bytes_ref(whole);
     g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -106,10 +113,15 @@ static GBytes *value_new(const struct hostile *hostile)
 
 static void add(const struct hostile *hostile, struct bus_batch *batch)
 {
-    g_autoptr(GBytes) value = value_new(hostile);
-    const char *topic = hostile->topics[g_rand_int_range(hostile->rand, 0, 10) == 0];
-    int32_t partition = g_rand_int_range(hostile->rand, 0, hostile->partitions);
-    g_autofree char *key = g_strdup_printf("h%d", g_rand_int_range(hostile->rand, 0, 99));
+    GRand *rand = hostile->rand;
+    const int template = g_rand_int_range(rand, 0, TEMPLATES);
+    const bool elsewhere = g_rand_int_range(rand, 0, 4) == 0;
+    g_autoptr(GBytes) value = value_new(hostile, template);
+    const char *topic = hostile->topics[g_rand_int_range(rand, 0, 10) == 0];
+    g_autofree char *key = server_of(elsewhere ? g_rand_int_range(rand, 0, TEMPLATES)
+                                               : template);
+    const int32_t partition = elsewhere ? g_rand_int_range(rand, 0, hostile->partitions)
+                                        : partition_of(key, hostile->partitions);
     g_ptr_array_add(batch->messages, bus_message_new(topic, partition, key, value));
 }
 

@@ -259,10 +259,6 @@ def wrong_registry(host, server):
     server.spec["image"] = "registry.example/steam-zomboid"
 
 
-def wrong_agent(host, server):
-    return {"agent_id": "somebody-else"}
-
-
 def wrong_engine(host, server):
     return {"engine_id": "THAT:ONE"}
 
@@ -273,7 +269,6 @@ def wrong_engine(host, server):
     (dots_in_the_name, "invalid", "../steam"),
     (dots_in_the_data_dir, "invalid", "/.."),
     (wrong_registry, "forbidden", "registry.example/steam-zomboid"),
-    (wrong_agent, "wrong_agent", "somebody-else"),
     (wrong_engine, "wrong_engine", "THAT:ONE"),
 ])
 def test_refused_before_anything_happens(host, engine, change, code, named):

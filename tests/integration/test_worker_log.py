@@ -193,10 +193,12 @@ def env_of(outpost, claim):
 
 
 def poisons(outpost):
-    """(name, value, topic kind, code of the rejection, dead letter?)"""
+    """Their key, and (name, value, topic kind, code of the rejection, dead letter?) of each."""
     good = outpost.commander.codec.encode
-    command, server_id = outpost.command, outpost.server()
-    return [
+    command, server_id = outpost.command, outpost.server("poison")
+    outside = dict(outpost.servers[server_id], mounts=[
+        {"host_path": "/etc", "container_path": "/x", "read_only": False, "make_directory": False}])
+    return server_id, [
         ("garbage", b"\x17garbage\xff\x00" * 9, "commands", "malformed", True),
         ("empty", b"", "commands", "malformed", True),
         ("tombstone", None, "commands", "malformed", True),
@@ -212,11 +214,10 @@ def poisons(outpost):
          "wrong_agent", False),
         ("wrong engine", good(command("start", server_id, engine_id="OTHER")), "commands",
          "wrong_engine", False),
-        ("wrong topic", good(command("start", server_id)), "control", "invalid", False),
-        ("sync as a command", good(command("sync", None)), "commands", "invalid", False),
-        ("outside the roots", good(command("start", outpost.server(
-            "out", mounts=[{"host_path": "/etc", "container_path": "/x", "read_only": False,
-                            "make_directory": False}]))), "commands", "forbidden", False),
+        ("wrong topic", good(command("start", server_id)), "control", "wrong_place", False),
+        ("sync as a command", good(command("sync", None)), "commands", "wrong_place", False),
+        ("another's key", good(command("start", outpost.server())), "commands", "wrong_place", False),
+        ("outside the roots", good(dict(command("start", server_id), spec=outside)), "commands", "forbidden", False),
     ]
 
 
@@ -231,9 +232,10 @@ def test_l3_poison_is_rejected_by_its_offset_and_the_partition_moves_on(narrow_o
     outpost = narrow_outpost
     worker = outpost.worker("a", assigned=True)
     places = []
-    for name, value, kind, code, dead in poisons(outpost):
+    server_id, all_of_them = poisons(outpost)
+    for name, value, kind, code, dead in all_of_them:
         topic = f"muster.{kind}.{outpost.agent}"
-        _, offset = outpost.commander.send_raw(topic, value, key="k")
+        _, offset = outpost.commander.send_raw(topic, value, key=server_id)
         places.append((name, topic, offset, value, code, dead))
     good = outpost.server()
     send_and_wait(outpost, "create", good)
@@ -257,7 +259,7 @@ def test_l3_memory_stays_bounded_over_thousands_of_poisons(narrow_outpost, round
     outpost = narrow_outpost
     worker = outpost.worker("a", assigned=True)
     kinds = [(f"muster.{kind}.{outpost.agent}", value) for _, value, kind, _, dead
-             in poisons(outpost) if dead]
+             in poisons(outpost)[1] if dead]
 
     def poison(number):
         for i in range(number):

@@ -263,14 +263,12 @@ def test_l1_a_stale_backlog_expires_in_order(new_host):
 # --- L5: the wrong host
 
 
-def test_l5_a_command_for_another_agent_or_engine_is_rejected(host):
+def test_l5_a_command_for_another_engine_is_rejected(host):
     server = host.created()
     host.scripted.clear_log()
     engine_id = host.scripted.state()["id"]
-    for change, code, named in (({"agent_id": "somebody"}, "wrong_agent", "somebody"),
-                                ({"engine_id": "OTHER:ONE"}, "wrong_engine", engine_id)):
-        result = host.do("delete", server, **change)
-        assert (result["outcome"], result["code"]) == ("rejected", code) and named in result["message"], result
+    result = host.do("delete", server, engine_id="OTHER:ONE")
+    assert (result["outcome"], result["code"]) == ("rejected", "wrong_engine") and engine_id in result["message"]
     assert changes(host) == [] and host.status_of(server) == "running"
     assert host.done("stop", server, engine_id=engine_id)["state"]["status"] == "exited"
 
@@ -294,6 +292,45 @@ def test_l5_two_engines_use_one_agent_id(new_host, short_dir):
     assert len(host.scripted.containers()) == len([r for r in results if r["outcome"] == "done"])
     said = {e["engine_id"] for e in host.tail.terminals() if e["body"]["code"] == "wrong_engine"}
     assert said == {other.scripted.state()["id"]} and "wrong_engine" in wrong.output()
+
+
+# --- L21: what lies where it does not count
+
+
+def misplaced(host, command):
+    """(what is wrong, code, topic, key, partition, the command) of copies of it."""
+    topic, partition = host.commander.place(command)
+    other = (partition + 1) % host.partitions
+    of_another = dict(command, agent_id="somebody")
+    return [("no key", "wrong_place", topic, None, partition, command),
+            ("another's key", "wrong_place", topic, "another", partition, command),
+            ("another partition", "wrong_place", topic, command["server_id"], other, command),
+            ("the control topic", "wrong_place", host.commander.topic("sync"), command["server_id"], partition, command),
+            ("another agent's", "wrong_agent", topic, command["server_id"], partition, of_another)]
+
+
+def test_l21_what_lies_where_it_does_not_count_is_rejected_by_its_place(new_host):
+    """A producer's mistake, or a mirror's: the real command is not answered by it, and keeps its turn."""
+    host = new_host(partitions=2)
+    host.worker("a", assigned=True)
+    server = host.created()
+    host.scripted.clear_log()
+    command = host.command("stop", server.id)
+    for wrong, code, topic, key, partition, copy in misplaced(host, command):
+        place = host.commander.send_raw(topic, host.commander.codec.encode(copy), key=key, partition=partition)
+
+        def answers():
+            return [e for e in host.tail.terminals() if e["cause"]["topic"] == topic
+                    and (e["cause"]["partition"], e["cause"]["offset"]) == place]
+        event, = wait_for(f"the answer to {wrong}", answers)
+        assert (event["body"]["outcome"], event["body"]["code"]) == ("rejected", code), (wrong, event)
+        assert event["cause"]["command_id"] == "" and event["server_id"] is None, (wrong, event)
+        assert command["command_id"] in event["body"]["message"] or "topic" in event["body"]["message"], event
+    assert changes(host) == [] and host.status_of(server) == "running"
+    host.commander.send_command(command)
+    host.note(command)
+    assert host.result_of(command["command_id"])["outcome"] == "done"
+    host.judge()
 
 
 # --- L11: begun is begun
