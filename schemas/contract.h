@@ -449,11 +449,12 @@ struct found {          /* one container or directory that is no server's canoni
     char *status;       /* Docker's word; "" for a directory */
     char *image;
     /* of a container without our labels: */
-    GPtrArray *mounts;    /* struct mounted */
-    GPtrArray *ports;     /* struct port */
-    GPtrArray *env_names; /* char *; beyond the image's, never values */
-    GPtrArray *command;   /* char *; where it is not the image's */
-    char *restart_policy; /* "": nobody looked */
+    GPtrArray *mounts;     /* struct mounted */
+    GPtrArray *ports;      /* struct port */
+    GPtrArray *env_names;  /* char *; beyond the image's, never values */
+    GPtrArray *entrypoint; /* char *; where it is not the image's */
+    GPtrArray *command;    /* char *; where it, or the entrypoint, is not the image's */
+    char *restart_policy;  /* "": nobody looked */
 };
 
 /* Of extra[] and of unmanaged[]: a sync has to fit a record.  One that has so many may have

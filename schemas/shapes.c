@@ -333,10 +333,10 @@ ELEMENT(listed, listed, "Listed")
 
 #define STRUCT found
 static const struct field found_fields[] = {
-    IS(server_id, STRING),      IS(container_id, STRING), IS(name, STRING),
-    IS(status, STRING),         IS(image, STRING),        OF(mounts, RECORDS, mounted),
-    OF(ports, RECORDS, port),   IS(env_names, STRINGS),   IS(command, STRINGS),
-    IS(restart_policy, STRING),
+    IS(server_id, STRING),    IS(container_id, STRING),   IS(name, STRING),
+    IS(status, STRING),       IS(image, STRING),          OF(mounts, RECORDS, mounted),
+    OF(ports, RECORDS, port), IS(env_names, STRINGS),     IS(entrypoint, STRINGS),
+    IS(command, STRINGS),     IS(restart_policy, STRING),
 };
 ELEMENT(found, found, "Found")
 #undef STRUCT

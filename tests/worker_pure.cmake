@@ -6,6 +6,7 @@ muster_test(offsets planner)
 muster_test(pace planner)
 muster_test(policy planner)
 muster_test(pull planner)
+muster_test(stranger planner)
 muster_test(verdict planner)
 
 # They do no I/O and ask no clock.

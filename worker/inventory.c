@@ -7,6 +7,7 @@
 #include "directories.h"
 #include "listing.h"
 #include "log.h"
+#include "strangers.h"
 
 #define LIST_MS       30000
 #define LOOK_MS       5000 /* one that takes longer is `unknown`, the others go out */
@@ -59,6 +60,7 @@ struct inventory {
     uint64_t list_ticket;
     GPtrArray *looks;
     guint looked;
+    struct strangers *strangers;
 };
 
 static void request_for_sync_free(void *data)
@@ -82,6 +84,7 @@ struct inventory *inventory_new(const struct inventory_setup *setup)
     inventory->recent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     inventory->extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     inventory->seen = g_array_new(FALSE, TRUE, sizeof(int64_t));
+    inventory->strangers = strangers_new(setup->docker);
     g_queue_init(&inventory->commands);
     g_queue_init(&inventory->answers);
     return inventory;
@@ -95,6 +98,7 @@ static void end_run(struct inventory *inventory)
         docker_cancel(inventory->setup.docker, look->ticket);
     }
     inventory->list_ticket = 0;
+    strangers_stop(inventory->strangers);
     g_clear_pointer(&inventory->looks, g_ptr_array_unref);
     g_clear_pointer(&inventory->listing, listing_free);
     g_queue_clear_full(&inventory->answers, request_for_sync_free);
@@ -110,6 +114,7 @@ void inventory_free(struct inventory *inventory)
     g_hash_table_unref(inventory->recent);
     g_hash_table_unref(inventory->extra);
     g_free(inventory->left_out);
+    strangers_free(inventory->strangers);
     g_array_unref(inventory->seen);
     g_free(inventory);
 }
@@ -209,6 +214,8 @@ static void start_run(struct inventory *inventory, int64_t now_ms, int64_t wall_
     inventory->wanted = inventory->checked = false;
     while (!g_queue_is_empty(&inventory->commands))
         g_queue_push_tail(&inventory->answers, g_queue_pop_head(&inventory->commands));
+    if (inventory->answers.length > 0)
+        strangers_forget(inventory->strangers);
     inventory->list_ticket = docker_send(inventory->setup.docker, request);
     inventory->stage = STAGE_LISTING;
 }
@@ -252,6 +259,7 @@ static void plan_looks(struct inventory *inventory)
             g_ptr_array_add(inventory->looks, look);
         }
     }
+    strangers_plan(inventory->strangers, inventory->listing);
     inventory->stage = STAGE_LOOKING;
 }
 
@@ -353,7 +361,7 @@ bool inventory_reply(struct inventory *inventory, const struct reply *reply,
     }
     struct look *look = look_of_ticket(inventory, reply->ticket);
     if (!look)
-        return false;
+        return strangers_reply(inventory->strangers, reply);
     took_look(inventory, look, reply, now_ms, wall_ms);
     look->ticket = 0;
     return true;
@@ -587,7 +595,8 @@ void inventory_advance(struct inventory *inventory, bool engine_up, int64_t now_
 {
     if (inventory->stage == STAGE_IDLE && is_due(inventory, engine_up, now_ms))
         start_run(inventory, now_ms, wall_ms);
-    if (inventory->stage == STAGE_LOOKING && send_looks(inventory) == 0)
+    if (inventory->stage == STAGE_LOOKING &&
+        send_looks(inventory) + strangers_advance(inventory->strangers) == 0)
         start_data(inventory);
     if (inventory->stage == STAGE_READY)
         publish_run(inventory, now_ms, wall_ms);

@@ -5,6 +5,7 @@
 
 #include "aside.h"
 #include "chunk.h"
+#include "stranger.h"
 
 #include <string.h>
 
@@ -117,34 +118,6 @@ void listing_hold_aside(struct listing *listing)
 
 /* --- the lists of a Sync -------------------------------------------------------------------------- */
 
-/* For its adoption: what a record would have to keep. */
-static void tell_inside(struct found *found, const struct container *seen)
-{
-    g_autoptr(State) state = container_state(seen, MAYBE_UNKNOWN);
-    g_ptr_array_extend_and_steal(found->mounts, g_steal_pointer(&state->mounts));
-    g_ptr_array_extend_and_steal(found->ports, g_steal_pointer(&state->ports));
-    state->mounts = g_ptr_array_new();
-    state->ports = g_ptr_array_new();
-}
-
-static struct found *found_of(const struct container *seen)
-{
-    struct found *found = found_new();
-    g_free(found->server_id);
-    g_free(found->container_id);
-    g_free(found->name);
-    g_free(found->status);
-    g_free(found->image);
-    found->server_id = g_strdup(seen->server_id);
-    found->container_id = g_strdup(seen->id);
-    found->name = g_strdup(seen->name);
-    found->status = g_strdup(container_status_name(seen->status));
-    found->image = g_strdup(seen->image);
-    if (*seen->server_id == '\0')
-        tell_inside(found, seen);
-    return found;
-}
-
 static bool has_prefix(const struct container *seen, const GPtrArray *prefixes)
 {
     for (guint i = 0; i < prefixes->len; i++) {
@@ -154,13 +127,32 @@ static bool has_prefix(const struct container *seen, const GPtrArray *prefixes)
     return false;
 }
 
+static struct found *found_of(const struct listing *listing, const struct container *seen)
+{
+    const struct found *looked = listing->looked
+                                     ? g_hash_table_lookup(listing->looked, seen->id)
+                                     : NULL;
+    return looked ? stranger_known(seen, looked) : stranger_listed(seen);
+}
+
+GPtrArray *listing_unmanaged(const struct listing *listing)
+{
+    GPtrArray *unmanaged = g_ptr_array_new();
+    for (guint i = 0; i < listing->containers->len; i++) {
+        struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (!seen->managed && has_prefix(seen, listing->prefixes))
+            g_ptr_array_add(unmanaged, seen);
+    }
+    return unmanaged;
+}
+
 static void add_container(const struct listing *listing,
                           const struct listing_scope *scope, GHashTable *told,
                           const struct container *seen, struct sync *sync)
 {
     if (!seen->managed) {
         if (has_prefix(seen, listing->prefixes))
-            g_ptr_array_add(sync->unmanaged, found_of(seen));
+            g_ptr_array_add(sync->unmanaged, found_of(listing, seen));
         else
             g_ptr_array_add(sync->others, g_strndup(seen->id, CONTAINER_SHORT));
         return;
@@ -170,7 +162,7 @@ static void add_container(const struct listing *listing,
         return;
     }
     if (!container_is_canonical(seen)) {
-        g_ptr_array_add(sync->extra, found_of(seen));
+        g_ptr_array_add(sync->extra, found_of(listing, seen));
         return;
     }
     const struct state *state = state_of(listing, told, seen);

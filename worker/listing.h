@@ -21,6 +21,8 @@ struct listing {
     GPtrArray *data;     /* struct found */
     char *left_out;      /* which directories are not in it, and why; NULL: all are */
     GHashTable *held;    /* server ids whose moves are told by their pace */
+    GHashTable
+        *looked; /* container id → struct found: looks at unmanaged ones; borrowed */
     const GPtrArray *prefixes; /* char *, of unmanaged names worth telling; borrowed */
 };
 struct listing *listing_new(int64_t listed_at, const GPtrArray *prefixes);
@@ -29,6 +31,9 @@ void listing_free(struct listing *listing);
 /* The canonical container of this server in the list, or NULL. */
 const struct container *listing_canonical(const struct listing *listing,
                                           const char *server_id);
+
+/* Those without our labels whose names begin as ours do: struct container, borrowed. */
+GPtrArray *listing_unmanaged(const struct listing *listing);
 
 /* Server ids in the list that hash to this partition and are neither touched nor told as they
  * are listed: they have to be looked at.  `told`: server id → struct state.  char *. */

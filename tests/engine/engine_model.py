@@ -522,6 +522,9 @@ class Model:
         for name in (image, reference(image)):
             if name in self.images:
                 return self.images[name]
+        for there in self.images.values():
+            if there["Id"] == image:
+                return there
         raise Refusal(404, f"no such image: {image}: No such image: {reference(image)}")
 
     def image_remove(self, image, force):
