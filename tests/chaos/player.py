@@ -144,10 +144,11 @@ class Player:
             return 2, "it is made now"
         container, name, ports = self.strangers[number]
         code, answer = by.adopt(site, container, ports)
-        if code == 0:
-            self.world.adopted[container] = answer["server_id"]
+        # The bus may be away (4): it is adopted all the same.
+        for row in self.world.rows("SELECT id FROM servers WHERE container_id = ?", container):
+            self.world.adopted[container] = row["id"]
             self.done["adopted"] += 1  # whatever the step said
-            self.slots[number] = (site, answer["server_id"], name)
+            self.slots[number] = (site, row["id"], name)
             del self.strangers[number]
         return code, answer
 
