@@ -29,7 +29,7 @@ static const size_t text_fields[] = {
 
 struct engine_network *engine_network_new(const char *name, const char *id)
 {
-    struct engine_network *network = g_new(struct engine_network, 1);
+    struct engine_network *network = g_new0(struct engine_network, 1);
 
     network->name = g_strdup(name);
     network->id = g_strdup(id);
@@ -42,6 +42,7 @@ void engine_network_free(struct engine_network *network)
         return;
     g_free(network->name);
     g_free(network->id);
+    g_free(network->created);
     g_free(network);
 }
 

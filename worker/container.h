@@ -14,7 +14,9 @@
 /* A network of the engine; of one that is made anew under its name, the id is another. */
 struct engine_network {
     char *name;
-    char *id; /* "" where the engine does not say */
+    char *id;      /* "" where the engine does not say */
+    char *created; /* as the engine writes it; NULL: not asked */
+    bool ours;     /* bears our label; likewise */
 };
 struct engine_network *engine_network_new(const char *name, const char *id);
 void engine_network_free(struct engine_network *network);

@@ -229,6 +229,7 @@ void job_judge(struct job *job, const struct reply *reply, const char *text,
     case VERDICT_UNKNOWN:
         /* A call that we gave up may still be at work: once is enough, looks decide. */
         job->facts.acted += reply->answer == ANSWER_TIMEOUT && !job_has_to_end(job);
+        job->facts.network_late |= reply->asked == ASKED_NETWORK;
         try_again(job, reply->answer, &refusal, now_ms);
         break;
     case VERDICT_RETRY:

@@ -82,6 +82,8 @@ void facts_clear(struct facts *facts)
     container_free(facts->seen);
     container_free(facts->old);
     g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
+    g_clear_pointer(&facts->networks_stuck, g_ptr_array_unref);
+    g_free(facts->network_going);
     g_clear_pointer(&facts->kept, g_ptr_array_unref);
     g_clear_pointer(&facts->volumes_going, g_ptr_array_unref);
     g_clear_pointer(&facts->image_volumes, g_ptr_array_unref);

@@ -70,8 +70,11 @@ struct facts {
     bool volumes_looked_at; /* create: those that the spec names are this server's */
     bool directories_given; /* to whom the container runs as, or it is said why not */
     char *remark;           /* what a person should know of a job that is done, or NULL */
-    GPtrArray *networks_here; /* struct engine_network, or NULL: not asked yet */
-    bool networks_locked;     /* this job alone makes networks on this host now */
+    GPtrArray *networks_here;  /* struct engine_network, or NULL: not asked yet */
+    bool networks_locked;      /* this job alone makes networks on this host now */
+    bool network_late;         /* one was asked for, and may be made yet */
+    char *network_going;       /* id of one of two of a name, or NULL */
+    GPtrArray *networks_stuck; /* char *, ids of such that the engine does not remove */
     char *everything; /* the engine's lists, to see who else mounts what of the host */
     size_t everything_length;
     char *volumes;

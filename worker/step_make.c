@@ -1,5 +1,5 @@
 /*
- * step_make.c - the steps that make a container: pull, directories, networks, create, connect.
+ * step_make.c - the steps that make a container: pull, directories, create, connect.
  */
 #include "inside.h"
 #include "keep.h"
@@ -95,7 +95,7 @@ bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *re
     return true;
 }
 
-/* --- directories, networks --------------------------------------------------------------- */
+/* --- directories -------------------------------------------------------------------------- */
 
 /* Others are asked about only where the server's mark does not say that they were already. */
 enum ask ask_directories(struct facts *facts, struct want *want)
@@ -106,85 +106,6 @@ enum ask ask_directories(struct facts *facts, struct want *want)
         return step_ask_host_with_others(facts, want, HOST_MAKE_DIRECTORIES);
     want->host = HOST_MAKE_DIRECTORIES;
     return ASK_HOST;
-}
-
-static const struct network *missing_network(const struct facts *facts)
-{
-    const GPtrArray *networks = spec_of(facts)->networks;
-    for (guint i = 0; i < networks->len; i++) {
-        const struct network *network = g_ptr_array_index(networks, i);
-        if (!engine_network_find(facts->networks_here, network->name))
-            return network;
-    }
-    return NULL;
-}
-
-static struct request *networks_request(void)
-{
-    return request_new(ASKED_NETWORKS, DOCKER_READ, "GET", "/networks");
-}
-
-/* The engine lets two callers make two networks of one name; so one job of this host at a
- * time makes networks, and looks again once it is the one. */
-enum ask ask_networks(struct facts *facts, struct want *want)
-{
-    if (spec_of(facts)->networks->len == 0)
-        return ASK_NOTHING;
-    if (!facts->networks_here)
-        return step_ask_engine(want, networks_request(), step_span(facts, STEP_SLACK_MS));
-    const struct network *missing = missing_network(facts);
-    if (!missing)
-        return ASK_NOTHING;
-    if (!facts->networks_locked) {
-        g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
-        want->host = HOST_LOCK_NETWORKS;
-        return ASK_HOST;
-    }
-    struct request *request = request_new(ASKED_NETWORK, DOCKER_CHANGE, "POST",
-                                          "/networks/create");
-    request->body = container_network_body(missing);
-    return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
-}
-
-static GPtrArray *listed_networks(const struct reply *reply)
-{
-    g_autoptr(GPtrArray)
-        listed = g_ptr_array_new_with_free_func((GDestroyNotify)engine_network_free);
-    json_t *networks = json_loadb(reply->body, reply->length, 0, NULL);
-    size_t i;
-    json_t *network;
-    if (!json_is_array(networks)) {
-        json_decref(networks);
-        return NULL;
-    }
-    json_array_foreach(networks, i, network)
-    {
-        const char *name = json_string_value(json_object_get(network, "Name"));
-        const char *id = json_string_value(json_object_get(network, "Id"));
-        if (name)
-            g_ptr_array_add(listed, engine_network_new(name, id ? id : ""));
-    }
-    json_decref(networks);
-    return g_steal_pointer(&listed);
-}
-
-bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                   struct refusal *ret_refusal)
-{
-    g_clear_pointer(&facts->networks_here, g_ptr_array_unref);
-    if (reply->asked == ASKED_NETWORK) {
-        facts->acted++; /* the list is asked for again: it decides */
-        if (facts->acted <= spec_of(facts)->networks->len)
-            return true;
-        refusal_set(ret_refusal, CODE_NETWORK_FAILED,
-                    "the engine made the networks but does not list them");
-        return false;
-    }
-    facts->networks_here = listed_networks(reply);
-    if (!facts->networks_here)
-        refusal_set(ret_refusal, CODE_ENGINE_REFUSED,
-                    "the engine's list of networks is no list");
-    return facts->networks_here != NULL;
 }
 
 /* --- create, connect ---------------------------------------------------------------------- */

@@ -39,15 +39,17 @@ bool step_told_change(struct facts *facts, enum verdict verdict,
 /* step_make.c */
 enum ask ask_pull(struct facts *facts, struct want *want);
 enum ask ask_directories(struct facts *facts, struct want *want);
-enum ask ask_networks(struct facts *facts, struct want *want);
 enum ask ask_create(struct facts *facts, struct want *want);
 enum ask ask_connect(struct facts *facts, struct want *want);
 bool told_pull(struct facts *facts, enum verdict verdict, const struct reply *reply,
                struct refusal *ret_refusal);
-bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
-                   struct refusal *ret_refusal);
 bool told_create(struct facts *facts, enum verdict verdict, const struct reply *reply,
                  struct refusal *ret_refusal);
+
+/* step_networks.c */
+enum ask ask_networks(struct facts *facts, struct want *want);
+bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                   struct refusal *ret_refusal);
 
 /* step_run.c */
 enum ask ask_start(struct facts *facts, struct want *want);

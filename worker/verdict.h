@@ -16,6 +16,7 @@ enum asked {
     ASKED_PULL,     /* POST /images/create; for errors inside the stream: status 200 */
     ASKED_NETWORKS, /* GET /networks */
     ASKED_NETWORK,  /* POST /networks/create */
+    ASKED_NETWORK_REMOVE, /* DELETE /networks/{}, of two of a name */
     ASKED_CREATE,
     ASKED_CONNECT, /* POST /networks/{}/connect */
     ASKED_START,

@@ -13,7 +13,9 @@ A rule is a JSON object:
     do=hold   the answer is of now, and goes out at POST /_release
     do=wait   until POST /_release, then as usual
     do=delay  `ms` pass, then as usual
-    do=close  the connection ends without a byte of answer
+    do=close  the connection ends without a byte of answer; with `late`, the request takes effect
+              so many ms afterwards: of a network that is there by then a second one is made, as by
+              an engine that had looked before
     do=error  `status` (500) with `text` as {"message": text}; `raw`: as it is
     do=break  the answer ends after `bytes` (10) of its body
     do=slow   the answer comes in pieces of `bytes` (16), `ms` (20) apart

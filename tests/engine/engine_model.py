@@ -458,21 +458,26 @@ class Model:
                 "Scope": "local", "Internal": internal, "Labels": {}, "Containers": {}}
 
     def network(self, name):
-        for network in self.networks.values():
-            if name in (network["Name"], network["Id"]):
-                return network
-        raise Refusal(404, f"network {name} not found")
+        found = [n for n in self.networks.values() if n["Id"] == name] or [
+            n for n in self.networks.values() if n["Name"] == name]
+        if not found:
+            raise Refusal(404, f"network {name} not found")
+        if len(found) > 1:
+            raise Refusal(400, f"{len(found)} matches found based on name: network {name} is ambiguous")
+        return found[0]
 
-    def network_create(self, config):
+    def network_create(self, config, late=False):
+        """`late`: whether the name is free was looked at before."""
         name = config.get("Name", "")
         if name in ("bridge", "host", "none"):
             raise Refusal(403, f"operation is not permitted on predefined {name} network ")
-        if name in self.networks:
+        if name in self.networks and not late:
             raise Refusal(409, f"network with name {name} already exists")
-        self.networks[name] = self.make_network(name, bool(config.get("Internal")))
-        self.networks[name]["Labels"] = config.get("Labels") or {}
-        self.events.emit("network", "create", self.networks[name]["Id"], {"name": name})
-        return {"Id": self.networks[name]["Id"], "Warning": ""}
+        network = self.make_network(name, bool(config.get("Internal")))
+        network["Labels"] = config.get("Labels") or {}
+        self.networks[network["Id"] if name in self.networks else name] = network
+        self.events.emit("network", "create", network["Id"], {"name": name})
+        return {"Id": network["Id"], "Warning": ""}
 
     def network_connect(self, name, config):
         container = self.find(config.get("Container", ""))
@@ -494,11 +499,16 @@ class Model:
 
     def network_remove(self, name):
         network = self.network(name)
-        users = [c for c in self.containers.values() if c.running and name in c.networks]
+        users = [c for c in self.containers.values()
+                 if c.running and c.network_ids.get(network["Name"], network["Id"]) == network["Id"]
+                 and network["Name"] in c.networks]
         if users:
             raise Refusal(403, f"error while removing network: network {name} id "
                                f"{network['Id']} has active endpoints")
-        del self.networks[network["Name"]]
+        others = [n for n in self.networks.values() if n is not network]
+        self.networks = {}
+        for other in others:  # the first of a name bears it
+            self.networks[other["Id"] if other["Name"] in self.networks else other["Name"]] = other
 
     # --- images
 

@@ -247,6 +247,9 @@ class Server:
             await (asyncio.sleep(rule.get("ms", 100) / 1000) if rule.do == "delay" else
                    connection.until_closed(self.release))
             return await self.go_right(connection, request, entry)
+        if rule.get("late"):
+            asyncio.get_running_loop().call_later(
+                rule.get("late") / 1000, lambda: self.model.network_create(request.json(), late=True))
         if rule.get("apply") or rule.do in ("break", "slow", "hold"):
             answer = await self.answer(connection, request)
             if not answer:  # it was a stream, and has gone out as it is

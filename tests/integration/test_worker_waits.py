@@ -2,6 +2,7 @@
 
 On a scripted engine: S10, S12, S14, S17, S18, S19, L12, L15.
 """
+import http.client
 import random
 import tempfile
 import threading
@@ -254,6 +255,10 @@ def test_s19_a_removal_that_is_stuck_keeps_the_data(stuck):
 # --- networks: one agent at a time
 
 
+def networks_named(engine, name):
+    return [network for network in engine.ask("GET", "/networks") if network["Name"] == name]
+
+
 def test_two_agents_of_one_engine_make_a_network_once(request, own_host, kafka):
     """Their data roots are apart; the engine would take a name twice."""
     engine = own_host.scripted
@@ -270,6 +275,29 @@ def test_two_agents_of_one_engine_make_a_network_once(request, own_host, kafka):
             assert len(engine.requests("POST", "/networks/create")) == 1
         finally:
             other.close()
+
+
+def test_a_network_whose_answer_is_lost_is_not_made_twice(host, engine):
+    """The engine comes to it after the connection has ended."""
+    name = host.new_name()
+    engine.script({"method": "POST", "path": "/networks/create", "do": "close", "late": 1500})
+    host.done("restore", host.new(networks=[{"name": name, "internal": True}]))
+    assert len(engine.requests("POST", "/networks/create")) == 1
+
+
+def test_of_two_networks_of_a_name_one_is_left(host, engine):
+    """Made by an engine that was asked twice: it says of such that they are ambiguous."""
+    name = host.new_name()
+    for _ in range(2):
+        engine.script({"method": "POST", "path": "/networks/create", "do": "close", "late": 1})
+        with pytest.raises((http.client.HTTPException, OSError)):
+            engine.ask("POST", "/networks/create", {"Name": name, "Labels": {"muster.managed": "true"}})
+    twins = wait_for("two networks", lambda: (
+        lambda found: found if len(found) == 2 else None)(networks_named(engine, name)))
+    server = host.created(networks=[{"name": name, "internal": True}])
+    (left,) = networks_named(engine, name)
+    assert left["Id"] in [twin["Id"] for twin in twins]
+    assert host.done("restart", server)["state"]["status"] == "running"
 
 
 # --- pulls: one for all, and none for nobody

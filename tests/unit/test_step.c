@@ -270,6 +270,10 @@ static void tell_line(struct telling *telling, const char *line)
         check_maybe(telling, facts->killed, rest);
     else if (script_after(line, "host"))
         host_has_done(facts, telling->step);
+    else if (script_after(line, "late")) /* as job_answer.c notes an unknown outcome */
+        facts->network_late = true;
+    else if (script_after(line, "waited")) /* for longer than anything is worth */
+        facts->waited = 100000;
     else if (script_after(line, "stale"))
         facts->fresh = false;
     else if ((rest = script_after(line, "seen"))) {
