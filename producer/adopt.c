@@ -5,6 +5,7 @@
 
 #include "ledger_found.h"
 #include "profile.h"
+#include "propose.h"
 #include "reference.h"
 #include "resolve.h"
 #include "rules.h"
@@ -77,15 +78,17 @@ struct adoption {
     const struct request *request;
     const struct found_row *found;
     const struct agent_row *agent;
+    json_t *profile;
     struct server_row *server; /* the row that it becomes */
     bool again;                /* there was a record */
 };
 
 static bool name_from_container(struct adoption *at, GError **error)
 {
-    json_auto_t *profile = profile_find(at->ledger, at->server->profile, error);
-    char *name = profile ? resolve_name(profile, at->agent, at->found->name, error)
-                         : NULL;
+    at->profile = profile_find(at->ledger, at->server->profile, error);
+    char *name = at->profile
+                     ? resolve_name(at->profile, at->agent, at->found->name, error)
+                     : NULL;
     if (!name)
         return false;
     g_free(at->server->name);
@@ -128,7 +131,8 @@ static void take_container(struct adoption *at)
         server->updated_at = MAX(at->request->now, server->updated_at + 1);
         return;
     }
-    take_image(server, at->found->image, at->agent->steam_zomboid_registry);
+    take_image(server, at->found->found->image, at->agent->steam_zomboid_registry);
+    propose(server, at->agent, at->profile, at->found->found);
     g_free(server->id);
     server->id = uuid7_new(at->request->now);
     server->created_at = server->updated_at = at->request->now;
@@ -148,6 +152,8 @@ static struct queued *adopt_found(struct adoption *at, GError **error)
         return NULL;
     g_autoptr(Queued)
         queued = queued_new(NULL, at->server->id, at->server->agent_id, event_id);
+    if (!queued_note_differences(queued, at->ledger, at->server, error))
+        return NULL;
     return request_commit_one(at->ledger, at->request, queued, error)
                ? g_steal_pointer(&queued)
                : NULL;
@@ -168,8 +174,14 @@ static struct queued *adopt_of(struct ledger *ledger, struct codec *codec,
         refuse(error, "no agent %s", draft->agent_id);
         return NULL;
     }
-    struct adoption at = {ledger, codec, request, found, agent, server_row_dup(draft)};
+    struct adoption at = {.ledger = ledger,
+                          .codec = codec,
+                          .request = request,
+                          .found = found,
+                          .agent = agent,
+                          .server = server_row_dup(draft)};
     struct queued *queued = adopt_found(&at, error);
+    json_decref(at.profile);
     server_row_free(at.server);
     return queued;
 }

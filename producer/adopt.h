@@ -9,8 +9,9 @@
 
 #include "request.h"
 
-/* `draft` has the agent_id and what was asked for; image and image_tag are taken from the
- * container where they are not.  `container` is a name, an id, or an id's first 12 digits. */
+/* `draft` has the agent_id and what was asked for; image, image_tag, ports and data path are taken
+ * from the container where they are not (propose.h).  What a rebuild would change of it is noted
+ * with what was queued.  `container` is a name, an id, or an id's first 12 digits. */
 struct queued *adopt(struct ledger *ledger, struct codec *codec,
                      const struct server_row *draft, const char *container,
                      const struct request *request, GError **error);

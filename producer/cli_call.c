@@ -197,6 +197,15 @@ static void print_result(const struct command_row *command, guint count)
     fputc('\n', stdout);
 }
 
+/* Of an adopted container: said before a rebuild has made another. */
+static void print_differences(const struct queued *queued)
+{
+    size_t i;
+    json_t *sentence;
+    json_array_foreach(queued->differences, i, sentence)
+        fprintf(stderr, "muster: %s\n", json_string_value(sentence));
+}
+
 static void print_queued_text(const GPtrArray *all, const struct command_row *command)
 {
     const struct queued *queued = all->pdata[0];
@@ -276,6 +285,8 @@ int cli_finish_all(struct call *call, const GPtrArray *all, GError **error)
     g_autoptr(CommandRow) command = NULL;
     const struct queued *first = all->pdata[0];
     int code = CLI_DONE;
+    if (!call->common->json)
+        print_differences(first);
     if (!cli_send(call, all, error)) {
         print_queued(call, all, NULL, NULL);
         return CLI_UNREACHABLE;

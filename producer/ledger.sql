@@ -240,7 +240,8 @@ ALTER TABLE servers ADD COLUMN remarkable INTEGER GENERATED ALWAYS AS (
         status = 'missing' OR container_remarks <> '' OR oom_killed OR health = 'unhealthy'
         OR container_status IN ('exited', 'dead')
         OR (container_seen AND container_status = 'unknown')
-        OR data_gone OR drift OR (container_spec = '' AND container_mounts <> '[]')
+        OR data_gone OR drift
+        OR (container_spec = '' AND (container_id IS NOT NULL OR container_mounts <> '[]'))
         OR last_outcome NOT IN ('', 'done'))) VIRTUAL;
 CREATE INDEX servers_remarkable ON servers (agent_id, name, id) WHERE remarkable;
 

@@ -3,6 +3,8 @@
  */
 #include "ledger_found.h"
 
+#include "shape.h"
+
 #include <string.h>
 
 /* clang-format off */
@@ -29,8 +31,72 @@ const char *found_kind_name(enum found_kind kind)
 
 void found_row_free(struct found_row *row)
 {
+    if (row && row->found)
+        shape_found.free(row->found);
     row_free(&table_found, row);
 }
+
+/* --- What was told of an unmanaged one ------------------------------------------------------ */
+
+static const char *text_of(const json_t *item, const char *name)
+{
+    const char *text = json_string_value(json_object_get(item, name));
+    return text ? text : "";
+}
+
+static void take_texts(GPtrArray *texts, const json_t *item, const char *name)
+{
+    size_t i;
+    json_t *text;
+    json_array_foreach(json_object_get(item, name), i, text)
+        g_ptr_array_add(texts, g_strdup(json_string_value(text)));
+}
+
+static void take_mounts(struct found *found, const json_t *item)
+{
+    size_t i;
+    json_t *mount;
+    json_array_foreach(json_object_get(item, "mounts"), i, mount) g_ptr_array_add(
+        found->mounts,
+        mounted_new(text_of(mount, "type"), text_of(mount, "name"),
+                    text_of(mount, "source"), text_of(mount, "container_path"),
+                    json_is_true(json_object_get(mount, "read_only"))));
+}
+
+static void take_ports(struct found *found, const json_t *item)
+{
+    size_t i;
+    json_t *listed;
+    json_array_foreach(json_object_get(item, "ports"), i, listed)
+    {
+        const bool udp = g_str_equal(text_of(listed, "protocol"),
+                                     protocol_name(PROTOCOL_UDP));
+        struct port *port = port_new(
+            json_integer_value(json_object_get(listed, "host_port")),
+            json_integer_value(json_object_get(listed, "container_port")),
+            udp ? PROTOCOL_UDP : PROTOCOL_TCP);
+        row_set(&port->host_ip, text_of(listed, "host_ip"));
+        g_ptr_array_add(found->ports, port);
+    }
+}
+
+static struct found *found_of(const json_t *item)
+{
+    struct found *found = found_new();
+    row_set(&found->container_id, text_of(item, "container_id"));
+    row_set(&found->name, text_of(item, "name"));
+    row_set(&found->status, text_of(item, "status"));
+    row_set(&found->image, text_of(item, "image"));
+    row_set(&found->restart_policy, text_of(item, "restart_policy"));
+    take_mounts(found, item);
+    take_ports(found, item);
+    take_texts(found->env_names, item, "env_names");
+    take_texts(found->entrypoint, item, "entrypoint");
+    take_texts(found->command, item, "command");
+    return found;
+}
+
+/* --- Rows ------------------------------------------------------------------------------------ */
 
 /* One row of `syncs` at work. */
 struct look {
@@ -60,6 +126,7 @@ static void add_row(struct look *look, enum found_kind kind, const json_t *item)
     if (kind == FOUND_UNMANAGED) {
         g_autofree char *key = g_strndup(row->container_id, CONTAINER_SHORT);
         row_set(&row->server_id, g_hash_table_lookup(look->owner, key));
+        row->found = found_of(item);
     }
     row->seen_at = look->at;
     g_ptr_array_add(look->rows, row);

@@ -21,8 +21,9 @@ struct found_row {
     char *name;
     char *status; /* Docker's word */
     char *image;
-    char *server_id; /* of its label; of the server that has adopted it; or NULL */
-    int64_t seen_at; /* append time of the sync */
+    char *server_id;     /* of its label; of the server that has adopted it; or NULL */
+    int64_t seen_at;     /* append time of the sync */
+    struct found *found; /* all that was told of an unmanaged one; NULL of others */
 };
 extern const struct table table_found; /* for row_to_json(); there is no such table */
 void found_row_free(struct found_row *row);

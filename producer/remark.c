@@ -304,7 +304,7 @@ static void tell_data_elsewhere(const struct remark_facts *facts, GString *text)
 
 static bool drifts(const struct remark_facts *facts)
 {
-    return facts->server->drift;
+    return facts->server->drift || facts->differs;
 }
 
 static void brief_drift(const struct remark_facts *facts, GString *text)
@@ -314,6 +314,13 @@ static void brief_drift(const struct remark_facts *facts, GString *text)
 
 static void tell_drift(const struct remark_facts *facts, GString *text)
 {
+    if (facts->differs) {
+        g_string_append_printf(text,
+                               "Its container is an adopted one, and not as the record "
+                               "has it: %s.",
+                               facts->differs);
+        return;
+    }
     g_string_append(text,
                     "The record has changed since its container was made; a rebuild "
                     "applies it.");

@@ -34,6 +34,7 @@ struct remark_facts {
     bool mass_absence; /* its agent bears that mark */
     enum heal heal;
     bool not_read; /* something of its agent's, by this muster */
+    const char *differs; /* how its adopted container is not the record's; NULL: it is */
 };
 
 const char *remark_word(enum remark remark); /* "drift" */

@@ -9,7 +9,6 @@
 #include "apart.h"
 #include "check.h"
 #include "fold.h"
-#include "ledger_answers.h"
 #include "letter.h"
 #include "numbers.h"
 #include "profile.h"
@@ -39,85 +38,6 @@ static void work_end(struct work *work)
 }
 typedef struct work Work;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_end)
-
-struct queued *queued_new(const char *command_id, const char *server_id,
-                          const char *agent_id, const char *event_id)
-{
-    struct queued *queued = g_new0(struct queued, 1);
-    queued->command_id = g_strdup(command_id);
-    queued->server_id = g_strdup(server_id);
-    queued->agent_id = g_strdup(agent_id);
-    queued->event_id = g_strdup(event_id);
-    return queued;
-}
-
-void queued_free(struct queued *queued)
-{
-    if (!queued)
-        return;
-    g_free(queued->command_id);
-    g_free(queued->server_id);
-    g_free(queued->agent_id);
-    g_free(queued->event_id);
-    g_free(queued);
-}
-
-/* --- Once ----------------------------------------------------------------------------------- */
-
-static char *queued_text(const GPtrArray *all)
-{
-    json_auto_t *list = json_array();
-    for (guint i = 0; i < all->len; i++) {
-        const struct queued *queued = all->pdata[i];
-        json_array_append_new(list, json_pack("[s?, s?, s, s]", queued->command_id,
-                                              queued->server_id, queued->agent_id,
-                                              queued->event_id));
-    }
-    return json_dumps(list, JSON_COMPACT);
-}
-
-GPtrArray *request_recall(const char *kept, GError **error)
-{
-    json_auto_t *list = json_loads(kept, 0, NULL);
-    GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)queued_free);
-    size_t i;
-    json_t *ids;
-    json_array_foreach(list, i, ids)
-        g_ptr_array_add(all, queued_new(json_string_value(json_array_get(ids, 0)),
-                                        json_string_value(json_array_get(ids, 1)),
-                                        json_string_value(json_array_get(ids, 2)),
-                                        json_string_value(json_array_get(ids, 3))));
-    if (all->len > 0)
-        return all;
-    g_ptr_array_unref(all);
-    g_set_error(error, LEDGER_ERROR, LEDGER_ERROR_FAILED,
-                "the ledger's answer to a repeated request cannot be read");
-    return NULL;
-}
-
-bool request_commit(struct ledger *ledger, const struct request *request,
-                    const GPtrArray *all, GError **error)
-{
-    if (!request->once)
-        return ledger_commit(ledger, error);
-    g_autofree char *text = queued_text(all);
-    const struct answer_row answer = {
-        .actor = (char *)request->actor,
-        .key = (char *)request->once->key,
-        .digest = (char *)request->once->digest,
-        .queued = text,
-        .at = request->now,
-    };
-    return ledger_keep_answer(ledger, &answer, error) && ledger_commit(ledger, error);
-}
-
-bool request_commit_one(struct ledger *ledger, const struct request *request,
-                        const struct queued *queued, GError **error)
-{
-    g_autoptr(GPtrArray) all = g_ptr_array_new();
-    g_ptr_array_add(all, (gpointer)queued);
-    return request_commit(ledger, request, all, error);
-}
 
 /* --- Parts ---------------------------------------------------------------------------------- */
 
@@ -404,6 +324,12 @@ static bool check_only_if(const struct work *work, GError **error)
     return false;
 }
 
+/* What an adopted container has, and the record has not, goes with it. */
+static bool changes_container(enum action action)
+{
+    return action == ACTION_REBUILD || action == ACTION_DELETE;
+}
+
 static struct queued *queue_action(struct work *work, GError **error)
 {
     const struct request *request = work->request;
@@ -421,7 +347,11 @@ static struct queued *queue_action(struct work *work, GError **error)
         return NULL;
     if (request->keep_data)
         keep_data(work->spec);
-    return queue_command(work, partition_for(work), target, error);
+    g_autoptr(Queued) queued = queue_command(work, partition_for(work), target, error);
+    if (queued && changes_container(request->action) &&
+        !queued_note_differences(queued, work->ledger, work->server, error))
+        return NULL;
+    return g_steal_pointer(&queued);
 }
 
 struct queued *request_action(struct ledger *ledger, struct codec *codec,
@@ -511,6 +441,7 @@ struct queued *request_change(struct ledger *ledger, struct codec *codec,
     g_autoptr(Queued)
         queued = queued_new(NULL, work.server->id, work.agent->id, event_id);
     if (!write_request(&work, &letter, error) ||
+        !queued_note_differences(queued, ledger, work.server, error) ||
         !request_commit_one(ledger, request, queued, error))
         return NULL;
     return g_steal_pointer(&queued);

@@ -48,10 +48,15 @@ struct queued {
     char *server_id;
     char *agent_id;
     char *event_id; /* of the Record */
+    json_t *
+        differences; /* sentences: how its adopted container is not the record's; or NULL */
 };
 struct queued *queued_new(const char *command_id, const char *server_id,
                           const char *agent_id, const char *event_id);
 void queued_free(struct queued *queued);
+/* Notes how this server's container, if it is an adopted one, is not what its record asks for. */
+bool queued_note_differences(struct queued *queued, struct ledger *ledger,
+                             const struct server_row *server, GError **error);
 typedef struct queued Queued;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queued, queued_free)
 

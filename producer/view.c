@@ -3,6 +3,7 @@
  */
 #include "view.h"
 
+#include "adopted.h"
 #include "ledger_aside.h"
 #include "ledger_upkeep.h"
 #include "reach.h"
@@ -28,6 +29,8 @@ bool view_begin(struct view *view, struct ledger *ledger, int64_t now, GError **
     g_autoptr(GPtrArray) agents = ledger_agents(ledger, error);
     view->ledger = ledger;
     view->now = now;
+    view->adopted = adopted_new(ledger);
+    view->differs = g_string_new("");
     view->agents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                          (GDestroyNotify)agent_row_free);
     view->by_agent = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
@@ -51,6 +54,9 @@ void view_end(struct view *view)
     g_clear_pointer(&view->by_agent, g_hash_table_unref);
     g_clear_pointer(&view->workers, g_ptr_array_unref);
     g_clear_pointer(&view->marked, g_hash_table_unref);
+    g_clear_pointer(&view->adopted, adopted_free);
+    if (view->differs)
+        g_string_free(g_steal_pointer(&view->differs), TRUE);
 }
 
 const struct agent_row *view_agent(const struct view *view, const char *agent_id)
@@ -113,16 +119,32 @@ GPtrArray *view_servers(const struct view *view, const struct server_filter *fil
     }
 }
 
+static bool find_differences(const struct view *view, const struct server_row *server,
+                             const struct agent_row *agent, GError **error)
+{
+    g_autoptr(GPtrArray)
+        differences = adopted_differences(view->adopted, server, agent, error);
+    g_string_truncate(view->differs, 0);
+    for (guint i = 0; differences && i < differences->len; i++) {
+        g_autofree char *sentence = difference_sentence(differences->pdata[i]);
+        g_string_append_printf(view->differs, "%s%s", i ? ". " : "", sentence);
+    }
+    return differences != NULL;
+}
+
 bool view_remarks(const struct view *view, const struct server_row *server,
                   struct remark_facts *ret_facts, GError **error)
 {
     const struct agent_row *agent = view_agent(view, server->agent_id);
+    if (!find_differences(view, server, agent, error))
+        return false;
     *ret_facts = (struct remark_facts){
         .server = server,
         .online = view_online(view, server->agent_id),
         .mass_absence = agent && agent->mass_absence_at != CONTRACT_NONE,
         .heal = HEAL_NOT_ASKED,
         .not_read = view_is_marked(view, server->agent_id),
+        .differs = view->differs->len > 0 ? view->differs->str : NULL,
     };
     if (server->status != STATUS_MISSING || !agent || !heal_is_asked(server, agent))
         return true;
@@ -180,6 +202,8 @@ json_t *view_server_json(const struct view *view, const struct server_row *serve
     if (!view_remarks(view, server, &facts, error))
         return NULL;
     json_t *json = row_to_json(&table_servers, server);
+    if (facts.differs)
+        json_object_set_new(json, "drift", json_true());
     json_object_set_new(json, "agent_online",
                         json_of(view_online(view, server->agent_id)));
     json_object_set_new(json, "shown_status", json_string(view_status(view, server)));
@@ -221,6 +245,8 @@ json_t *view_queued_json(struct ledger *ledger, const GPtrArray *all, GError **e
     json_t *json = json_pack("{s:s?, s:s?, s:s}", "command_id", queued->command_id,
                              "server_id", queued->server_id, "agent_id",
                              queued->agent_id);
+    if (queued->differences)
+        json_object_set(json, "differences", queued->differences);
     if (server)
         json_object_set_new(json, "status",
                             json_string(server_status_name(server->status)));

@@ -15,6 +15,8 @@ struct view {
     GHashTable *by_agent; /* agent id → GPtrArray of its workers */
     GHashTable *marked;   /* ids of agents of which something could not be read */
     int64_t now;
+    struct adopted *adopted;
+    GString *differs; /* of the last server that was asked about */
 };
 
 /* Reads agents and workers once, for any number of rows. */
@@ -29,7 +31,7 @@ const char *view_status(const struct view *view, const struct server_row *server
 /* As ledger_servers(); with `unknown` only those whose status nobody can vouch for now. */
 GPtrArray *view_servers(const struct view *view, const struct server_filter *filter,
                         bool unknown, bool with_open, GError **error);
-/* What remark.h judges by; borrows the row.  The row has to have its open commands for the
+/* What remark.h judges by; borrows the row, and lasts until the next is asked for.  The row has to have its open commands for the
  * healing to be judged rightly. */
 bool view_remarks(const struct view *view, const struct server_row *server,
                   struct remark_facts *ret_facts, GError **error);
@@ -38,14 +40,15 @@ bool view_remarks(const struct view *view, const struct server_row *server,
  * caller. */
 
 /* With `agent_online`, `shown_status`, `healing`, `remarks`, `remark_sentences`, `actions`,
- * `needs_fresh` and `open`; the row has to have its open commands. */
+ * `needs_fresh` and `open`; `drift` is true of an adopted container that differs, too.  The row has to have its open commands. */
 json_t *view_server_json(const struct view *view, const struct server_row *server,
                          GError **error);
 /* With `online`, `workers` (how many are there) and `not_read`. */
 json_t *view_agent_json(const struct view *view, const struct agent_row *agent);
 /* With `there`. */
 json_t *view_worker_json(const struct view *view, const struct worker_row *worker);
-/* What was queued (struct queued, one or several), with the status of the server by now. */
+/* What was queued (struct queued, one or several), with the status of the server by now; and with
+ * `differences`, where those were noted. */
 json_t *view_queued_json(struct ledger *ledger, const GPtrArray *all, GError **error);
 /* An event of the log, with its place there. */
 json_t *view_event_json(const struct bus_record *record, const struct event *event);

@@ -1,0 +1,144 @@
+"""S29: an adoption reads the container, and says what a rebuild would change of it."""
+import json
+
+import pytest
+from client import Client
+from fleet import wait_for
+from services import Ports
+
+pytestmark = pytest.mark.bus("sqlite")
+VALUE = "geheim"
+
+
+def sync(fleet):
+    return fleet.run("sync", fleet.agent, "--wait=60")
+
+
+def drift(fleet, server):
+    """The sentence of the remark, or None."""
+    shown = fleet.show(server)
+    sentences = dict(zip(shown["remarks"], shown["remark_sentences"], strict=True))
+    assert shown["drift"] is ("drift" in sentences)
+    return sentences.get("drift")
+
+
+# --- On the real engine
+
+
+def by_hand(fleet, image, directory, environment, **more):
+    """A container as somebody's own script makes it: (its name, its first port)."""
+    name = fleet.new_name()
+    first, second = sorted([Ports.take(), Ports.take()])
+    binds = {str(directory / name / place): {"bind": f"/home/steam/{inside}", "mode": "rw"}
+             for place, inside in {"bin": "zomboid-dedicated", "data": "Zomboid"}.items()}
+    fleet.engine.client.images.pull(*image.rsplit(":", 1))
+    fleet.engine.client.containers.run(
+        image, name=fleet.container_name(name), detach=True, volumes=binds, environment=environment,
+        ports={f"{port}/udp": port for port in (first, second)}, **more)
+    return fleet.container_name(name), (first, second)
+
+
+def test_s29_adoption_reads_the_container(fleet, image_of):
+    image = image_of("/game-server", "ENV FROM_IMAGE=1")
+    fleet.start_worker()
+    old = fleet.data_root / "old"
+    name, ports = by_hand(fleet, image, old, {"MOTD": VALUE, "FROM_IMAGE": "1"},
+                          command=["/bin/sh", "-c", "exec /game-server", "x", "--token=" + VALUE],
+                          restart_policy={"Name": "always"})
+    sync(fleet)
+    adopted = fleet.json("server", "adopt", fleet.agent, name, "--rcon-port", "27015")
+    server = str(adopted["server_id"])
+    shown = fleet.show(server)
+    assert (shown["game_port"], shown["udp_port"], shown["server_data_path"]) == (*ports, str(old))
+    told = "\n".join(adopted["differences"])
+    for words in ("env: a rebuild would drop MOTD, and add RCON_PORT", "give them with --env",
+                  "restart_policy: a rebuild would make it unless-stopped, it is always",
+                  "command: a rebuild would make it the image's own, it is /bin/sh -c exec /game-server x --token=***"):
+        assert words in told, told
+    for word in ("FROM_IMAGE", "ports:", "mounts:", "image:", "entrypoint:"):
+        assert word not in told, told
+    assert told.splitlines()[0] in drift(fleet, server)
+    assert VALUE not in json.dumps(fleet.events()) + fleet.run("server", "show", server).stdout
+
+    fleet.json("server", "set", server, "-e", "MOTD=" + VALUE)
+    assert "MOTD" not in drift(fleet, server)
+    done = fleet.run("server", "rebuild", server, "--wait")
+    assert "restart_policy: a rebuild would make it unless-stopped, it is always" in done.stderr
+    assert drift(fleet, server) is None
+    assert f"MOTD={VALUE}" in fleet.engine.inspect(name)["Config"]["Env"]
+
+
+def test_s29_a_record_that_says_the_same_has_no_drift(fleet, tmp_path):
+    fleet.start_worker()
+    name, ports = by_hand(fleet, fleet.image, fleet.data_root, {"MOTD": VALUE}, restart_policy={"Name": "always"})
+    sync(fleet)
+    profile = json.loads(fleet.run("profile", "show", "zomboid").stdout)
+    profile.update(name="as-it-is", restart_policy="always", env={})
+    path = tmp_path / "as-it-is.json"
+    path.write_text(json.dumps(profile))
+    adopted = fleet.json("server", "adopt", fleet.agent, name, "--profile", path)
+    server = str(adopted["server_id"])
+    assert adopted["differences"] == ["env: a rebuild would drop MOTD; give them with --env"]
+    assert fleet.show(server)["server_data_path"] is None  # the agent's it is
+    assert "would drop MOTD" in drift(fleet, server)
+    assert "differences" not in fleet.json("server", "set", server, "-e", "MOTD=" + VALUE)
+    assert drift(fleet, server) is None
+
+
+# --- On a scripted one
+
+
+def stranger(yard, name, **config):
+    made = yard.engine.ask("POST", f"/containers/create?name=steam-zomboid-{name}",
+                           {"Image": "registry.test/steam-zomboid:latest", **config})["Id"]
+    yard.engine.ask("POST", f"/containers/{made}/start")
+    return made
+
+
+def test_s29_a_container_is_looked_at_once(yard):
+    """The list is asked for every second here; what a container was made with stays what it is."""
+    fleet = yard.fleet
+    yard.engine.image("registry.test/other:1", Env=["PATH=/bin"])
+    fleet.start_worker("--sync-interval", "1s", docker=yard.engine.path, registry="registry.test/")
+    made = stranger(yard, "beta", Image="registry.test/other:1", Env=["PATH=/bin", "MOTD=" + VALUE])
+
+    def looks():
+        return len(yard.engine.requests("GET", f"/containers/{made}/json"))
+
+    wait_for("a look", looks)
+    lists = len(yard.engine.requests("GET", "/containers/json"))
+    wait_for("lists", lambda: len(yard.engine.requests("GET", "/containers/json")) >= lists + 3)
+    assert looks() == 1
+    sync(fleet)  # a person asks: all is looked at anew
+    assert looks() == 2
+    found = [event["body"] for event in fleet.events() if event["body"]["type"] == "Sync"][-1]["unmanaged"]
+    assert [(one["name"], one["env_names"], one["restart_policy"]) for one in found] == [
+        ("steam-zomboid-beta", ["MOTD"], "no")]
+
+
+def test_s29_one_that_does_not_answer_holds_no_sync_up(yard):
+    fleet = yard.fleet
+    yard.engine.script({"method": "GET", "path": "/containers/[0-9a-f]+/json", "do": "error", "times": 0})
+    yard.start_worker()
+    stranger(yard, "beta")
+    sync(fleet)
+    adopted = fleet.json("server", "adopt", fleet.agent, "steam-zomboid-beta", "--game-port", "21000", "--udp-port",
+                         "21001", "--rcon-port", "21002")
+    assert not [line for line in adopted["differences"] if line.startswith("env")]  # nobody has looked
+
+
+def test_s29_http_says_what_differs(yard):
+    fleet = yard.fleet
+    yard.start_worker()
+    fleet.start_serve()
+    token = fleet.json("token", "add", "--role", "operator", "--name", "o")["token"]
+    client = Client(f"http://127.0.0.1:{fleet.http_port}", token)
+    stranger(yard, "beta", Env=["MOTD=" + VALUE])
+    sync(fleet)
+    queued = client.ask("POST", f"/agents/{fleet.agent}/adopt", {
+        "container": "steam-zomboid-beta", "game_port": 21000, "udp_port": 21001, "rcon_port": 21002}, expect=202).json()
+    assert any("would drop MOTD" in line for line in queued["differences"])
+    path = f"/agents/{fleet.agent}/servers/{queued['server_id']}"
+    server = client.get(path)
+    assert server["drift"] is True and "drift" in server["remarks"]
+    assert queued["differences"] == client.queue("POST", path + "/rebuild", {})["differences"]
