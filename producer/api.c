@@ -477,6 +477,7 @@ void api_stop(struct api *api)
     g_hash_table_unref(api->figures.answers);
     g_strfreev(api->cors_origins);
     g_mutex_clear(&api->mutex);
+    g_free(api->trouble);
     g_free(api->ledger_path);
     g_free(api);
 }
@@ -484,4 +485,12 @@ void api_stop(struct api *api)
 void api_poke(struct api *api)
 {
     feed_poke(api->feed);
+}
+
+void api_trouble(struct api *api, const char *why)
+{
+    g_mutex_lock(&api->mutex);
+    g_free(api->trouble);
+    api->trouble = g_strdup(why);
+    g_mutex_unlock(&api->mutex);
 }

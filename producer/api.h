@@ -29,3 +29,5 @@ struct api *api_start(const char *ledger_path, struct bus *bus,
 void api_stop(struct api *api); /* NULL is fine */
 /* The ledger may have taken something. */
 void api_poke(struct api *api);
+/* What keeps the loop from sending or taking, for /readyz; NULL: nothing. */
+void api_trouble(struct api *api, const char *why);

@@ -20,10 +20,20 @@ static bool reaches_ledger(struct visit *visit)
     return ledger_get_number(visit->desk->ledger, META_EVENTS_PARTITIONS, &seq, NULL);
 }
 
+/* What is wrong with the bus, as the loop has seen it last; NULL: nothing. */
+static char *dup_trouble(struct api *api)
+{
+    g_mutex_lock(&api->mutex);
+    char *trouble = g_strdup(api->trouble);
+    g_mutex_unlock(&api->mutex);
+    return trouble;
+}
+
 bool api_health(struct visit *visit, GError **error)
 {
+    g_autofree char *trouble = dup_trouble(visit->api);
     bool ledger = reaches_ledger(visit);
-    bool bus = feed_is_well(visit->api->feed);
+    bool bus = !trouble && feed_is_well(visit->api->feed);
     int64_t waiting = 0; /* serving goes on: a person has to look at that host's engine */
     g_autoptr(GHashTable) marked = ledger ? ledger_marked(visit->desk->ledger, NULL)
                                           : NULL;
@@ -32,9 +42,10 @@ bool api_health(struct visit *visit, GError **error)
         ledger = ledger_waiting(visit->desk->ledger, &waiting, NULL);
     const bool well = ledger && bus && waiting == 0 && not_read == 0;
     return answer_json(visit, ledger && bus ? 200 : 503,
-                       json_pack("{s:s, s:b, s:b, s:I, s:I, s:s}", "status",
+                       json_pack("{s:s, s:b, s:b, s:s?, s:I, s:I, s:s}", "status",
                                  well ? "ok" : "degraded", "ledger", ledger, "bus", bus,
-                                 "waiting_engine", (json_int_t)waiting, "agents_not_read",
+                                 "trouble", trouble, "waiting_engine",
+                                 (json_int_t)waiting, "agents_not_read",
                                  (json_int_t)not_read, "version", MUSTER_VERSION));
 }
 
@@ -194,6 +205,7 @@ static void add_answers(struct api *api, GString *text)
 static void add_hub(struct api *api, GString *text)
 {
     struct hub_figures figures;
+    g_autofree char *trouble = dup_trouble(api);
     hub_figures(api->hub, &figures);
     metrics_one(text, "muster_http_connections", METRIC_GAUGE, "Open connections.",
                 http_connections(api->http));
@@ -204,7 +216,7 @@ static void add_hub(struct api *api, GString *text)
     metrics_one(text, "muster_http_streams_dropped_total", METRIC_COUNTER,
                 "Event streams that were read too slowly.", (double)figures.dropped);
     metrics_one(text, "muster_bus_up", METRIC_GAUGE, "Whether the bus answers.",
-                feed_is_well(api->feed));
+                !trouble && feed_is_well(api->feed));
 }
 
 bool api_metrics(struct visit *visit, GError **error)

@@ -127,6 +127,8 @@ static void back_off(struct serve *serve, const GError *error)
     serve->backoff_ms = CLAMP(serve->backoff_ms * 2, 250, BACKOFF_MAX_MS);
     g_autofree char *ms = g_strdup_printf("%" G_GINT64_FORMAT, serve->backoff_ms);
     log_warning("serve.trouble", "why", error->message, "again_ms", ms);
+    if (serve->api)
+        api_trouble(serve->api, error->message);
     g_clear_pointer(&serve->relay, relay_free);
     g_clear_pointer(&serve->session->ingest, ingest_close);
 }
@@ -167,6 +169,8 @@ static void note_ready(struct serve *serve)
     if (!serve->ready)
         sd_notify(0, "READY=1");
     serve->ready = true;
+    if (serve->backoff_ms && serve->api)
+        api_trouble(serve->api, NULL);
     serve->backoff_ms = 0;
 }
 

@@ -5,6 +5,7 @@
 `yard`        a bare fleet on a scripted engine, where what matters is the log
 `engine`, `registry`, `kafka`, `image`   what tests/run has started: each process of pytest has its own
 `own_kafka`   a broker of this test alone, to stop and to kill
+`cluster`     three of them, shared by the tests of a file
 `browser`     a Chromium without a screen
 `outpost`     an agent on a scripted engine and Kafka, commanded without our control plane
 
@@ -29,7 +30,7 @@ from browser import Browser, find_chromium
 from fleet import BUILD, Fleet
 from outpost import Outpost
 from scripted_engine import ScriptedEngine
-from services import Engine, Kafka, Ports, Registry, run_script
+from services import Cluster, Engine, Kafka, Ports, Registry, run_script
 from yard import Yard
 
 TIER = os.environ.get("MUSTER_TIER", "default")
@@ -62,7 +63,7 @@ def is_of_tier(item):
     if TIER != "quick":
         return True
     kind = getattr(item, "callspec", None) and item.callspec.params.get("bus_kind")
-    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka", "crash_build", "browser"}
+    needs = set(item.fixturenames) & {"engine", "kafka", "own_kafka", "cluster", "crash_build", "browser"}
     return kind != "kafka" and not needs
 
 
@@ -205,6 +206,17 @@ def own_kafka(short_dir):
     directory = short_dir / "kafka"
     address = run_script("kafka", "start", "--port", Ports.take(), "--dir", directory)
     yield Kafka(address, directory)
+    run_script("kafka", "kill", "--dir", directory)
+
+
+@pytest.fixture(scope="module")
+def cluster(long_lived_dir):
+    """Three brokers as they come: a topic of which nobody says more lies on one of them."""
+    directory = long_lived_dir / "kafka"
+    stock = ("default.replication.factor=1", "min.insync.replicas=1")
+    address = run_script("kafka", "start", "--port", Ports.take_in_a_row(3)[0], "--dir", directory, "--brokers", 3,
+                         *(word for pair in stock for word in ("--set", pair)))
+    yield Cluster(address, directory)
     run_script("kafka", "kill", "--dir", directory)
 
 

@@ -50,6 +50,10 @@ rd_kafka_t *kafka_asker(struct kafka *kafka, GError **error);
 
 /* Which of our errors a code of librdkafka or of a broker is. */
 enum bus_error kafka_error_code(rd_kafka_resp_err_t code);
+/* A code that says that there is no such partition, told apart by a question: one without a
+ * leader gets the same, and is LEADER_NOT_AVAILABLE.  Other codes are left as they are. */
+rd_kafka_resp_err_t kafka_tell_apart(struct kafka *kafka, rd_kafka_resp_err_t code,
+                                     const char *topic, int32_t partition);
 /* Sets `error` to "WHAT: TEXT"; `text` NULL: librdkafka's own for that code.  An error of
  * reachability names the brokers and what librdkafka complained of last. */
 void kafka_set_error(struct kafka *kafka, GError **error, rd_kafka_resp_err_t code,

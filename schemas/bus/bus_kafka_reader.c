@@ -137,6 +137,8 @@ static bool take_aside(struct kafka_reader *reader, rd_kafka_event_t *event,
         course->next = MAX(course->next, where->offset);
         return true;
     }
+    if (course)
+        code = kafka_tell_apart(reader->kafka, code, course->name, course->partition);
     if (kafka_error_code(code) == BUS_ERROR_UNREACHABLE)
         return true; /* librdkafka tries again */
     kafka_set_error(reader->kafka, error, code, rd_kafka_event_error_string(event),

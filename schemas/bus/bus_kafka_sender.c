@@ -43,10 +43,21 @@ struct kafka_sender {
     int64_t begun_us;
     bool commit_asked;
     rd_kafka_resp_err_t undelivered; /* of the first message that was not taken, or 0 */
+    struct bus_position *refused;    /* where that should have gone, or NULL */
     struct bus_position *landed; /* where one of its messages is in the log, or NULL */
 };
 
 /* --- Open and close --------------------------------------------------------------------- */
+
+static void note_undelivered(struct kafka_sender *sender, rd_kafka_resp_err_t code,
+                             const char *topic, int32_t partition)
+{
+    if (sender->undelivered)
+        return;
+    sender->undelivered = code;
+    bus_position_free(sender->refused);
+    sender->refused = bus_position_new(topic, partition, BUS_OFFSET_NONE, NULL);
+}
 
 /* Called on our own thread, from within commit, abort or poll. */
 static void take_report(rd_kafka_t *client, const rd_kafka_message_t *message,
@@ -55,8 +66,9 @@ static void take_report(rd_kafka_t *client, const rd_kafka_message_t *message,
     struct kafka_sender *sender = message->_private;
     bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
                   message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-    if (message->err && !purged && !sender->undelivered)
-        sender->undelivered = message->err;
+    if (message->err && !purged)
+        note_undelivered(sender, message->err, rd_kafka_topic_name(message->rkt),
+                         message->partition);
     if (!message->err && !sender->landed && message->offset >= 0)
         sender->landed = bus_position_new(rd_kafka_topic_name(message->rkt),
                                           message->partition, message->offset, NULL);
@@ -154,6 +166,7 @@ void kafka_sender_close(struct bus_sender *base)
     struct kafka_sender *sender = (struct kafka_sender *)base;
     client_close(sender);
     bus_position_free(sender->landed);
+    bus_position_free(sender->refused);
     g_free(sender->id);
     g_free(sender);
 }
@@ -200,9 +213,10 @@ static enum bus_sent judge(struct kafka_sender *sender, const rd_kafka_error_t *
     rd_kafka_resp_err_t code = rd_kafka_error_code(problem);
     if (rd_kafka_error_is_fatal(problem))
         return dead(sender, rd_kafka_error_string(problem), step, error);
-    if (is_refusal(sender->undelivered)) {
+    if (sender->undelivered) {
         explain(sender, sender->undelivered, NULL, step, error);
-        return BUS_REFUSED;
+        if (is_refusal(sender->undelivered))
+            return BUS_REFUSED;
     }
     explain(sender, code, rd_kafka_error_string(problem), step, error);
     if (is_stale(code))
@@ -271,6 +285,7 @@ static enum bus_sent produce_one(struct kafka_sender *sender,
     char text[512] = "";
     if (rd_kafka_fatal_error(sender->client, text, sizeof(text)))
         return dead(sender, text, "produce in", error);
+    note_undelivered(sender, code, message->topic, message->partition);
     kafka_set_error(sender->kafka, error, code, NULL, "send to %s", message->topic);
     return is_refusal(code) ? BUS_REFUSED : BUS_RETRY;
 }
@@ -362,15 +377,22 @@ static bool abort_until(struct kafka_sender *sender, int64_t deadline_us, GError
     }
 }
 
+/* librdkafka asks for no commit while a message has not been taken. */
+static bool is_in_doubt(const struct kafka_sender *sender)
+{
+    return sender->commit_asked && !sender->undelivered;
+}
+
 /* `sent`: what the caller is told if the abort leaves no doubt. */
 static enum bus_sent give_up(struct kafka_sender *sender, enum bus_sent sent,
                              int64_t deadline_us, GError **error)
 {
-    if (!sender->commit_asked)
+    bool in_doubt = is_in_doubt(sender);
+    if (!in_doubt)
         deadline_us = MIN(deadline_us, deadline_in(ABORT_WAIT_MS));
     if (abort_until(sender, deadline_us, error))
         return sent;
-    if (!sender->dead && !sender->commit_asked)
+    if (!sender->dead && !in_doubt)
         return sent; /* the next call goes on aborting */
     return sender->dead ? BUS_DEAD
                         : dead(sender, "the broker does not answer", "abort", error);
@@ -434,9 +456,7 @@ static enum bus_sent renew(struct kafka_sender *sender, const struct bus_batch *
 {
     g_autoptr(GError) problem = NULL;
     bool committed = false;
-    /* librdkafka asks for no commit while a message has not been taken. */
-    bool in_doubt = sender->commit_asked && !sender->undelivered &&
-                    batch->messages->len > 0;
+    bool in_doubt = is_in_doubt(sender) && batch->messages->len > 0;
     bool opened = open_again(sender, deadline_us, &problem);
     if (in_doubt &&
         !(opened && sender->landed && look_up(sender, deadline_us, &committed, &problem)))
@@ -482,6 +502,23 @@ static enum bus_sent transact(struct kafka_sender *sender, const struct bus_batc
     return give_up(sender, sent, deadline_us, error);
 }
 
+/* A partition without a leader is one that comes back.  Asked at the end: a transaction is
+ * aborted at once, or the broker may not have heard of it when it is. */
+static enum bus_sent tell_refusal(struct kafka_sender *sender, GError **error)
+{
+    const struct bus_position *refused = sender->refused;
+    if (!refused || !sender->undelivered)
+        return BUS_REFUSED;
+    rd_kafka_resp_err_t code = kafka_tell_apart(sender->kafka, sender->undelivered,
+                                                refused->topic, refused->partition);
+    if (is_refusal(code))
+        return BUS_REFUSED;
+    g_clear_error(error);
+    kafka_set_error(sender->kafka, error, code, NULL, "send to %s partition %d",
+                    refused->topic, refused->partition);
+    return BUS_RETRY;
+}
+
 enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batch *batch,
                                   GError **error)
 {
@@ -490,6 +527,7 @@ enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batc
     int64_t deadline_us = deadline_in(COMMIT_BOUND_MS);
     if (sender->dead)
         return dead(sender, "this sender has ended", "begin", error);
+    g_clear_pointer(&sender->refused, bus_position_free);
     enum bus_sent sent = check_messages(sender, batch, &problem);
     if (sent == BUS_SENT)
         sent = check_positions(batch, &problem);
@@ -499,6 +537,8 @@ enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batc
         sent = transact(sender, batch, deadline_us, &problem);
     if (sent == BUS_DEAD && was_given_up(sender, batch))
         sent = renew(sender, batch, deadline_us, &problem);
+    if (sent == BUS_REFUSED)
+        sent = tell_refusal(sender, &problem);
     if (problem)
         g_propagate_error(error, g_steal_pointer(&problem));
     return sent;

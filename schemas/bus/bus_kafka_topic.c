@@ -20,7 +20,7 @@
 #define TAG_PROPERTY "retention.bytes"
 #define TAG_LEAST    (G_GINT64_CONSTANT(1) << 62)
 
-enum { AGAIN_MS = 20 };
+enum { AGAIN_MS = 20, APART_MS = 5000 };
 
 struct question {
     struct kafka *kafka;
@@ -171,6 +171,47 @@ static bool create(const struct question *question, const struct bus_topic *topi
     return question_failed(question, code, text, "making", error);
 }
 
+/* The first offset (RD_KAFKA_OFFSET_BEGINNING) or the end (RD_KAFKA_OFFSET_END).  These are
+ * times to a broker, and librdkafka's question for times ends when it has been told to; that
+ * for watermarks (2.0.2) waits without end for a leader that is gone. */
+static rd_kafka_resp_err_t ask_offset(const struct question *question, int32_t partition,
+                                      int64_t which, int64_t *ret_offset)
+{
+    g_autoptr(rd_kafka_topic_partition_list_t)
+        list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(
+        list, question->topic, partition);
+    asked->offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(
+        question->asker, list, MAX(question_left_ms(question), 1));
+    code = code ? code : asked->err;
+    if (!code)
+        *ret_offset = asked->offset;
+    return code;
+}
+
+static rd_kafka_resp_err_t ask_range(const struct question *question, int32_t partition,
+                                     int64_t *ret_first, int64_t *ret_end)
+{
+    rd_kafka_resp_err_t code = ask_offset(question, partition, RD_KAFKA_OFFSET_BEGINNING,
+                                          ret_first);
+    return code ? code : ask_offset(question, partition, RD_KAFKA_OFFSET_END, ret_end);
+}
+
+/* librdkafka says of a partition without a leader that there is none. */
+static rd_kafka_resp_err_t tell_apart(const struct question *question,
+                                      rd_kafka_resp_err_t code, int32_t partition)
+{
+    int32_t partitions = 0;
+    bool led = false;
+    if (kafka_error_code(code) != BUS_ERROR_NO_TOPIC)
+        return code;
+    rd_kafka_resp_err_t other = ask_partitions(question, &partitions, &led);
+    if (other)
+        return other;
+    return partition < partitions ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : code;
+}
+
 /* Metadata names a leader a little before the leader knows that it is one. */
 static rd_kafka_resp_err_t ask_usable(const struct question *question,
                                       int32_t *ret_partitions)
@@ -181,9 +222,7 @@ static rd_kafka_resp_err_t ask_usable(const struct question *question,
     if (!code && !led)
         code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
     for (int32_t i = 0; !code && i < *ret_partitions; i++)
-        code = rd_kafka_query_watermark_offsets(question->asker, question->topic, i,
-                                                &first, &end,
-                                                MAX(question_left_ms(question), 1));
+        code = ask_range(question, i, &first, &end);
     return code;
 }
 
@@ -236,11 +275,10 @@ bool kafka_topic_range(struct bus *bus, const char *topic, int32_t partition,
     if (!question_begin(&question, bus, topic, timeout_ms, error))
         return false;
     rd_kafka_resp_err_t code;
-    while (leader_moves(code = rd_kafka_query_watermark_offsets(
-                            question.asker, topic, partition, &first, &end,
-                            MAX(question_left_ms(&question), 1))) &&
+    while (leader_moves(code = ask_range(&question, partition, &first, &end)) &&
            question_left_ms(&question) > 0)
         g_usleep(AGAIN_MS * 1000);
+    code = tell_apart(&question, code, partition);
     if (code)
         return question_failed(&question, code, NULL, "offsets", error);
     *ret_first = first;
@@ -255,23 +293,28 @@ bool kafka_topic_offset_at(struct bus *bus, const char *topic, int32_t partition
     struct question question;
     if (!question_begin(&question, bus, topic, timeout_ms, error))
         return false;
-    g_autoptr(rd_kafka_topic_partition_list_t)
-        list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, topic,
-                                                                          partition);
-    asked->offset = MAX(ms, 0); /* below are Kafka's logical offsets */
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(question.asker, list,
-                                                          timeout_ms);
-    code = code ? code : asked->err;
+    int64_t offset = 0; /* times below it are Kafka's words for something else */
+    rd_kafka_resp_err_t code = ask_offset(&question, partition, MAX(ms, 0), &offset);
+    code = tell_apart(&question, code, partition);
     if (code)
         return question_failed(&question, code, NULL, "offset by time", error);
-    if (asked->offset >= 0) {
-        *ret_offset = asked->offset;
+    if (offset >= 0) {
+        *ret_offset = offset;
         return true;
     }
     int64_t first = 0;
     return kafka_topic_range(bus, topic, partition, question_left_ms(&question), &first,
                              ret_offset, error);
+}
+
+rd_kafka_resp_err_t kafka_tell_apart(struct kafka *kafka, rd_kafka_resp_err_t code,
+                                     const char *topic, int32_t partition)
+{
+    struct question question;
+    if (kafka_error_code(code) != BUS_ERROR_NO_TOPIC ||
+        !question_begin(&question, &kafka->base, topic, APART_MS, NULL))
+        return code;
+    return tell_apart(&question, code, partition);
 }
 
 /* --- Configuration ----------------------------------------------------------------------- */

@@ -61,7 +61,7 @@ class Ground:
     def start_brokers(self):
         """Behind proxies, one each: by these the brokers tell clients to come."""
         directory = self.directory / "kafka"
-        behind, front = ports_in_a_row(self.brokers), ports_in_a_row(self.brokers)
+        behind, front = Ports.take_in_a_row(self.brokers), Ports.take_in_a_row(self.brokers)
         self.broker_proxies = [FaultyProxy(*ends).start() for ends in zip(behind, front)]
         address = run_script("kafka", "start", "--port", behind[0], "--advertise", front[0],
                              "--brokers", self.brokers, "--dir", directory)
@@ -99,10 +99,3 @@ class Ground:
         for proxy in self.broker_proxies:
             proxy.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def ports_in_a_row(number):
-    while True:
-        ports = [Ports.take() for _ in range(number)]
-        if ports[-1] - ports[0] == number - 1:
-            return ports

@@ -132,6 +132,16 @@ class Kafka:
         run_script("kafka", "start", "--port", self.address.rsplit(":", 1)[1], "--dir", self.directory)
 
 
+class Cluster(Kafka):
+    """Several brokers, of which each can go; `address` names them all."""
+
+    def kill_node(self, number):
+        run_script("kafka", "kill", "--dir", self.directory, "--node", number)
+
+    def start_node(self, number):
+        run_script("kafka", "start", "--dir", self.directory, "--node", number)
+
+
 class Ports:
     """Numbers that no other test uses; below the range from which the kernel hands out its own.
 
@@ -152,6 +162,13 @@ class Ports:
                 port = cls._range[cls._next]
                 if cls._is_free(port):
                     return port
+
+    @classmethod
+    def take_in_a_row(cls, number):
+        while True:
+            ports = [cls.take() for _ in range(number)]
+            if ports[-1] - ports[0] == number - 1:
+                return ports
 
     @staticmethod
     def _is_free(port):

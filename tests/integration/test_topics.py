@@ -1,0 +1,125 @@
+"""Topics as others make and change them, and brokers that are away: cases L23, L24, L26.
+
+The topics have the names that every control plane gives them: each test has a broker of its own, or
+leaves the cluster without topics.
+"""
+import pytest
+import requests
+from commander import partition_of
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from fleet import Fleet, wait_for
+from services import PATIENCE_S
+
+EVENTS = "muster.events"
+
+
+def knows(client, topic, partitions):
+    found = client.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+    return len(found) == partitions and all(partition.leader >= 0 for partition in found.values())
+
+
+class Topics:
+    """What an admin does to topics, by a client that is not ours."""
+
+    def __init__(self, kafka):
+        self.client = AdminClient({"bootstrap.servers": kafka.address})
+        self.each = [AdminClient({"bootstrap.servers": address}) for address in kafka.address.split(",")]
+
+    def make(self, name, partitions, replication=1, **config):
+        config = {key.replace("_", "."): str(value) for key, value in config.items()}
+        self.client.create_topics([NewTopic(name, partitions, replication, config=config)])[name].result(PATIENCE_S)
+        wait_for(f"all brokers to know {name}", lambda: all(knows(one, name, partitions) for one in self.each))
+
+    def remove(self, *names):
+        names = names or [name for name in self.client.list_topics(timeout=PATIENCE_S).topics if name[:2] != "__"]
+        for done in self.client.delete_topics(names).values() if names else ():
+            done.result(PATIENCE_S)
+        wait_for("the topics to be gone", lambda: not any(
+            set(names) & set(one.list_topics(timeout=PATIENCE_S).topics) for one in self.each))
+
+    def set(self, name, **config):
+        """All that is not named goes back to its default, as kafka-configs of old had it."""
+        config = {key.replace("_", "."): str(value) for key, value in config.items()}
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, set_config=config)
+        for done in self.client.alter_configs([resource]).values():
+            done.result(PATIENCE_S)
+
+    def settings(self, name):
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        [done] = self.client.describe_configs([resource]).values()
+        return {key: entry.value for key, entry in done.result(PATIENCE_S).items()}
+
+    def partitions(self, name):
+        return self.client.list_topics(name, timeout=PATIENCE_S).topics[name].partitions
+
+    def replicas(self, name):
+        return {len(partition.replicas) for partition in self.partitions(name).values()}
+
+
+@pytest.fixture
+def cluster_topics(cluster):
+    topics = Topics(cluster)
+    yield topics
+    topics.remove()
+
+
+@pytest.fixture
+def new_fleet_on(short_dir, request):
+    made = []
+
+    def make(kafka):
+        directory = short_dir / str(len(made))
+        directory.mkdir()
+        made.append(Fleet(directory, kafka.url, kafka=kafka))
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        fleet.close()
+
+
+def health(fleet):
+    return requests.get(f"http://127.0.0.1:{fleet.http_port}/healthz", timeout=PATIENCE_S).json()
+
+
+# --- L26
+
+
+def outlive(fleet, serve, away, back):
+    """A command that is asked meanwhile goes out afterwards, by the serve that was there before."""
+    server, _ = fleet.create(wait=False, image="registry.test/game")
+    away()
+    try:
+        fleet.server("stop", server, wait=False, expect=4)  # accepted, not sent
+        wait_for("serve to say it", lambda: serve.output().count("serve.trouble") >= 1 or
+                 serve.process.poll() is not None)
+        assert serve.process.poll() is None, serve.output()[-2000:]
+        assert health(fleet)["status"] == "degraded"
+    finally:
+        back()
+    wait_for("serve to be well", lambda: health(fleet)["status"] == "ok" or serve.process.poll() is not None)
+    wait_for("the command in the log", lambda: '"stop"' in fleet.run(
+        "events", "--json", "--server", server, expect=None).stdout)
+    assert serve.process.poll() is None, serve.output()[-2000:]
+
+
+def leader_of(topics, agent):
+    """Of the partition that the agent's events go to."""
+    partitions = topics.partitions(EVENTS)
+    return partitions[partition_of(agent, len(partitions))].leader
+
+
+def test_l26_serve_outlives_a_dead_leader(cluster, cluster_topics, new_fleet_on):
+    cluster_topics.make(EVENTS, 3, retention_ms=-1)
+    fleet = new_fleet_on(cluster).init()
+    leader = leader_of(cluster_topics, fleet.add_agent())
+    serve = fleet.start_serve()
+    outlive(fleet, serve, lambda: cluster.kill_node(leader), lambda: cluster.start_node(leader))
+
+
+def test_l26_what_waits_for_replicas_goes_out_afterwards(cluster, cluster_topics, new_fleet_on):
+    cluster_topics.make(EVENTS, 3, replication=3, min_insync_replicas=3, retention_ms=-1)
+    fleet = new_fleet_on(cluster).init()
+    other = leader_of(cluster_topics, fleet.add_agent()) % 3 + 1
+    serve = fleet.start_serve()
+    outlive(fleet, serve, lambda: cluster.kill_node(other), lambda: cluster.start_node(other))
