@@ -119,6 +119,34 @@ static bool take_holder(struct adoption *at, struct server_row **holder, GError 
     return true;
 }
 
+static bool lies_in(const char *path, const char *directory)
+{
+    const size_t length = strlen(directory);
+    return length > 0 && strncmp(path, directory, length) == 0 &&
+           (path[length] == '\0' || path[length] == '/');
+}
+
+/* What it mounts there, is there. */
+static bool mounts_in(const struct found *found, const char *directory)
+{
+    for (guint i = 0; i < found->mounts->len; i++) {
+        const struct mounted *mounted = found->mounts->pdata[i];
+        if (g_str_equal(mounted->type, "bind") && lies_in(mounted->source, directory))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the record's directory is known to be there; a record that cannot be resolved is
+ * refused later. */
+static void note_data(struct adoption *at)
+{
+    g_autoptr(GBytes) key = g_bytes_new_static("", 0);
+    g_autoptr(Spec) spec = resolve(at->server, at->agent, at->profile, key, NULL);
+    if (spec && mounts_in(at->found->found, spec->data_dir))
+        at->server->data_exists = MAYBE_YES;
+}
+
 static void take_container(struct adoption *at)
 {
     struct server_row *server = at->server;
@@ -136,6 +164,7 @@ static void take_container(struct adoption *at)
     g_free(server->id);
     server->id = uuid7_new(at->request->now);
     server->created_at = server->updated_at = at->request->now;
+    note_data(at);
 }
 
 static struct queued *adopt_found(struct adoption *at, GError **error)

@@ -408,6 +408,17 @@ static void take_record(struct server_row *server, const struct server_record *r
         take_spec(server, record->spec);
 }
 
+/* Of a container that was brought along nobody need have made a directory: its world may lie in a
+ * volume from the beginning (S34). */
+static int64_t seen_at_first(const struct record *record)
+{
+    const struct spec *spec = record->server->spec;
+    const bool elsewhere = spec && spec->adopt &&
+                           record->server->data_exists == MAYBE_UNKNOWN;
+    return record->kind == RECORD_COMMAND || elsewhere ? DATA_NEVER_SEEN
+                                                       : DATA_PLACE_SEEN;
+}
+
 /* The first that is heard of a server: created now, or brought along with its container. */
 static void begin_server(struct server_row *server, const struct record *record)
 {
@@ -418,8 +429,7 @@ static void begin_server(struct server_row *server, const struct record *record)
     server->deleted_at = record->server->deleted_at;
     server->data_exists = record->server->data_exists;
     server->data_gone = server->data_exists == MAYBE_NO && record->kind != RECORD_COMMAND;
-    server->data_seen = record->kind == RECORD_COMMAND ? DATA_NEVER_SEEN
-                                                       : DATA_PLACE_SEEN;
+    server->data_seen = seen_at_first(record);
     row_set(&server->container_id, record->server->container_id);
     server->container_seen = server->container_id && *server->container_id;
     server->shown = server->container_seen ? SHOWN_PRESENT : SHOWN_NOTHING;

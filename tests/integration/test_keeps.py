@@ -43,3 +43,27 @@ def test_s29_an_adopted_ones_volume_is_found_again(fleet, image_of):
     assert fleet.show(server)["drift"] is False
     fleet.server("purge", server, "--yes")
     assert volume not in {found.name for found in fleet.engine.client.volumes.list()}
+
+
+def test_s34_a_world_that_was_in_a_volume_from_the_beginning(fleet):
+    """The record's directory was never there: it is not gone."""
+    fleet.start_worker()
+    name = fleet.container_name(fleet.new_name())
+    volume = f"{name}-world"
+    fleet.engine.client.images.pull(*fleet.image.rsplit(":", 1))
+    container = fleet.engine.client.containers.run(
+        fleet.image, name=name, detach=True, volumes={volume: {"bind": "/home/steam/Zomboid", "mode": "rw"}})
+    container.exec_run(["/bin/sh", "-c", "echo old >/home/steam/Zomboid/mine"])
+    fleet.run("sync", fleet.agent, "--wait")
+    server = str(fleet.json("server", "adopt", fleet.agent, name, "--game-port", "21000", "--udp-port", "21001",
+                            "--rcon-port", "21002")["server_id"])
+    fleet.run("sync", fleet.agent, "--wait")
+    assert "no_data" not in fleet.show(server)["remarks"]
+    fleet.server("delete", server)
+    assert "no_data" not in fleet.show(server)["remarks"]
+    fleet.server("restore", server, "--start")
+    kept = fleet.engine.client.containers.get(name)
+    assert kept.exec_run(["cat", "/home/steam/Zomboid/mine"]).output.decode().strip() == "old"
+    assert [mount["Name"] for mount in kept.attrs["Mounts"] if mount["Type"] == "volume"] == [volume]
+    fleet.server("purge", server, "--yes")
+    fleet.engine.client.volumes.get(volume).remove()  # somebody has named it: it is not ours to remove
