@@ -7,6 +7,7 @@
 #include "eventlog.h"
 
 #include "ledger_aside.h"
+#include "landmark.h"
 #include "ledger_rows.h"
 
 bool eventlog_check_topic(struct bus *bus, const char *topic, int64_t recorded,
@@ -183,6 +184,7 @@ bool eventlog_move(struct ledger *ledger, struct bus *bus, GError **error)
     if (!ledger_begin(ledger, error))
         return false;
     bool good = ledger_set_string(ledger, META_EVENTS_LOG_ID, log_id, error) &&
+                landmarks_forget(ledger, error) &&
                 ledger_set_number(ledger, META_HEARTBEATS_NEXT, heartbeats, error) &&
                 ledger_misplace_aside(ledger, error);
     for (guint i = 0; good && i < ends->len; i++) {

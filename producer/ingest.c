@@ -8,6 +8,7 @@
 #include "beats.h"
 #include "crash.h"
 #include "eventlog.h"
+#include "landmark.h"
 #include "log.h"
 
 #define BATCH       500
@@ -21,6 +22,7 @@ struct ingest {
     struct bus *bus;
     struct codec *codec;
     struct bus_reader *reader;
+    struct landmarks *landmarks;
     int32_t partitions;
     GPtrArray *aim;  /* struct bus_position: the ends to arrive at, or NULL */
     bool hears;      /* the bus has heartbeats */
@@ -39,8 +41,10 @@ struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec 
         return NULL;
     g_autoptr(GPtrArray)
         positions = eventlog_positions(ledger, bus, ingest->partitions, error);
-    if (!positions)
+    if (!positions ||
+        !(ingest->landmarks = landmarks_load(ledger, ingest->partitions, error)))
         return NULL;
+    landmarks_begin_at(ingest->landmarks, positions);
     if (!beats_position(ledger, bus, positions, &ingest->hears, error))
         return NULL;
     ingest->reader = bus_reader_open(bus, positions, error);
@@ -52,6 +56,7 @@ void ingest_close(struct ingest *ingest)
     if (!ingest)
         return;
     bus_reader_close(ingest->reader);
+    landmarks_free(ingest->landmarks);
     g_clear_pointer(&ingest->aim, g_ptr_array_unref);
     g_free(ingest);
 }
@@ -61,19 +66,41 @@ int ingest_fd(struct ingest *ingest)
     return bus_reader_fd(ingest->reader);
 }
 
+bool ingest_knows_log(const struct ingest *ingest)
+{
+    return landmarks_met(ingest->landmarks);
+}
+
 /* --- A batch ------------------------------------------------------------------------------------ */
 
+static enum landmark meet(struct ingest *ingest, const struct bus_record *record,
+                          GError **error)
+{
+    return g_str_equal(record->topic, TOPIC_EVENTS)
+               ? landmarks_meet(ingest->landmarks, record, error)
+               : LANDMARK_NEWS;
+}
+
+/* The first of a partition is the last one that was taken: it is looked at alone. */
 static bool take_records(struct ingest *ingest, int timeout_ms, GPtrArray *records,
                          GError **error)
 {
     while (records->len < BATCH) {
-        struct bus_record *record = NULL;
+        g_autoptr(BusRecord) record = NULL;
         if (!bus_reader_next(ingest->reader, records->len ? 0 : timeout_ms, &record,
                              error))
             return false;
         if (!record)
             return true;
-        g_ptr_array_add(records, record);
+        switch (meet(ingest, record, error)) {
+        case LANDMARK_NEWS:
+            g_ptr_array_add(records, g_steal_pointer(&record));
+            break;
+        case LANDMARK_KNOWN:
+            break;
+        case LANDMARK_WRONG:
+            return false;
+        }
     }
     return true;
 }
@@ -120,15 +147,18 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
 static bool note_positions(struct ingest *ingest, const GPtrArray *records,
                            GError **error)
 {
-    g_autofree int64_t *next = g_new0(int64_t, (gsize)ingest->partitions);
+    g_autofree const struct bus_record **last = g_new0(const struct bus_record *,
+                                                       (gsize)ingest->partitions);
     for (guint i = 0; i < records->len; i++) {
         const struct bus_record *record = records->pdata[i];
         if (g_str_equal(record->topic, TOPIC_EVENTS))
-            next[record->partition] = record->offset + 1;
+            last[record->partition] = record;
     }
     for (int32_t partition = 0; partition < ingest->partitions; partition++)
-        if (next[partition] > 0 &&
-            !ledger_set_position(ingest->ledger, partition, next[partition], error))
+        if (last[partition] &&
+            (!ledger_set_position(ingest->ledger, partition, last[partition]->offset + 1,
+                                  error) ||
+             !landmark_set(ingest->ledger, last[partition], error)))
             return false;
     return true;
 }

@@ -26,6 +26,8 @@ struct ingest;
 struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
                            GError **error);
 void ingest_close(struct ingest *ingest);
+/* Whether the log has shown that it is the one that the ledger has read so far. */
+bool ingest_knows_log(const struct ingest *ingest);
 int ingest_fd(struct ingest *ingest); /* readable when a step may have something */
 
 /* Waits up to `timeout_ms` for events, takes what is there (bounded), and commits. */

@@ -268,3 +268,12 @@ CREATE TABLE aside ( -- records of muster.events that count nowhere: one row, wh
     PRIMARY KEY (partition, reason, agent_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX aside_marks ON aside (agent_id) WHERE marks;
+
+-- version 9
+
+CREATE TABLE landmarks ( -- the last record taken of each partition of muster.events
+    partition INTEGER PRIMARY KEY,
+    at_offset INTEGER NOT NULL,
+    append_ms INTEGER NOT NULL,
+    digest TEXT NOT NULL -- of its key and value
+) STRICT;

@@ -33,6 +33,7 @@ struct serve {
     int bell;
     int64_t backoff_ms; /* 0: all is well */
     bool relay_idle;
+    bool relay_waits; /* until it is known that the log is the right one */
     bool ingest_idle;
     bool rang;    /* somebody waits: for something to go out, or for what came */
     bool arrived; /* where the log ended when somebody rang */
@@ -65,7 +66,9 @@ static bool turn_relay(struct serve *serve, GError **error)
 {
     int sent = 0;
     serve->relay_idle = true;
-    if (!serve->relay)
+    serve->relay_waits = serve->session->ingest &&
+                         !ingest_knows_log(serve->session->ingest);
+    if (!serve->relay || serve->relay_waits)
         return true;
     if (!relay_step(serve->relay, &sent, error))
         return false;
@@ -141,7 +144,7 @@ static int wait_ms(const struct serve *serve)
         return (int)serve->backoff_ms;
     if (!serve->relay_idle || !serve->ingest_idle)
         return 0;
-    if (!serve->arrived)
+    if (!serve->arrived || serve->relay_waits)
         return ARRIVE_MS;
     return serve->relay_lock && serve->session->ingest_lock ? TURN_MS : BUSY_MS;
 }

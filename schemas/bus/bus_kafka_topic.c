@@ -10,16 +10,6 @@
 
 #include <string.h>
 
-/*
- * A topic's name tag.  What tells a topic from a later one of the same name is its topic id
- * (KIP-516), which librdkafka shows from 2.3 on only.  So a topic that we make gets a
- * random retention.bytes of at least 4 EiB: no limit that is ever reached, and a number
- * that lives and dies with the topic.  A topic that was made by other means without such a
- * number is known by cluster and name alone.
- */
-#define TAG_PROPERTY "retention.bytes"
-#define TAG_LEAST    (G_GINT64_CONSTANT(1) << 62)
-
 enum { AGAIN_MS = 20, APART_MS = 5000 };
 
 struct question {
@@ -93,12 +83,6 @@ bool kafka_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
 
 /* --- Making --------------------------------------------------------------------------- */
 
-static int64_t new_tag(void)
-{
-    uint64_t random = (uint64_t)g_random_int() << 32 | g_random_int();
-    return (int64_t)(random & (TAG_LEAST - 1)) | TAG_LEAST;
-}
-
 static void configure(rd_kafka_NewTopic_t *made, const char *name, const char *format,
                       int64_t number)
 {
@@ -116,7 +100,7 @@ static rd_kafka_NewTopic_t *new_topic(const struct bus_topic *topic, GError **er
         g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE, "topic %s: %s", topic->name, text);
         return NULL;
     }
-    configure(made, TAG_PROPERTY, NULL, new_tag());
+    configure(made, "retention.bytes", "-1", 0); /* whatever the broker's default is */
     configure(made, "retention.ms", NULL, topic->retention_ms);
     configure(made, "cleanup.policy", topic->compacted ? "compact" : "delete", 0);
     if (topic->append_time)
@@ -444,35 +428,24 @@ bool kafka_topic_keep_times(struct bus *bus, const char *topic, bool keep, int t
 
 /* --- Identity --------------------------------------------------------------------------- */
 
-static bool ask_tag(const struct question *question, int64_t *ret_tag, GError **error)
-{
-    const rd_kafka_ConfigResource_t *resource = NULL;
-    g_autoptr(rd_kafka_event_t) event = describe(question, &resource, error);
-    if (!event)
-        return false;
-    const char *value = value_in(resource, TAG_PROPERTY);
-    *ret_tag = value ? g_ascii_strtoll(value, NULL, 10) : -1;
-    return true;
-}
-
+/* A topic that is made anew under its name is known by its records (KIP-516's topic ids are
+ * shown by librdkafka from 2.3 on only), and no setting tells it: tools rewrite those. */
 char *kafka_topic_log_id(struct bus *bus, const char *topic, int timeout_ms,
                          GError **error)
 {
     struct question question;
-    int64_t tag = -1;
+    int32_t partitions = 0;
+    bool led = false;
     if (!question_begin(&question, bus, topic, timeout_ms, error))
         return NULL;
-    char *cluster = rd_kafka_clusterid(question.asker, timeout_ms);
+    rd_kafka_resp_err_t code = ask_partitions(&question, &partitions, &led);
+    char *cluster = code ? NULL : rd_kafka_clusterid(question.asker, timeout_ms);
     if (!cluster) {
-        question_failed(&question, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, "cluster id",
-                        error);
+        question_failed(&question, code ? code : RD_KAFKA_RESP_ERR__TIMED_OUT, NULL,
+                        "cluster id", error);
         return NULL;
     }
-    char *id = NULL;
-    if (ask_tag(&question, &tag, error))
-        id = tag >= TAG_LEAST ? g_strdup_printf("kafka:%s/%s/%" G_GINT64_MODIFIER "x",
-                                                cluster, topic, tag)
-                              : g_strdup_printf("kafka:%s/%s", cluster, topic);
+    char *id = g_strdup_printf("kafka:%s/%s", cluster, topic);
     rd_kafka_mem_free(question.asker, cluster);
     return id;
 }

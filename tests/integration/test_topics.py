@@ -6,6 +6,7 @@ leaves the cluster without topics.
 import pytest
 import requests
 from commander import partition_of
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from fleet import Fleet, wait_for
 from services import PATIENCE_S
@@ -31,7 +32,7 @@ class Topics:
         wait_for(f"all brokers to know {name}", lambda: all(knows(one, name, partitions) for one in self.each))
 
     def remove(self, *names):
-        names = names or [name for name in self.client.list_topics(timeout=PATIENCE_S).topics if name[:2] != "__"]
+        names = list(names) or [name for name in self.client.list_topics(timeout=PATIENCE_S).topics if name[:2] != "__"]
         for done in self.client.delete_topics(names).values() if names else ():
             done.result(PATIENCE_S)
         wait_for("the topics to be gone", lambda: not any(
@@ -80,6 +81,42 @@ def new_fleet_on(short_dir, request):
 
 def health(fleet):
     return requests.get(f"http://127.0.0.1:{fleet.http_port}/healthz", timeout=PATIENCE_S).json()
+
+
+# --- L23
+
+
+@pytest.fixture
+def topics(own_kafka):
+    return Topics(own_kafka)
+
+
+def test_l23_the_log_is_known_after_tools_have_rewritten_its_settings(own_kafka, topics, new_fleet_on):
+    fleet = new_fleet_on(own_kafka).init()
+    fleet.add_agent()
+    server, _ = fleet.create(wait=False, image="registry.test/game")
+    topics.set(EVENTS, retention_ms=-1)
+    assert "retention.bytes" not in {key for key, value in topics.settings(EVENTS).items() if value != "-1"}
+    fleet.server("stop", server, wait=False)
+    fleet.run("audit", "replay", "--verify")
+
+
+def test_l23_a_log_made_anew_is_told_however_long_it_is(own_kafka, topics, new_fleet_on):
+    fleet = new_fleet_on(own_kafka).init()
+    agent = fleet.add_agent()
+    server, _ = fleet.create(wait=False, image="registry.test/game")
+    partitions = len(topics.partitions(EVENTS))
+    topics.remove(EVENTS)
+    topics.make(EVENTS, partitions, retention_ms=-1)
+    producer = Producer({"bootstrap.servers": own_kafka.address})
+    for _ in range(50):
+        producer.produce(EVENTS, b"?", key=server, partition=partition_of(agent, partitions))
+    assert producer.flush(PATIENCE_S) == 0
+    assert "another log" in fleet.run("server", "stop", server, expect=4).stderr
+    serve = fleet.start_serve(ready=False)
+    assert serve.exit_code() != 0
+    assert "another log" in serve.output()
+    serve.killed = True  # it has ended with an error, as it should
 
 
 # --- L26

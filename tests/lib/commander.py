@@ -2,7 +2,6 @@
 
 For tests of the worker alone, and for records that our own control plane never writes.
 """
-import random
 import time
 import uuid
 
@@ -40,8 +39,7 @@ def make_topics(bootstrap, agent_id, partitions=4, events=32, **config):
     """The topics of an agent, and the shared ones, as `muster init` and `agent add` make them."""
     wanted = {"muster.events": events, "muster.heartbeats": 1, "muster.deadletter": 1,
               f"muster.commands.{agent_id}": partitions, f"muster.control.{agent_id}": partitions}
-    tag = {"retention.bytes": str(1 << 62 | random.getrandbits(62))}  # by which a log is known again
-    config = {"message.timestamp.type": "LogAppendTime", **tag, **config}
+    config = {"message.timestamp.type": "LogAppendTime", **config}
     admin = AdminClient({"bootstrap.servers": bootstrap})
     there = admin.list_topics(timeout=PATIENCE_S).topics
     new = [NewTopic(name, count, 1, config=config)

@@ -322,10 +322,13 @@ static void test_offset_at(struct fixture *fixture, const void *data)
     bus_topic_offset_at(fixture->bus, fixture->events, 0, 0, PATIENCE_MS, &offset,
                         &error);
     g_assert_cmpint(offset, ==, 0);
+    int64_t end = end_of(fixture->bus, fixture->events,
+                         0); /* a marker may be on its way */
     bus_topic_offset_at(fixture->bus, fixture->events, 0, between + 1000000, PATIENCE_MS,
                         &offset, &error);
     g_assert_no_error(error);
-    g_assert_cmpint(offset, ==, end_of(fixture->bus, fixture->events, 0));
+    g_assert_cmpint(offset, >=, end);
+    g_assert_cmpint(offset, <=, end_of(fixture->bus, fixture->events, 0));
 }
 
 /* --- Sending and reading --------------------------------------------------------------------- */
