@@ -4,8 +4,11 @@
 #include "adopt.h"
 
 #include "ledger_found.h"
+#include "ledger_log.h"
 #include "profile.h"
+#include "profile_check.h"
 #include "propose.h"
+#include "propose_profile.h"
 #include "reference.h"
 #include "resolve.h"
 #include "rules.h"
@@ -167,6 +170,40 @@ static void take_container(struct adoption *at)
     note_data(at);
 }
 
+/* Another server's may bear the same name on another host: the container's id tells them apart. */
+static bool take_own_profile(struct adoption *at, GError **error)
+{
+    const struct found *found = at->found->found;
+    g_autoptr(GBytes) key = g_bytes_new_static("", 0);
+    g_autofree char *name = g_strdup_printf("adopted-%s-%.*s", at->server->name,
+                                            CONTAINER_SHORT, found->container_id);
+    json_auto_t *base = profile_find(at->ledger, at->server->profile, error);
+    json_auto_t *own = base ? propose_profile(base, name, found) : NULL;
+    g_autoptr(Spec) spec = own ? resolve(at->server, at->agent, own, key, error) : NULL;
+    if (!spec)
+        return false;
+    propose_places(own, spec, at->server, found);
+    g_autofree char *text = json_dumps(own, JSON_INDENT(2));
+    if (!profile_check(own, error) || !ledger_set_profile(at->ledger, name, text, error))
+        return false;
+    row_set(&at->server->profile, name);
+    return true;
+}
+
+/* What a person would look at. */
+static json_t *proposal_of(const struct server_row *server)
+{
+    static const char *const fields[] = {
+        "agent_id",  "name",     "profile",         "image",     "image_tag",
+        "game_port", "udp_port", "rcon_port",       "container", "container_id",
+        "data_dir",  "status",   "server_data_path"};
+    json_auto_t *row = row_to_json(&table_servers, server);
+    json_t *proposal = json_object();
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+        json_object_set(proposal, fields[i], json_object_get(row, fields[i]));
+    return proposal;
+}
+
 static struct queued *adopt_found(struct adoption *at, GError **error)
 {
     g_autoptr(ServerRow) holder = NULL;
@@ -177,12 +214,18 @@ static struct queued *adopt_found(struct adoption *at, GError **error)
         (holder && !take_holder(at, &holder, error)))
         return NULL;
     take_container(at);
+    if (at->request->as_found && !take_own_profile(at, error))
+        return NULL;
     if (!request_bring(at->ledger, at->codec, at->server, at->request, &event_id, error))
         return NULL;
     g_autoptr(Queued)
         queued = queued_new(NULL, at->server->id, at->server->agent_id, event_id);
     if (!queued_note_differences(queued, at->ledger, at->server, error))
         return NULL;
+    if (at->request->dry_run) {
+        queued->proposal = proposal_of(at->server);
+        return g_steal_pointer(&queued);
+    }
     return request_commit_one(at->ledger, at->request, queued, error)
                ? g_steal_pointer(&queued)
                : NULL;

@@ -30,7 +30,7 @@ static const char *const on_missing_server[] = {"show", "start", "agent", NULL};
 
 static const struct ask_field server_new[] = {NEEDED(name), RECORD, PORTS, {"config", ASK_VALUES, AT(config)}, COMMAND, PULL};
 static const struct ask_field server_change[] = {RECORD, PORTS, {"config", ASK_CHANGES, AT(config)}, TEXT(reason)};
-static const struct ask_field adopt_fields[] = {NEEDED(container), RECORD, PORTS, {"config", ASK_VALUES, AT(config)}, TEXT(reason)};
+static const struct ask_field adopt_fields[] = {NEEDED(container), RECORD, PORTS, {"config", ASK_VALUES, AT(config)}, BOOL(keep), TEXT(reason)};
 static const struct ask_field start[] = {COMMAND, BOOL(fresh), PULL};
 static const struct ask_field replace[] = {COMMAND, BOOL(fresh), BOOL(skip_save), PULL};
 static const struct ask_field restore[] = {COMMAND, BOOL(fresh), BOOL(start), PULL};
@@ -199,6 +199,7 @@ struct request wish_request(const struct visit *visit, const struct wish *wish,
         .start = wish->start,
         .skip_save = wish->skip_save,
         .unmarked = wish->unmarked,
+        .as_found = wish->keep,
         .pull = pull_of(wish->pull),
         .target = wish->command_id,
         .once = visit->once.key ? &visit->once : NULL,

@@ -33,6 +33,7 @@ struct wish {
     bool start;
     bool skip_save;
     bool unmarked;
+    bool keep;
 };
 
 #define WISH_NONE                                                                   \

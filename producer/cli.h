@@ -52,6 +52,7 @@ struct flags {
     bool skip_save;
     bool skip_invalid;
     bool dry_run;
+    bool keep;
     bool unmanaged;
     bool extra;
     bool orphans;

@@ -27,6 +27,8 @@ struct request cli_request(const struct call *call, enum action action)
         .fresh = call->flags->fresh,
         .start = call->flags->start,
         .skip_save = call->flags->skip_save,
+        .as_found = call->flags->keep,
+        .dry_run = call->flags->dry_run,
         .unmarked = call->common->yes, /* only purge has to do with it */
         .target = call->flags->command,
     };

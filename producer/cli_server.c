@@ -55,7 +55,11 @@ static const struct option remove_options[] = {COMMAND_OPTIONS, SKIP_SAVE, LET_G
 static const struct option cancel_options[] = {
     COMMAND_OPTIONS, FLAG("command", 0, STRING, command, "ID", "which one (default: the newest that is open)")};
 static const struct option adopt_options[] = {
-    RECORD_OPTIONS, FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log")};
+    RECORD_OPTIONS,
+    FLAG("keep", 0, FLAG, keep, NULL, "with a profile of its own that makes the container again as it is"),
+    FLAG("dry-run", 0, FLAG, dry_run, NULL, "say what record it would be, and what a rebuild would change; do nothing"),
+    FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"),
+};
 /* clang-format on */
 
 /* --- Records ------------------------------------------------------------------------------------ */
@@ -285,6 +289,34 @@ static int server_show(struct call *call, GError **error)
 
 /* --- Adoption --------------------------------------------------------------------------------------- */
 
+/* The record that it would be, and what a rebuild would change of the container. */
+static int print_proposal(const struct call *call, const struct queued *queued)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    if (call->common->json) {
+        json_t *json = json_deep_copy(queued->proposal);
+        json_object_set_new(json, "differences",
+                            queued->differences ? json_incref(queued->differences)
+                                                : json_array());
+        print_json(json);
+        return CLI_DONE;
+    }
+    json_object_foreach(queued->proposal, key, value)
+    {
+        g_autofree char *number = json_is_integer(value)
+                                      ? json_dumps(value, JSON_ENCODE_ANY)
+                                      : NULL;
+        const char *text = number ? number : json_string_value(value);
+        if (text && *text && !g_str_equal(text, "0"))
+            print_field(key, text);
+    }
+    json_array_foreach(queued->differences, i, value)
+        print_field("differs", json_string_value(value));
+    return CLI_DONE;
+}
+
 static int server_adopt(struct call *call, GError **error)
 {
     struct session *session = &call->session;
@@ -301,6 +333,8 @@ static int server_adopt(struct call *call, GError **error)
         return CLI_USAGE;
     g_autoptr(Queued) queued = adopt(session->ledger, session->codec, draft,
                                      call->words[1], &request, error);
+    if (queued && queued->proposal)
+        return print_proposal(call, queued);
     return queued ? cli_finish(call, queued, error) : CLI_USAGE;
 }
 

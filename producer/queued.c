@@ -25,6 +25,7 @@ void queued_free(struct queued *queued)
     g_free(queued->server_id);
     g_free(queued->agent_id);
     g_free(queued->event_id);
+    json_decref(queued->proposal);
     json_decref(queued->differences);
     g_free(queued);
 }

@@ -34,7 +34,10 @@ struct request {
     bool fresh;
     bool start; /* restore: start afterwards */
     bool skip_save;
-    bool unmarked;  /* purge: also data that does not bear its mark */
+    bool unmarked; /* purge: also data that does not bear its mark */
+    bool
+        as_found; /* adopt: with a profile of its own, that keeps the container as it is */
+    bool dry_run;   /* adopt: say what would be, and do nothing */
     bool keep_data; /* only while it is missing, and only with the data that is there */
     enum pull pull;
     enum server_status only_if; /* NONE; else refused if it is not that any more */
@@ -47,9 +50,9 @@ struct queued {
     char *command_id; /* NULL: an event alone */
     char *server_id;
     char *agent_id;
-    char *event_id; /* of the Record */
-    json_t *
-        differences; /* sentences: how its adopted container is not the record's; or NULL */
+    char *event_id;      /* of the Record */
+    json_t *proposal;    /* of a dry run: the record that it would be; or NULL */
+    json_t *differences; /* sentences: what a rebuild would change of an adopted one */
 };
 struct queued *queued_new(const char *command_id, const char *server_id,
                           const char *agent_id, const char *event_id);

@@ -41,6 +41,9 @@ export const marksOf = (server) =>
         .filter(({ mark }) => mark)
         .map(({ name, mark, tone, about }) => ({ name, word: mark, tone, about }));
 
+export const sentenceOf = (server, word) =>
+    remarksOf(server).find(({ name }) => name === word)?.about ?? "";
+
 /* [{ tone, about }] */
 export const remarkNoticesOf = (server) =>
     remarksOf(server)

@@ -93,6 +93,11 @@ function openForm(what) {
     const profile = () => state.profiles.find(({ name }) => name === fields.profile.input.value);
     const ports = () => profile()?.ports ?? PORTS;
     const published = () => profile()?.published;
+    /* What the container publishes need not be said. */
+    const asked = () =>
+        adopts
+            ? ports().filter((port) => values()[port] || !published()?.[port])
+            : ports();
     const values = () =>
         Object.fromEntries(
             Object.entries(fields)
@@ -116,7 +121,7 @@ function openForm(what) {
     const hintOf = (port) => {
         const protocols = published()?.[port];
         return protocols
-            ? `Given away by the host, ${protocols.join(" and ").toUpperCase()}.`
+            ? `${adopts ? "Empty: the container's. " : ""}Given away by the host, ${protocols.join(" and ").toUpperCase()}.`
             : "Inside the container only.";
     };
 
@@ -160,13 +165,13 @@ function openForm(what) {
 
     async function take(event) {
         event.preventDefault();
-        const wrong = wrongOf(values(), ports(), config.values(), published());
+        const wrong = wrongOf(values(), asked(), config.values(), published());
         tell(wrong);
         failure.hidden = true;
         if (Object.keys(wrong).length || send.disabled) return;
         send.disabled = true;
         try {
-            await submit(values(), ports(), config.values(), fields);
+            await submit(values(), asked(), config.values(), fields);
             dialog.close();
         } catch (problem) {
             refuse(problem);
@@ -242,11 +247,13 @@ export function adoptForm(app, found) {
         lead: h(
             "p",
             { class: "soft" },
-            "The container goes on as it is and becomes a server's own. What stands here describes it for the next rebuild.",
+            "The container goes on as it is and becomes a server's own. What stands here describes it for the next rebuild; what is left empty is taken from the container.",
         ),
         submit: async (values, ports, config) => {
             const body = { ...bodyOf(values, ports, config), container: found.container_id };
-            app.queued(await app.api.adopt(found.agent_id, body), `${found.name}: adopted.`);
+            const answer = await app.api.adopt(found.agent_id, body);
+            const differs = (answer.differences ?? []).map((sentence) => ` ${sentence}.`);
+            app.queued(answer, `${found.name}: adopted.${differs.join("")}`);
         },
     });
 }

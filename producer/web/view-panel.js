@@ -6,7 +6,7 @@ import { h, icon, keyed, setAttributes, setText } from "./dom.js";
 import { shownStatus } from "./filter.js";
 import { eventWords, fractionOf } from "./history.js";
 import { badge, setBadge, time } from "./parts.js";
-import { remarkNoticesOf } from "./remarks.js";
+import { remarkNoticesOf, sentenceOf } from "./remarks.js";
 import { setButtons, underWay } from "./row.js";
 import { isTrouble, lastWords, timeWords } from "./words.js";
 
@@ -34,7 +34,7 @@ function noticesOf(server, agent, app) {
     if (server.drift)
         say(
             "odd",
-            "The record has changed since its container was made. ",
+            `${sentenceOf(server, "drift").replace(/; a rebuild applies it\.$/, ".")} `,
             app.may.has("rebuildServer") ? "Rebuild applies it." : "A rebuild applies it.",
         );
     if (server.needs_fresh)

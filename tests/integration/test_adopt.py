@@ -85,6 +85,35 @@ def test_s29_a_record_that_says_the_same_has_no_drift(fleet, tmp_path):
     assert drift(fleet, server) is None
 
 
+def as_made(fleet, name):
+    """All of a container that a record and its profile have to do with."""
+    found = fleet.engine.inspect(name)
+    return (found["Config"]["Cmd"], found["HostConfig"]["RestartPolicy"]["Name"],
+            {key: [one["HostPort"] for one in each] for key, each in found["HostConfig"]["PortBindings"].items()},
+            {(mount["Source"], mount["Destination"], mount["RW"]) for mount in found["Mounts"]},
+            set(found["Config"]["Env"]))
+
+
+def test_s29_a_container_is_kept_as_it_is(fleet):
+    fleet.start_worker()
+    name, ports = by_hand(fleet, fleet.image, fleet.data_root, {"MOTD": VALUE},
+                          command=["/bin/sh", "-c", "echo ${HOME}; exec /game-server"],
+                          restart_policy={"Name": "always"}, labels={"mine": "1"})
+    sync(fleet)
+    words = ("server", "adopt", fleet.agent, name, "--keep", "-e", "MOTD=" + VALUE)
+    proposed = fleet.json(*words, "--dry-run")
+    assert proposed["differences"] == [] and (proposed["game_port"], proposed["udp_port"]) == ports
+    assert not fleet.json("server", "list") and "adopted-" not in fleet.run("profile", "list").stdout
+    assert "container_id" in fleet.run(*words, "--dry-run").stdout
+    adopted = fleet.json(*words)
+    server = str(adopted["server_id"])
+    assert "differences" not in adopted and drift(fleet, server) is None
+    before = as_made(fleet, name)
+    fleet.server("rebuild", server)
+    assert as_made(fleet, name) == before and fleet.engine.inspect(name)["Config"]["Labels"]["muster.managed"]
+    assert proposed["profile"] == fleet.show(server)["profile"] and drift(fleet, server) is None
+
+
 # --- On a scripted one
 
 

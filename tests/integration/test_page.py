@@ -267,17 +267,23 @@ def test_a_found_container_is_adopted(served, open_page):
     page, name = open_page(served), served.new_name()
     container = served.container_name(name)
     served.engine.client.images.pull(*served.image.rsplit(":", 1))
-    served.engine.client.containers.run(served.image, name=container, detach=True)
+    ports = sorted([Ports.take(), Ports.take()])
+    served.engine.client.containers.run(served.image, name=container, detach=True, environment={"MOTD": "x"},
+                                        ports={f"{port}/udp": port for port in ports})
     served.run("sync", served.agent, "--wait")
     page.click('nav a:text-is("Unmanaged")')
     page.click(f'[aria-label="Adopt {container}"]')
-    for label in ("Game port", "Second UDP port", "RCON port"):
-        page.fill(f'dialog .field:has(label:text-is("{label}")) input', str(Ports.take()))
+    page.fill('dialog .field:has(label:text-is("RCON port")) input', str(Ports.take()))
     page.shoot("adopt")
     page.click("dialog button:text-is('Adopt')")
     page.wait("dialog", "detached")
     page.click('nav a:text-is("Servers")')
     wait_status(page, name, "running")
+    page.wait(f"{row(name)} .mark:text-is('drift')")
+    page.click(f"{row(name)} .name")
+    page.wait(".panel .notice:has-text('a rebuild would drop MOTD')")
+    server = next(each for each in served.json("server", "list") if each["name"] == name)
+    assert [server["game_port"], server["udp_port"]] == ports
 
 
 # --- What needs no engine -------------------------------------------------------------------------

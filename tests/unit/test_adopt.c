@@ -3,6 +3,7 @@
  */
 #include "differ.h"
 #include "propose.h"
+#include "propose_profile.h"
 #include "shape.h"
 
 #include <string.h>
@@ -242,10 +243,65 @@ static void s29_a_record_is_proposed(void)
     }
 }
 
+static json_t *object(const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    g_assert_nonnull(json);
+    return json;
+}
+
+static void assert_same(const json_t *profile, const char *text)
+{
+    json_auto_t *wanted = object(text);
+    g_autofree char *got = json_dumps(profile, JSON_SORT_KEYS);
+    if (!json_equal((json_t *)profile, wanted))
+        g_error("it is %s", got);
+}
+
+static void s29_a_profile_keeps_what_no_record_says(void)
+{
+    json_auto_t *base = object(
+        "{\"name\": \"x\", \"env\": {\"A\": \"1\", \"B\": \"1\"}, \"command\": [\"-y\"], "
+        "\"mounts\": [{\"host_path\": \"{data_dir}\", \"container_path\": \"/data\"}, "
+        "{\"host_path\": \"/srv/c\", \"container_path\": \"/c\"}], \"ports\": []}");
+    struct pair_of pair = same();
+    g_autoptr(ServerRow) server = server_row_new();
+    put(&pair.found->name, "n");
+    server->game_port = 1;
+    g_ptr_array_add(pair.spec->mounts, mount_new("/srv/c", "/c"));
+    add_mount(&pair, "bind", "/srv/{b}", "/b");
+    add_text(pair.found->entrypoint, "/run");
+    ports(&pair);
+    json_auto_t *own = propose_profile(base, "own", pair.found);
+    propose_places(own, pair.spec, server, pair.found);
+    assert_same(
+        own, "{\"name\": \"own\", \"about\": \"as the container n was adopted\", "
+             "\"env\": {\"A\": \"1\"}, \"entrypoint\": [\"/run\"], \"restart_policy\": "
+             "\"always\", \"mounts\": [{\"host_path\": \"{data_dir}\", "
+             "\"container_path\": \"/data\"}, {\"host_path\": \"/srv/{{b}}\", "
+             "\"container_path\": \"/b\", \"read_only\": false, \"make_directory\": "
+             "false}], \"ports\": [{\"host_port\": \"{game_port}\", "
+             "\"container_port\": 2, \"protocol\": \"udp\"}, {\"host_port\": 3, "
+             "\"container_port\": 4, \"protocol\": \"tcp\", \"host_ip\": "
+             "\"127.0.0.1\"}]}");
+    add_text(pair.found->command, "***"); /* nobody knows it whole */
+    json_auto_t *masked_one = propose_profile(base, "own", pair.found);
+    assert_same(json_object_get(masked_one, "command"), "[\"-y\"]");
+    g_assert_null(json_object_get(masked_one, "entrypoint"));
+    put(&pair.found->restart_policy, ""); /* nobody has looked */
+    json_auto_t *unseen = propose_profile(base, "own", pair.found);
+    g_assert_null(json_object_get(unseen, "restart_policy"));
+    assert_same(json_object_get(unseen, "env"), "{\"A\": \"1\", \"B\": \"1\"}");
+    spec_free(pair.spec);
+    shape_found.free(pair.found);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/differ/s29_what_differs_is_said", s29_what_differs_is_said);
     g_test_add_func("/propose/s29_a_record_is_proposed", s29_a_record_is_proposed);
+    g_test_add_func("/propose/s29_a_profile_keeps_what_no_record_says",
+                    s29_a_profile_keeps_what_no_record_says);
     return g_test_run();
 }
