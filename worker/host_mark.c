@@ -240,8 +240,8 @@ bool mark_make(const char *root, const struct owner_name *owner, const char *pat
 /* --- Others ------------------------------------------------------------------------------ */
 
 /* "server S of agent A (PATH)", if its directory still is what was marked, and lies so. */
-static char *told_if_near(const char *root, GKeyFile *mark, const struct place *place,
-                          bool around)
+static char *told_if_near(const char *root, GKeyFile *mark, struct places *places,
+                          const struct place *place, bool around)
 {
     g_autofree char *path = g_key_file_get_string(mark, GROUP, "path", NULL);
     const struct being then = being_in(mark);
@@ -249,8 +249,7 @@ static char *told_if_near(const char *root, GKeyFile *mark, const struct place *
 
     if (!path || !being_of(root, path, &now) || !being_equal(&now, &then))
         return NULL;
-    g_autoptr(Place) other = place_look(path);
-    const enum lies lies = place_lies(other, place);
+    const enum lies lies = place_lies(places_look(places, path), place);
     if (lies == LIES_APART || (lies == LIES_AROUND && !around))
         return NULL;
     g_autofree char *agent = g_key_file_get_string(mark, GROUP, "agent", NULL);
@@ -263,7 +262,8 @@ char *mark_of_another(const char *root, const char *server, const char *path, bo
 {
     g_auto(Descriptor) marks = open_marks(root, false);
     g_autoptr(MarksListed) listed = marks < 0 ? NULL : fdopendir(marks);
-    g_autoptr(Place) place = place_look(path);
+    g_autoptr(Places) places = places_new();
+    const struct place *place = places_look(places, path);
     g_autofree char *own = file_name(server, SUFFIX);
     char *told = NULL;
     const struct dirent *entry;
@@ -276,7 +276,7 @@ char *mark_of_another(const char *root, const char *server, const char *path, bo
         if (!g_str_has_suffix(entry->d_name, SUFFIX) || g_str_equal(entry->d_name, own))
             continue;
         g_autoptr(GKeyFile) mark = read_mark(directory, entry->d_name);
-        told = mark ? told_if_near(root, mark, place, around) : NULL;
+        told = mark ? told_if_near(root, mark, places, place, around) : NULL;
     }
     return told;
 }

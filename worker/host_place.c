@@ -102,3 +102,79 @@ enum lies place_lies(const struct place *it, const struct place *base)
         return inside ? LIES_SAME : LIES_AROUND;
     return inside ? LIES_INSIDE : LIES_APART;
 }
+
+/* --- Many at once ------------------------------------------------------------------------- */
+
+struct places {
+    GHashTable *looked; /* path → struct place */
+};
+
+struct places *places_new(void)
+{
+    struct places *places = g_new0(struct places, 1);
+
+    places->looked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                           (GDestroyNotify)place_free);
+    return places;
+}
+
+void places_free(struct places *places)
+{
+    if (!places)
+        return;
+    g_hash_table_unref(places->looked);
+    g_free(places);
+}
+
+/* "/a/b", without "//", "." and "..": its parent is all of it but the last name. */
+static bool is_plain(const char *path)
+{
+    return path[0] == '/' && path[1] != '\0' && !strstr(path, "//") &&
+           !strstr(path, "/.") && !g_str_has_suffix(path, "/");
+}
+
+/* What lies in a directory that was looked at; NULL: a symlink, which leads elsewhere. */
+static struct place *look_below(const struct place *parent, const char *name)
+{
+    g_autofree char *path = g_build_filename(parent->path, name, NULL);
+    struct stat status;
+    const bool there = parent->there && lstat(path, &status) == 0;
+    struct place *place;
+
+    if (there && S_ISLNK(status.st_mode))
+        return NULL;
+    place = g_new0(struct place, 1);
+    place->path = g_steal_pointer(&path);
+    place->there = there;
+    place->above = g_array_sized_new(FALSE, FALSE, sizeof(struct identity),
+                                     parent->above->len + 1);
+    if (there) {
+        const struct identity identity = {status.st_dev, status.st_ino};
+        g_array_append_val(place->above, identity);
+    }
+    g_array_append_vals(place->above, parent->above->data, parent->above->len);
+    return place;
+}
+
+static struct place *look_at(struct places *places, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct place *place = NULL;
+
+    if (is_plain(path) && slash > path) {
+        g_autofree char *parent = g_strndup(path, (size_t)(slash - path));
+        place = look_below(places_look(places, parent), slash + 1);
+    }
+    return place ? place : place_look(path);
+}
+
+const struct place *places_look(struct places *places, const char *path)
+{
+    struct place *place = g_hash_table_lookup(places->looked, path);
+
+    if (!place) {
+        place = look_at(places, path);
+        g_hash_table_insert(places->looked, g_strdup(path), place);
+    }
+    return place;
+}

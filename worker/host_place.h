@@ -37,5 +37,14 @@ enum lies {
 };
 enum lies place_lies(const struct place *it, const struct place *base);
 
+/* Looks within one check, each directory once: many paths lie in the same ones. */
+struct places;
+struct places *places_new(void);
+void places_free(struct places *places);
+/* As place_look(); borrowed from the places. */
+const struct place *places_look(struct places *places, const char *path);
+
+typedef struct places Places;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Places, places_free)
 typedef struct place Place;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)

@@ -7,6 +7,7 @@
 
 #include "crash.h"
 #include "job_parts.h"
+#include "neighbours.h"
 
 #include <string.h>
 
@@ -70,6 +71,7 @@ void job_free(struct job *job)
     facts_clear(&job->facts);
     refusal_clear(&job->refusal);
     g_clear_pointer(&job->networks_lock, host_unlock);
+    neighbours_unref(job->others);
     g_clear_pointer(&job->reports, g_ptr_array_unref);
     result_free(job->result);
     order_free(job->order);
@@ -302,7 +304,9 @@ static void follow(struct job *job, enum step step, enum ask ask, struct want *w
         send_look(job, now_ms);
         break;
     case ASK_ENGINE:
-        if (want->request->asked == ASKED_PULL)
+        if (job_remembers_others(job, want->request))
+            g_clear_pointer(&want->request, request_free);
+        else if (want->request->asked == ASKED_PULL)
             send_pull(job, want->request);
         else
             send_request(job, want->request, now_ms);

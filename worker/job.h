@@ -39,9 +39,10 @@ struct site {
     struct pulls *pulls;
     const struct policy *policy;
     const struct author *author; /* its engine is the one that jobs change */
-    int64_t pull_stall_ms;       /* without a byte */
-    int64_t pull_most_ms;        /* in all */
-    double patience; /* factor of the spans that an engine is waited for; 0: as 1 */
+    struct others *others;
+    int64_t pull_stall_ms; /* without a byte */
+    int64_t pull_most_ms;  /* in all */
+    double patience;       /* factor of the spans that an engine is waited for; 0: as 1 */
 };
 
 enum job_state {

@@ -7,6 +7,7 @@
 #include "inside.h"
 #include "job.h"
 #include "job_parts.h"
+#include "others.h"
 
 #include <gio/gio.h>
 
@@ -77,6 +78,8 @@ static void note_done(struct job *job, const struct host_errand *errand)
     job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES &&
                                    !errand->others_wanted;
     job->facts.sources_checked |= errand->sources_checked;
+    if (errand->work == HOST_CHECK_SOURCES && errand->others && job->facts.everything)
+        others_keep(job->site->others, errand->others, job->others_changes);
     if (errand->work == HOST_GIVE_DIRECTORIES) {
         job->facts.directories_given = true;
         g_free(job->facts.remark);
@@ -100,6 +103,7 @@ static void host_errand_free(struct host_errand *errand)
     g_free(errand->lock_name);
     if (errand->remark)
         g_string_free(errand->remark, TRUE);
+    neighbours_unref(errand->others);
     policy_unref(errand->policy);
     g_free(errand);
 }
@@ -150,6 +154,20 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->lock_name = networks_lock_name(job->site->author->engine_id);
     errand->user = g_strdup(job->facts.seen ? job->facts.seen->user : "");
     errand->remark = g_string_new(NULL);
+    errand->others = g_steal_pointer(&job->others);
     job->wait = WAIT_ERRAND;
     errands_start(job->site->errands, host_work, host_done, errand);
+}
+
+bool job_remembers_others(struct job *job, const struct request *request)
+{
+    const bool starts = job->state == JOB_STEPPING && job_step(job) == STEP_START;
+    if (!starts || request->asked != ASKED_LIST)
+        return false;
+    job->others = others_for(job->site->others, job->facts.seen->id);
+    job->others_changes = others_changes(job->site->others);
+    if (!job->others)
+        return false;
+    job_send_errand(job, HOST_CHECK_SOURCES);
+    return true;
 }

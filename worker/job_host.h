@@ -28,11 +28,12 @@ struct host_errand {
     enum maybe data_exists;
     bool data_empty;
     struct host_lock *lock;
+    struct neighbours *others; /* a start's: remembered, or read by it; held */
     GError *error;
 };
 
-/* NULL with the errand's error. */
-struct neighbours *host_errand_neighbours(struct host_errand *errand);
+/* NULL with the errand's error; the errand's. */
+const struct neighbours *host_errand_neighbours(struct host_errand *errand);
 /* An error that takes its text; false. */
 bool host_errand_refuse(struct host_errand *errand, char *why_taken);
 

@@ -54,6 +54,8 @@ struct job {
     enum outcome outcome;
     struct refusal refusal; /* of the result, when not done */
     struct host_lock *networks_lock;
+    struct neighbours *others; /* remembered, for the errand on its way, or NULL */
+    unsigned others_changes;   /* when the engine was asked for them */
     struct result *result;
 };
 
@@ -79,6 +81,9 @@ void job_finish(struct job *job);
 enum step job_step(const struct job *job); /* the one that runs */
 void job_wait_for_timer(struct job *job, int64_t now_ms, int64_t ms);
 void job_send_errand(struct job *job, enum host_work work);
+/* A start that would ask for the list of all others, of which one is remembered that serves:
+ * it goes on with that.  False: ask. */
+bool job_remembers_others(struct job *job, const struct request *request);
 /* As if the engine had answered so. */
 void job_judge(struct job *job, const struct reply *reply, const char *text,
                int64_t now_ms);

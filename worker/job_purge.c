@@ -84,7 +84,7 @@ static const char *purge_root(struct host_errand *errand)
 {
     const struct asker asker = {errand->owner.server, step_own_id(errand->facts)};
     const char *root = policy_root_of(errand->policy, data_dir_of(errand));
-    g_autoptr(Neighbours) neighbours = root ? host_errand_neighbours(errand) : NULL;
+    const struct neighbours *neighbours = root ? host_errand_neighbours(errand) : NULL;
 
     if (neighbours && host_can_purge(root, data_dir_of(errand), &errand->error) &&
         no_others_mount(errand, neighbours, &asker) && no_others_data(errand, root) &&

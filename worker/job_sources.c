@@ -4,7 +4,8 @@
  * Docker resolves a path once more when it mounts it, and after a reboot it starts containers
  * before any worker lives.  So no source may lie where another server can write its parent:
  * asked before each create and start.  Where a server's mark says that its directory was found
- * to be its own, a create need not ask again: whoever came later was held against the mark.
+ * to be its own, a create need not ask again, and a start only what other containers mount:
+ * whoever came later was held against the mark.
  */
 #include "job_host.h"
 
@@ -15,12 +16,15 @@
 #include <fcntl.h>
 #include <string.h>
 
-struct neighbours *host_errand_neighbours(struct host_errand *errand)
+const struct neighbours *host_errand_neighbours(struct host_errand *errand)
 {
     const struct facts *facts = errand->facts;
 
-    return neighbours_read(facts->everything, facts->everything_length, facts->volumes,
-                           facts->volumes_length, &errand->error);
+    if (!errand->others)
+        errand->others = neighbours_read(facts->everything, facts->everything_length,
+                                         facts->volumes, facts->volumes_length,
+                                         &errand->error);
+    return errand->others;
 }
 
 bool host_errand_refuse(struct host_errand *errand, char *why_taken)
@@ -98,18 +102,25 @@ static bool is_unmarked_by_others(struct host_errand *errand, const char *path)
                         path, told, root));
 }
 
-static bool are_its_own(struct host_errand *errand, const GPtrArray *sources,
-                        const char *data_dir)
+static bool are_no_others(struct host_errand *errand, const GPtrArray *sources,
+                          const char *data_dir)
 {
     const struct asker asker = {errand->owner.server, step_own_id(errand->facts)};
-    g_autoptr(Neighbours) neighbours = host_errand_neighbours(errand);
+    const struct neighbours *neighbours = host_errand_neighbours(errand);
     char *why = neighbours
                     ? neighbours_hinder_sources(neighbours, &asker, sources, data_dir)
                     : NULL;
 
     if (why)
         host_errand_refuse(errand, why);
-    if (errand->error || !is_unmarked_by_others(errand, data_dir))
+    return errand->error == NULL;
+}
+
+static bool are_its_own(struct host_errand *errand, const GPtrArray *sources,
+                        const char *data_dir)
+{
+    if (!are_no_others(errand, sources, data_dir) ||
+        !is_unmarked_by_others(errand, data_dir))
         return false;
     for (guint i = 0; i < sources->len; i++) {
         const char *source = g_ptr_array_index(sources, i);
@@ -239,10 +250,9 @@ static GPtrArray *sources_of_container(const struct host_errand *errand,
     return sources;
 }
 
-void host_errand_check_sources(struct host_errand *errand)
+static void check_unmarked(struct host_errand *errand, const GPtrArray *sources,
+                           bool has_data)
 {
-    bool has_data;
-    g_autoptr(GPtrArray) sources = sources_of_container(errand, &has_data);
     const char *data_dir = has_data ? data_dir_of(errand) : "";
     struct host_lock *lock = NULL;
 
@@ -251,5 +261,26 @@ void host_errand_check_sources(struct host_errand *errand)
         has_data)
         mark(errand);
     host_unlock(lock);
+}
+
+/* Whoever has marked a directory since was held against the mark; whose container was made
+ * by another hand, or whose marks lie elsewhere, was not. */
+static void check_marked(struct host_errand *errand, const GPtrArray *sources)
+{
+    const char *data_dir = data_dir_of(errand);
+
+    if (are_in_place(errand, sources) && are_apart_by_name(errand, sources))
+        are_no_others(errand, sources, data_dir);
+}
+
+void host_errand_check_sources(struct host_errand *errand)
+{
+    bool has_data;
+    g_autoptr(GPtrArray) sources = sources_of_container(errand, &has_data);
+
+    if (has_data && is_marked(errand, sources))
+        check_marked(errand, sources);
+    else
+        check_unmarked(errand, sources, has_data);
     errand->sources_checked = errand->error == NULL;
 }

@@ -7,25 +7,53 @@
 
 #include <string.h>
 
+struct neighbours *neighbours_new(GPtrArray *containers_taken, GHashTable *volumes_taken)
+{
+    struct neighbours *neighbours = g_new0(struct neighbours, 1);
+
+    g_atomic_ref_count_init(&neighbours->references);
+    neighbours->containers = containers_taken;
+    neighbours->volumes = volumes_taken;
+    return neighbours;
+}
+
 struct neighbours *neighbours_read(const char *containers, size_t containers_length,
                                    const char *volumes, size_t volumes_length,
                                    GError **error)
 {
-    g_autoptr(Neighbours) read = g_new0(struct neighbours, 1);
+    g_autoptr(GPtrArray)
+        listed = container_parse_list(containers, containers_length, error);
+    GHashTable *bound = NULL;
 
-    read->containers = container_parse_list(containers, containers_length, error);
-    if (read->containers)
-        read->volumes = container_parse_volumes(volumes, volumes_length, error);
-    return read->volumes ? g_steal_pointer(&read) : NULL;
+    if (listed)
+        bound = volumes ? container_parse_volumes(volumes, volumes_length, error)
+                        : g_hash_table_new(g_str_hash, g_str_equal);
+    return bound ? neighbours_new(g_steal_pointer(&listed), bound) : NULL;
 }
 
-void neighbours_free(struct neighbours *neighbours)
+struct neighbours *neighbours_ref(struct neighbours *neighbours)
 {
-    if (!neighbours)
+    g_atomic_ref_count_inc(&neighbours->references);
+    return neighbours;
+}
+
+void neighbours_unref(struct neighbours *neighbours)
+{
+    if (!neighbours || !g_atomic_ref_count_dec(&neighbours->references))
         return;
-    g_clear_pointer(&neighbours->containers, g_ptr_array_unref);
-    g_clear_pointer(&neighbours->volumes, g_hash_table_unref);
+    g_ptr_array_unref(neighbours->containers);
+    g_hash_table_unref(neighbours->volumes);
     g_free(neighbours);
+}
+
+bool neighbours_hold(const struct neighbours *neighbours, const char *container_id)
+{
+    for (guint i = 0; i < neighbours->containers->len; i++) {
+        const struct container *container = g_ptr_array_index(neighbours->containers, i);
+        if (g_str_equal(container->id, container_id))
+            return true;
+    }
+    return false;
 }
 
 /* --- Where a mount leads ------------------------------------------------------------------ */
@@ -37,15 +65,13 @@ static enum lies nearer(enum lies a, enum lies b)
 }
 
 /* How what is mounted lies to a place. */
-static enum lies mounted_lies(const struct neighbours *neighbours,
+static enum lies mounted_lies(const struct neighbours *neighbours, struct places *places,
                               const struct mounted *mounted, const struct place *place)
 {
     const char *bound = g_hash_table_lookup(neighbours->volumes, mounted->name);
-    g_autoptr(Place) source = place_look(mounted->source);
-    g_autoptr(Place) device = bound ? place_look(bound) : NULL;
+    const enum lies lies = place_lies(places_look(places, mounted->source), place);
 
-    return nearer(place_lies(source, place),
-                  device ? place_lies(device, place) : LIES_APART);
+    return bound ? nearer(lies, place_lies(places_look(places, bound), place)) : lies;
 }
 
 /* "/srv/a", or "/srv/a (the volume x)". */
@@ -108,13 +134,13 @@ static bool hinders(const struct container *container, const struct mounted *mou
     g_assert_not_reached();
 }
 
-static char *purge_hindered_by(const struct neighbours *neighbours,
+static char *purge_hindered_by(const struct neighbours *neighbours, struct places *places,
                                const struct container *container,
                                const struct place *place, const char *data_dir)
 {
     for (guint i = 0; i < container->mounts->len; i++) {
         const struct mounted *mounted = g_ptr_array_index(container->mounts, i);
-        const enum lies lies = mounted_lies(neighbours, mounted, place);
+        const enum lies lies = mounted_lies(neighbours, places, mounted, place);
         if (!hinders(container, mounted, lies))
             continue;
         g_autofree char *text = mounted_text(neighbours, mounted);
@@ -134,7 +160,8 @@ char *neighbours_hinder_purge(const struct neighbours *neighbours,
                               const struct policy *policy, const struct asker *asker,
                               const char *data_dir)
 {
-    g_autoptr(Place) place = place_look(data_dir);
+    g_autoptr(Places) places = places_new();
+    const struct place *place = places_look(places, data_dir);
     char *why = NULL;
 
     for (guint i = 0; i < neighbours->containers->len && !why; i++) {
@@ -143,7 +170,7 @@ char *neighbours_hinder_purge(const struct neighbours *neighbours,
         if (is_own(container, asker) || is_ignored(container, policy) ||
             (is_servers(container, asker) && is_at_rest(container)))
             continue;
-        why = purge_hindered_by(neighbours, container, place, data_dir);
+        why = purge_hindered_by(neighbours, places, container, place, data_dir);
     }
     return why;
 }
@@ -151,13 +178,14 @@ char *neighbours_hinder_purge(const struct neighbours *neighbours,
 bool neighbours_own_mounts(const struct neighbours *neighbours, const struct asker *asker,
                            const char *data_dir)
 {
-    g_autoptr(Place) place = place_look(data_dir);
+    g_autoptr(Places) places = places_new();
+    const struct place *place = places_look(places, data_dir);
 
     for (guint i = 0; i < neighbours->containers->len; i++) {
         const struct container *container = g_ptr_array_index(neighbours->containers, i);
         for (guint j = 0; is_own(container, asker) && j < container->mounts->len; j++) {
             const struct mounted *mounted = g_ptr_array_index(container->mounts, j);
-            const enum lies lies = mounted_lies(neighbours, mounted, place);
+            const enum lies lies = mounted_lies(neighbours, places, mounted, place);
             if (lies == LIES_SAME || lies == LIES_INSIDE)
                 return true;
         }
@@ -180,11 +208,11 @@ static bool entangled(enum lies lies, bool is_data_dir)
            (lies == LIES_SAME && is_data_dir);
 }
 
-static char *source_hindered(const struct neighbours *neighbours,
+static char *source_hindered(const struct neighbours *neighbours, struct places *places,
                              const struct asker *asker, const char *source,
                              bool is_data_dir)
 {
-    g_autoptr(Place) place = place_look(source);
+    const struct place *place = places_look(places, source);
 
     for (guint i = 0; i < neighbours->containers->len; i++) {
         const struct container *container = g_ptr_array_index(neighbours->containers, i);
@@ -192,7 +220,7 @@ static char *source_hindered(const struct neighbours *neighbours,
             continue;
         for (guint j = 0; j < container->mounts->len; j++) {
             const struct mounted *mounted = g_ptr_array_index(container->mounts, j);
-            const enum lies lies = mounted_lies(neighbours, mounted, place);
+            const enum lies lies = mounted_lies(neighbours, places, mounted, place);
             if (!entangled(lies, is_data_dir))
                 continue;
             g_autofree char *text = mounted_text(neighbours, mounted);
@@ -209,18 +237,21 @@ char *neighbours_hinder_sources(const struct neighbours *neighbours,
                                 const struct asker *asker, const GPtrArray *sources,
                                 const char *data_dir)
 {
-    char *why = *data_dir ? source_hindered(neighbours, asker, data_dir, true) : NULL;
+    g_autoptr(Places) places = places_new();
+    char *why = *data_dir ? source_hindered(neighbours, places, asker, data_dir, true)
+                          : NULL;
 
     for (guint i = 0; i < sources->len && !why; i++)
-        why = source_hindered(neighbours, asker, g_ptr_array_index(sources, i), false);
+        why = source_hindered(neighbours, places, asker, g_ptr_array_index(sources, i),
+                              false);
     return why;
 }
 
-static char *two_entangled(const char *source, const char *other, bool is_data_dir)
+static char *two_entangled(struct places *places, const char *source, const char *other,
+                           bool is_data_dir)
 {
-    g_autoptr(Place) place = place_look(source);
-    g_autoptr(Place) beside = place_look(other);
-    const enum lies lies = place_lies(place, beside);
+    const struct place *place = places_look(places, source);
+    const enum lies lies = place_lies(place, places_look(places, other));
 
     if (lies == LIES_AROUND || (lies == LIES_INSIDE && !is_data_dir))
         return g_strdup_printf(
@@ -232,14 +263,15 @@ static char *two_entangled(const char *source, const char *other, bool is_data_d
 
 char *sources_entangled(const GPtrArray *sources, const char *data_dir)
 {
+    g_autoptr(Places) places = places_new();
     char *why = NULL;
 
     for (guint i = 0; i < sources->len && !why; i++) {
         const char *source = g_ptr_array_index(sources, i);
         if (*data_dir)
-            why = two_entangled(source, data_dir, true);
+            why = two_entangled(places, source, data_dir, true);
         for (guint j = 0; j < i && !why; j++)
-            why = two_entangled(source, g_ptr_array_index(sources, j), false);
+            why = two_entangled(places, source, g_ptr_array_index(sources, j), false);
     }
     return why;
 }

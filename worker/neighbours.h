@@ -9,16 +9,22 @@
 #include "container.h"
 #include "policy.h"
 
+/* Does not change once it is made: threads may share it. */
 struct neighbours {
+    gatomicrefcount references;
     GPtrArray *containers; /* struct container */
     GHashTable *volumes;   /* name → directory, of those that bind one */
 };
 
-/* Of the engine's lists.  NULL: neither is a list. */
+struct neighbours *neighbours_new(GPtrArray *containers_taken, GHashTable *volumes_taken);
+/* Of the engine's lists; `volumes` NULL: no container has one.  NULL: one is no list. */
 struct neighbours *neighbours_read(const char *containers, size_t containers_length,
                                    const char *volumes, size_t volumes_length,
                                    GError **error);
-void neighbours_free(struct neighbours *neighbours);
+struct neighbours *neighbours_ref(struct neighbours *neighbours);
+void neighbours_unref(struct neighbours *neighbours);
+/* Whether it lists the container. */
+bool neighbours_hold(const struct neighbours *neighbours, const char *container_id);
 
 /* Who asks: his containers are no neighbours. */
 struct asker {
@@ -49,4 +55,4 @@ bool neighbours_own_mounts(const struct neighbours *neighbours, const struct ask
 char *sources_entangled(const GPtrArray *sources, const char *data_dir);
 
 typedef struct neighbours Neighbours;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Neighbours, neighbours_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Neighbours, neighbours_unref)

@@ -11,6 +11,8 @@
 #include "keep.h"
 #include "step_parts.h"
 
+#include <string.h>
+
 #define LIST_BYTES (32 * 1024 * 1024)
 
 struct step_row {
@@ -154,19 +156,31 @@ struct request *step_removal(const struct container *container, bool force)
                        container->id, force ? "?force=1" : "");
 }
 
-/* Each time anew: the lists are forgotten once they have served. */
+/* A purge is anybody's concern, sources are those of Muster's servers. */
+static struct request *others_request(enum host_work work)
+{
+    static const char filters[] = "{\"label\":[\"" LABEL_MANAGED "=true\"]}";
+    g_autofree char *text = step_escaped(filters);
+    const bool ours = work == HOST_CHECK_SOURCES || work == HOST_MAKE_DIRECTORIES;
+    return request_new(ASKED_LIST, DOCKER_READ, "GET", "/containers/json?all=1%s%s",
+                       ours ? "&filters=" : "", ours ? text : "");
+}
+
+/* Each time anew: the lists are forgotten once they have served.  The volumes are asked for
+ * only where a container has one: its mount is of the type "volume". */
 enum ask step_ask_host_with_others(struct facts *facts, struct want *want,
                                    enum host_work work)
 {
     struct request *request;
 
-    if (facts->everything && facts->volumes) {
+    if (facts->everything &&
+        (facts->volumes || !strstr(facts->everything, "\"volume\""))) {
         want->host = work;
         return ASK_HOST;
     }
     request = facts->everything
                   ? request_new(ASKED_VOLUMES, DOCKER_READ, "GET", "/volumes")
-                  : request_new(ASKED_LIST, DOCKER_READ, "GET", "/containers/json?all=1");
+                  : others_request(work);
     request->max_bytes = LIST_BYTES;
     return step_ask_engine(want, request, STEP_SLACK_MS);
 }

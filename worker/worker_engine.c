@@ -61,8 +61,17 @@ static void took_unmanaged(struct worker *worker, const struct engine_event *eve
         sync_soon(worker, host_ms());
 }
 
+/* What changes a list of containers, beside how they fare. */
+static bool is_of_life(const char *action)
+{
+    return g_str_equal(action, "create") || g_str_equal(action, "destroy") ||
+           g_str_equal(action, "remove") || g_str_equal(action, "rename");
+}
+
 static void took_event(struct worker *worker, const struct engine_event *event)
 {
+    if (is_of_life(event->action))
+        others_change(worker->others);
     if (*event->server_id)
         inventory_touch(worker->inventory, event->server_id, host_ms());
     else
@@ -78,18 +87,23 @@ static void took_news(struct worker *worker, const struct watch_news *news)
         break;
     case WATCH_UP:
         set_engine(worker);
+        others_hear(worker->others, true);
         break;
     case WATCH_GAP:
         set_engine(worker);
+        others_hear(worker->others, true);
+        others_change(worker->others);
         inventory_want(worker->inventory, SYNC_ON_ENGINE);
         break;
     case WATCH_EVENT:
         took_event(worker, news->event);
         break;
     case WATCH_DOWN:
+        others_hear(worker->others, false);
         log_warning("engine.down", "why", news->message);
         break;
     case WATCH_UNSUPPORTED:
+        others_hear(worker->others, false);
         log_error("engine.unsupported", "why", news->message);
         break;
     }

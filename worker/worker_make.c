@@ -158,6 +158,7 @@ static void make_lanes(struct worker *worker)
         .events_partition = worker->events_partition,
     };
     worker->publisher = publisher_new(&publisher);
+    worker->others = others_new();
     const unsigned cores = g_get_num_processors();
     const struct lanes_setup lanes = {
         .site = {.docker = worker->docker,
@@ -165,6 +166,7 @@ static void make_lanes(struct worker *worker)
                  .pulls = worker->pulls,
                  .policy = worker->policy,
                  .author = &worker->author,
+                 .others = worker->others,
                  .pull_stall_ms = worker->config->pull_stall_ms,
                  .pull_most_ms = worker->config->pull_most_ms,
                  .patience = worker->config->patience},
@@ -284,6 +286,7 @@ void worker_tear_down(struct worker *worker)
     g_clear_pointer(&worker->inventory, inventory_free);
     g_clear_pointer(&worker->observer, observer_free);
     g_clear_pointer(&worker->lanes, lanes_free);
+    g_clear_pointer(&worker->others, others_free);
     g_clear_pointer(&worker->publisher, publisher_free);
     g_clear_pointer(&worker->metrics, metrics_http_free);
     g_clear_pointer(&worker->heartbeats, heartbeats_free);

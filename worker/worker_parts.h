@@ -13,6 +13,7 @@
 #include "heartbeat.h"
 #include "intake.h"
 #include "metrics_http.h"
+#include "others.h"
 #include "watch.h"
 #include "worker.h"
 
@@ -37,6 +38,7 @@ struct worker {
     struct watch *watch;
     struct publisher *publisher;
     struct locks *locks;
+    struct others *others;
     struct lanes *lanes;
     struct observer *observer;
     struct inventory *inventory;

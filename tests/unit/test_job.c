@@ -6,6 +6,7 @@
 #include "job.h"
 
 #include "fake_docker.h"
+#include "others.h"
 #include "script.h"
 #include "seen.h"
 
@@ -40,6 +41,7 @@ static void set_stage(struct stage *stage)
         .errands = errands_new(2, wake, NULL),
         .policy = stage->policy,
         .author = &author,
+        .others = others_new(),
         .pull_stall_ms = 2000,
     };
     stage->site.pulls = pulls_new(stage->site.docker, NULL);
@@ -51,6 +53,7 @@ static void clear_stage(struct stage *stage)
     result_free(stage->result);
     pulls_free(stage->site.pulls);
     errands_free(stage->site.errands);
+    others_free(stage->site.others);
     fake_docker_free(stage->site.docker);
     policy_unref(stage->policy);
 }

@@ -5,6 +5,7 @@
 #include "lane.h"
 
 #include "fake_docker.h"
+#include "others.h"
 #include "fake_publish.h"
 #include "script.h"
 #include "seen.h"
@@ -44,6 +45,7 @@ static void set_stage(struct stage *stage)
                  .pulls = pulls_new(docker, NULL),
                  .policy = stage->policy,
                  .author = &author,
+                 .others = others_new(),
                  .pull_stall_ms = 2000},
         .publisher = fake_publisher_new(),
         .locks = locks_new(),
@@ -58,6 +60,7 @@ static void set_stage(struct stage *stage)
 static void clear_stage(struct stage *stage)
 {
     errands_free(stage->setup.site.errands);
+    others_free(stage->setup.site.others);
     lanes_free(stage->lanes);
     pulls_free(stage->setup.site.pulls);
     fake_docker_free(stage->setup.site.docker);

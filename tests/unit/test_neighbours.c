@@ -74,7 +74,11 @@ static void s30_places_are_what_they_are(struct ground *ground, gconstpointer un
         {"root/new", "link/new/deep", LIES_AROUND},
         {"root/new", "root/new2", LIES_APART},
         {"root/fox/new", "root/fox/data", LIES_APART},
+        {"link", "root", LIES_SAME},
+        {"root/fox/../fox/data", "link/fox", LIES_INSIDE},
+        {"root//fox/", "root/fox/.", LIES_SAME},
     };
+    g_autoptr(Places) places = places_new();
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *path = in(ground->top, rows[i].place);
@@ -83,6 +87,10 @@ static void s30_places_are_what_they_are(struct ground *ground, gconstpointer un
         g_autoptr(Place) other = place_look(other_path);
         if (place_lies(place, other) != rows[i].lies)
             g_error("%s to %s is not %d", rows[i].place, rows[i].other, rows[i].lies);
+        const struct place *also = places_look(places, path);
+        if (place_lies(also, places_look(places, other_path)) != rows[i].lies)
+            g_error("%s to %s, among others, is not %d", rows[i].place, rows[i].other,
+                    rows[i].lies);
     }
 }
 
@@ -112,14 +120,13 @@ struct mounter {
 
 static struct neighbours *with(const struct ground *ground, const struct mounter *mounter)
 {
-    struct neighbours *neighbours = g_new0(struct neighbours, 1);
+    struct neighbours *neighbours = neighbours_new(
+        g_ptr_array_new_with_free_func((GDestroyNotify)container_free),
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free));
     struct container *container = container_new();
     g_autofree char *source = mounter->source ? in(ground->top, mounter->source)
                                               : g_strdup("/nowhere/_data");
 
-    neighbours->containers = g_ptr_array_new_with_free_func(
-        (GDestroyNotify)container_free);
-    neighbours->volumes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_hash_table_insert(neighbours->volumes, g_strdup("bound"),
                         in(ground->top, "root/fox"));
     g_free(container->id);
