@@ -133,9 +133,11 @@ bool reference_parse(const char *text, struct reference *ret_reference, GError *
     return true;
 }
 
+/* Meant as one: in capitals it is none, and no repository either. */
 static bool is_digest(const char *text)
 {
-    return g_str_has_prefix(text, "sha256:") || g_str_has_prefix(text, "sha512:");
+    return g_ascii_strncasecmp(text, "sha256:", strlen("sha256:")) == 0 ||
+           g_ascii_strncasecmp(text, "sha512:", strlen("sha512:")) == 0;
 }
 
 bool reference_is_whole(const char *tag)

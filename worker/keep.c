@@ -235,7 +235,7 @@ char *keep_elsewhere(const struct container *seen, const struct spec *spec,
     if (bind)
         return g_strdup_printf(
             "the container keeps data in %s (%s inside), which the record does not mount: "
-            "move it to where the record has it, or begin without it (--fresh)",
+            "move it to where the record has it, or leave it behind (--fresh)",
             bind->source, bind->container_path);
     json_t *list = changes ? json_loadb(changes, length, 0, NULL) : NULL;
     g_autofree char *file = file_of_layer(seen, spec, list);
