@@ -467,29 +467,11 @@ static struct request_for_sync *take_command(struct inventory *inventory,
     return NULL;
 }
 
-static char *count_text(const GPtrArray *syncs)
-{
-    guint servers = 0, pending = 0, unknown = 0;
-    for (guint i = 0; i < syncs->len; i++) {
-        const struct sync *sync = g_ptr_array_index(syncs, i);
-        servers += sync->servers->len;
-        pending += sync->pending->len;
-        unknown += sync->unknown->len;
-    }
-    return g_strdup_printf("%u servers listed, %u pending, %u unknown", servers, pending,
-                           unknown);
-}
-
 static void add_result(struct inventory *inventory, struct letter *letter,
                        const struct order *order, const GPtrArray *syncs, int64_t wall_ms)
 {
-    const struct sync *first = g_ptr_array_index(syncs, 0);
-    const bool good = first->complete;
-    g_autofree char *text = good ? count_text(syncs) : NULL;
-    struct event *event = report_ended(inventory->setup.author, order->command->server_id,
-                                       order->cause, good ? OUTCOME_DONE : OUTCOME_FAILED,
-                                       good ? CODE_OK : CODE_SYNC_FAILED,
-                                       good ? text : first->message, wall_ms);
+    struct event *event = report_listed(
+        inventory->setup.author, order->command->server_id, order->cause, syncs, wall_ms);
     letter_add_event(letter, event, order->traceparent);
     letter_finishes(letter, order->control, order->cause->offset);
 }

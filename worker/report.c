@@ -157,3 +157,28 @@ void report_cut(struct event *event)
         g_ptr_array_set_size(result->steps, CUT_STEPS);
     g_clear_pointer(&result->state, state_free);
 }
+
+static char *count_text(const GPtrArray *syncs)
+{
+    guint servers = 0, pending = 0, unknown = 0;
+    for (guint i = 0; i < syncs->len; i++) {
+        const struct sync *sync = g_ptr_array_index(syncs, i);
+        servers += sync->servers->len;
+        pending += sync->pending->len;
+        unknown += sync->unknown->len;
+    }
+    return g_strdup_printf("%u servers listed, %u pending, %u unknown", servers, pending,
+                           unknown);
+}
+
+struct event *report_listed(const struct author *author, const char *server_id,
+                            const struct cause *cause, const GPtrArray *syncs,
+                            int64_t now_ms)
+{
+    const struct sync *first = g_ptr_array_index(syncs, 0);
+    const bool good = first->complete;
+    g_autofree char *text = good ? count_text(syncs) : NULL;
+    return report_ended(author, server_id, cause, good ? OUTCOME_DONE : OUTCOME_FAILED,
+                        good ? CODE_OK : CODE_SYNC_FAILED, good ? text : first->message,
+                        now_ms);
+}

@@ -43,6 +43,11 @@ struct event *report_state(const struct author *author, const char *server_id,
 struct event *report_sync(const struct author *author, const struct cause *cause,
                           struct sync *sync_taken, int64_t now_ms);
 
+/* Of a sync command: done, with how many servers its Sync (its chunks, `syncs`) lists, or failed. */
+struct event *report_listed(const struct author *author, const char *server_id,
+                            const struct cause *cause, const GPtrArray *syncs,
+                            int64_t now_ms);
+
 struct cause *cause_new(const struct command *command, const char *topic,
                         int32_t partition, int64_t offset);
 struct cause *cause_dup(const struct cause *cause);
