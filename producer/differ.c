@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define SHOWN_MAX 200 /* characters of each */
+
 typedef void (*gather)(const struct spec *spec, const struct found *found,
                        GPtrArray *recorded, GPtrArray *there);
 
@@ -201,11 +203,24 @@ GPtrArray *differ(const struct spec *spec, const struct found *found)
     return all;
 }
 
+/* A foreign container's own words, fit for a line of a terminal. */
+static void say_one(GString *text, const char *words)
+{
+    glong left = SHOWN_MAX;
+    for (; *words && left > 0; words = g_utf8_next_char(words), left--) {
+        const gunichar at = g_utf8_get_char(words);
+        g_string_append_unichar(text, g_unichar_iscntrl(at) ? ' ' : at);
+    }
+    if (*words)
+        g_string_append(text, "…");
+}
+
 static void say(GString *text, const char *before, const GPtrArray *texts)
 {
-    for (guint i = 0; i < texts->len; i++)
-        g_string_append_printf(text, "%s%s", i ? ", " : before,
-                               (const char *)texts->pdata[i]);
+    for (guint i = 0; i < texts->len; i++) {
+        g_string_append(text, i ? ", " : before);
+        say_one(text, texts->pdata[i]);
+    }
 }
 
 char *difference_sentence(const struct difference *difference)

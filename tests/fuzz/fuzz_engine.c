@@ -10,6 +10,8 @@
 #include "offsets.h"
 #include "plan.h"
 #include "pull.h"
+#include "shape.h"
+#include "stranger.h"
 #include "verdict.h"
 
 #include <string.h>
@@ -30,14 +32,30 @@ static void check_container(const struct container *seen)
     g_assert(strlen(note) <= OFFSETS_NOTE_MAX && g_str_is_ascii(note));
 }
 
+/* Its image shows whatever it shows itself, or is gone. */
+static void check_stranger(const char *text, size_t length, const char *image)
+{
+    struct found *found = stranger_looked(text, length, image, length);
+
+    g_assert(found && *found->restart_policy);
+    g_assert(found->env_names->len <= STRANGER_WORDS_MAX + 1);
+    g_assert(!image || found->env_names->len + found->command->len == 0);
+    for (guint i = 0; i < found->env_names->len; i++)
+        g_assert(g_utf8_validate(found->env_names->pdata[i], -1, NULL));
+    shape_found.free(found);
+}
+
 static void try_inspect(const char *text, size_t length)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Container) seen = container_parse(text, length, &error);
 
     g_assert(!seen == !!error);
-    if (seen)
-        check_container(seen);
+    if (!seen)
+        return;
+    check_container(seen);
+    check_stranger(text, length, text);
+    check_stranger(text, length, NULL);
 }
 
 static void try_list(const char *text, size_t length)

@@ -99,6 +99,13 @@ static void masked(struct pair_of *pair)
     add_text(pair->spec->command, "--token=x");
 }
 
+static void script(struct pair_of *pair)
+{
+    g_autofree char *most = g_strnfill(210, 'x');
+    add_text(pair->found->command, "a\n\033[2Jb");
+    add_text(pair->spec->command, most);
+}
+
 static void policy(struct pair_of *pair)
 {
     put(&pair->spec->restart_policy, "");
