@@ -99,6 +99,7 @@ static int exit_of_error(const GError *error)
         case BUS_ERROR_USAGE:
         case BUS_ERROR_PARTITIONS:
         case BUS_ERROR_TOO_LARGE:
+        case BUS_ERROR_INVALID:
             return CLI_USAGE;
         case BUS_ERROR_UNREACHABLE:
         case BUS_ERROR_NO_TOPIC:

@@ -114,7 +114,7 @@ struct queued *decree_rebind(struct ledger *ledger, struct codec *codec,
 }
 
 static struct event *lost_event(const struct command_row *command, const char *event_id,
-                                int64_t now)
+                                const char *code, const char *why, int64_t now)
 {
     struct event *event = event_new();
     row_set(&event->event_id, event_id);
@@ -123,7 +123,8 @@ static struct event *lost_event(const struct command_row *command, const char *e
     event->at = now;
     event->record = record_new();
     event->record->kind = RECORD_LOST;
-    row_set(&event->record->reason, LOST_REASON);
+    row_set(&event->record->reason, why);
+    row_set(&event->record->code, code);
     event->cause = g_new0(struct cause, 1);
     event->cause->command_id = g_strdup(command->command_id);
     event->cause->action = g_strdup(command->action);
@@ -137,13 +138,33 @@ bool decree_lost(struct ledger *ledger, struct codec *codec,
                  const struct command_row *command, int64_t now, GError **error)
 {
     g_autofree char *event_id = uuid7_new(now);
-    g_autoptr(Event) event = lost_event(command, event_id, now);
+    g_autoptr(Event) event = lost_event(command, event_id, CODE_LOST, LOST_REASON, now);
     bool closing = false;
     if (!ledger_begin(ledger, error))
         return false;
     if (ledger_is_closing(ledger, command->command_id, &closing, error) &&
         (closing || queue_event(ledger, codec, event, error)) &&
         ledger_commit(ledger, error))
+        return true;
+    ledger_rollback(ledger);
+    return false;
+}
+
+bool decree_unsendable(struct ledger *ledger, struct codec *codec,
+                       const struct outgoing *outgoing, const char *why, int64_t now,
+                       GError **error)
+{
+    g_autofree char *event_id = uuid7_new(now);
+    g_autoptr(CommandRow) command = NULL;
+    if (!ledger_begin(ledger, error))
+        return false;
+    bool good = ledger_load_command(ledger, outgoing->command_id, &command, error) &&
+                ledger_drop_command(ledger, outgoing->event_id, error);
+    if (good && command) {
+        g_autoptr(Event) event = lost_event(command, event_id, CODE_TOO_LARGE, why, now);
+        good = queue_event(ledger, codec, event, error);
+    }
+    if (good && ledger_commit(ledger, error))
         return true;
     ledger_rollback(ledger);
     return false;

@@ -21,3 +21,7 @@ struct queued *decree_rebind(struct ledger *ledger, struct codec *codec,
 /* Closes a command; once, however often it is called. */
 bool decree_lost(struct ledger *ledger, struct codec *codec,
                  const struct command_row *command, int64_t now, GError **error);
+/* Closes a command that its topic does not take (`why`); its Record waits on, and goes alone. */
+bool decree_unsendable(struct ledger *ledger, struct codec *codec,
+                       const struct outgoing *outgoing, const char *why, int64_t now,
+                       GError **error);

@@ -548,7 +548,8 @@ enum folded fold_command(struct command_row *command, const struct event *event,
     if (event->record && event->record->kind == RECORD_COMMAND)
         command_begin(command, event, place);
     else if (event->record && event->record->kind == RECORD_LOST)
-        command_end(command, outcome_name(OUTCOME_FAILED), CODE_LOST,
+        command_end(command, outcome_name(OUTCOME_FAILED),
+                    *event->record->code ? event->record->code : CODE_LOST,
                     event->record->reason, place);
     else if (event->result)
         command_result(command, event, place);

@@ -220,6 +220,18 @@ bool ledger_mark_sent(struct ledger *ledger, const char *event_id, int64_t now,
     return query_run(mark, error);
 }
 
+bool ledger_drop_command(struct ledger *ledger, const char *event_id, GError **error)
+{
+    struct query *drop = query(ledger,
+                               "UPDATE outbox SET topic = NULL, partition = NULL, "
+                               "key = NULL, command = NULL WHERE event_id = ?1",
+                               error);
+    if (!drop)
+        return false;
+    query_text(drop, 1, event_id);
+    return query_run(drop, error);
+}
+
 bool ledger_confirm(struct ledger *ledger, const char *event_id, GError **error)
 {
     struct query *drop = query(ledger, "DELETE FROM outbox WHERE event_id = ?1", error);

@@ -59,6 +59,8 @@ GPtrArray *ledger_unsent(struct ledger *ledger, int limit, GError **error);
 GPtrArray *ledger_unsent_agents(struct ledger *ledger, GError **error);
 bool ledger_mark_sent(struct ledger *ledger, const char *event_id, int64_t now,
                       GError **error);
+/* The command of this event will not go; the event is sent alone. */
+bool ledger_drop_command(struct ledger *ledger, const char *event_id, GError **error);
 /* Seen in the log: out of the outbox. */
 bool ledger_confirm(struct ledger *ledger, const char *event_id, GError **error);
 /* Whether this event still waits to be sent. */

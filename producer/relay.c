@@ -4,6 +4,7 @@
 #include "relay.h"
 
 #include "crash.h"
+#include "decree.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "log.h"
@@ -218,6 +219,35 @@ static bool hold(struct relay *relay, const struct outgoing *outgoing, const GEr
     return ledger_hold(relay->ledger, outgoing->agent_id, why->message, false, error);
 }
 
+/* The command is closed, and what it changed of the record goes out without it. */
+static bool close_command(struct relay *relay, struct outgoing *outgoing,
+                          const GError *why, GError **error)
+{
+    log_error("relay.closed", "agent", outgoing->agent_id, "command",
+              outgoing->command_id, "why", why->message);
+    if (!decree_unsendable(relay->ledger, relay->codec, outgoing, why->message,
+                           g_get_real_time() / 1000, error))
+        return false;
+    g_clear_pointer(&outgoing->topic, g_free);
+    return true;
+}
+
+static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **error);
+
+static bool take_refusal(struct relay *relay, const GPtrArray *unsent, const GError *why,
+                         GError **error)
+{
+    struct outgoing *outgoing = unsent->pdata[0];
+    if (unsent->len > 1)
+        return send_each(relay, unsent, error);
+    bool is_unfit = g_error_matches(why, BUS_ERROR, BUS_ERROR_TOO_LARGE) ||
+                    g_error_matches(why, BUS_ERROR, BUS_ERROR_INVALID);
+    if (is_unfit && outgoing->topic)
+        return close_command(relay, outgoing, why, error) &&
+               send_all(relay, unsent, error);
+    return hold(relay, outgoing, why, error);
+}
+
 static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **error)
 {
     g_autoptr(BusBatch) batch = bus_batch_new(NULL, NULL);
@@ -236,8 +266,7 @@ static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **erro
             return true;
         break;
     case BUS_REFUSED:
-        return unsent->len > 1 ? send_each(relay, unsent, error)
-                               : hold(relay, unsent->pdata[0], trouble, error);
+        return take_refusal(relay, unsent, trouble, error);
     case BUS_RETRY:
         g_propagate_error(error, g_steal_pointer(&trouble));
         return false;

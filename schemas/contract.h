@@ -164,8 +164,9 @@ const char *record_kind_name(enum record_kind kind);
 #define CODE_WRONG_ENGINE         "wrong_engine"
 #define CODE_EXPIRED              "expired"
 #define CODE_CANCELLED            "cancelled"
-#define CODE_TOO_LATE             "too_late" /* cancel: its target was done */
-#define CODE_LOST                 "lost"     /* retention ate the command */
+#define CODE_TOO_LATE             "too_late"  /* cancel: its target was done */
+#define CODE_LOST                 "lost"      /* retention ate the command */
+#define CODE_TOO_LARGE            "too_large" /* its topic does not take it */
 
 /* --- Names on the bus -------------------------------------------------------------- */
 
@@ -376,6 +377,7 @@ struct record {
     struct options *options;      /* RECORD_COMMAND; else NULL */
     char *target;                 /* a cancel's; else NULL */
     char *reason;
+    char *code; /* RECORD_LOST: how the command ends; "" is CODE_LOST */
 };
 
 /* Words of a State's remarks; a newer worker may know more. */

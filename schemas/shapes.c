@@ -267,6 +267,7 @@ static const struct field record_fields[] = {
     OF(options, RECORD_OPTIONAL, options),
     IS(target, STRING_OPTIONAL),
     IS(reason, STRING),
+    IS(code, STRING),
 };
 SHAPE(record, record, "Record")
 #undef STRUCT

@@ -37,6 +37,7 @@ enum bus_error {
     BUS_ERROR_PARTITIONS,  /* the topic is there with another partition count */
     BUS_ERROR_RANGE,       /* an offset before the first or beyond the end */
     BUS_ERROR_TOO_LARGE,   /* a record over the topic's or broker's limit */
+    BUS_ERROR_INVALID,     /* a record that the topic does not take, as it is set up */
     BUS_ERROR_STALE,       /* the membership or assignment is over; the process is not */
     BUS_ERROR_DENIED,      /* authentication or authorization */
     BUS_ERROR_FATAL,
@@ -243,7 +244,7 @@ enum bus_sent {
     BUS_SENT,  /* committed */
     BUS_RETRY, /* certainly not committed, may be sent again as it is */
     BUS_STALE, /* not committed, and never will be: its membership is over */
-    BUS_REFUSED, /* not committed, and never will be as it is: BUS_ERROR_TOO_LARGE, NO_TOPIC */
+    BUS_REFUSED, /* not committed, and never will be as it is: BUS_ERROR_TOO_LARGE, INVALID, NO_TOPIC */
     BUS_DEAD, /* outcome unknown, or fenced: BUS_ERROR_FATAL, end the process */
 };
 

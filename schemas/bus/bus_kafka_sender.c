@@ -203,7 +203,8 @@ static bool is_stale(rd_kafka_resp_err_t code)
 static bool is_refusal(rd_kafka_resp_err_t code)
 {
     enum bus_error error = kafka_error_code(code);
-    return error == BUS_ERROR_TOO_LARGE || error == BUS_ERROR_NO_TOPIC;
+    return error == BUS_ERROR_TOO_LARGE || error == BUS_ERROR_INVALID ||
+           error == BUS_ERROR_NO_TOPIC;
 }
 
 /* For errors after which the transaction can be aborted. */
@@ -539,6 +540,10 @@ enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batc
         sent = renew(sender, batch, deadline_us, &problem);
     if (sent == BUS_REFUSED)
         sent = tell_refusal(sender, &problem);
+    /* librdkafka goes on counting behind the record that was refused, and the broker would not
+     * take the next one of that partition: a new client counts from the beginning. */
+    if (sent == BUS_REFUSED && sender->refused && !sender->aborting)
+        client_close(sender);
     if (problem)
         g_propagate_error(error, g_steal_pointer(&problem));
     return sent;

@@ -349,6 +349,7 @@ static enum bus_sent sent_of(const GError *problem)
     case BUS_ERROR_PARTITIONS:
     case BUS_ERROR_RANGE:
     case BUS_ERROR_TOO_LARGE:
+    case BUS_ERROR_INVALID:
     case BUS_ERROR_DENIED:
         return BUS_REFUSED;
     case BUS_ERROR_FATAL:

@@ -3,6 +3,8 @@
 The topics have the names that every control plane gives them: each test has a broker of its own, or
 leaves the cluster without topics.
 """
+import sqlite3
+
 import pytest
 import requests
 from commander import partition_of
@@ -117,6 +119,38 @@ def test_l23_a_log_made_anew_is_told_however_long_it_is(own_kafka, topics, new_f
     assert serve.exit_code() != 0
     assert "another log" in serve.output()
     serve.killed = True  # it has ended with an error, as it should
+
+
+# --- L24
+
+
+def ended(fleet, server):
+    """(action, outcome, code) of each command of a server, as the ledger has it."""
+    with sqlite3.connect(fleet.ledger) as ledger:
+        return ledger.execute("SELECT action, outcome, code FROM commands WHERE server_id = ? ORDER BY issued_at",
+                              (server,)).fetchall()
+
+
+def test_l24_a_command_that_its_topic_does_not_take_holds_nobody_up(own_kafka, topics, new_fleet_on):
+    fleet = new_fleet_on(own_kafka).init()
+    agent = fleet.add_agent()
+    topics.set(f"muster.commands.{agent}", max_message_bytes=4000)
+    url, fleet.bus_url = fleet.bus_url, "kafka://127.0.0.1:1"  # accepted, and all sent in one batch afterwards
+    names = [fleet.new_name() for _ in range(3)]
+    for name, value in zip(names, ("small", "x" * 9000, "small")):
+        fleet.run("server", "create", agent, name, "--image", "registry.test/game", "--image-tag", "1", "--game-port", 1,
+                  "--udp-port", 2, "--rcon-port", 3, "-e", f"WORLD={value}", expect=4)
+    fleet.bus_url = url
+    with sqlite3.connect(fleet.ledger) as ledger:
+        servers = dict(ledger.execute("SELECT name, id FROM servers").fetchall())
+    small, large, other = (servers[name] for name in names)
+    fleet.server("stop", other, wait=False)
+    wait_for("the large one to be closed", lambda: fleet.run("server", "list") and
+             ended(fleet, large) == [("create", "failed", "too_large")])
+    assert ended(fleet, small) == [("create", "", "")]
+    assert [action for action, outcome, _ in ended(fleet, other) if not outcome] == ["create", "stop"]
+    assert fleet.json("agent", "list")[0]["held"] is None
+    fleet.run("audit", "replay", "--verify")
 
 
 # --- L26
