@@ -69,7 +69,7 @@ struct event *report_event(const struct author *author, const char *server_id,
 static void set_text(char **text, const char *to, size_t most)
 {
     g_free(*text);
-    *text = g_utf8_make_valid(to ? to : "", (gssize)strnlen(to ? to : "", most));
+    *text = to ? g_utf8_make_valid(to, (gssize)MIN(strlen(to), most)) : g_strdup("");
 }
 
 struct event *report_result(const struct author *author, const char *server_id,
