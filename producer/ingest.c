@@ -10,6 +10,7 @@
 #include "eventlog.h"
 #include "landmark.h"
 #include "log.h"
+#include "refold.h"
 
 #define BATCH       500
 #define CATCH_UP_MS 30000 /* without a single event: the bus is not telling */
@@ -37,7 +38,8 @@ struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec 
     ingest->ledger = ledger;
     ingest->bus = bus;
     ingest->codec = codec;
-    if (!eventlog_check(ledger, bus, &ingest->partitions, error))
+    if (!eventlog_check(ledger, bus, &ingest->partitions, error) ||
+        !refold_if_due(ledger, bus, codec, ingest->partitions, error))
         return NULL;
     g_autoptr(GPtrArray)
         positions = eventlog_positions(ledger, bus, ingest->partitions, error);

@@ -104,6 +104,19 @@ enum landmark landmarks_meet(struct landmarks *landmarks, const struct bus_recor
     return LANDMARK_KNOWN;
 }
 
+bool landmarks_await(const struct landmarks *landmarks, const struct bus_record *record)
+{
+    return landmarks->marks[record->partition].offset == record->offset;
+}
+
+bool landmarks_check(const struct landmarks *landmarks, int32_t partition, GError **error)
+{
+    const struct bus_record none = {.topic = TOPIC_EVENTS, .partition = partition};
+    const struct mark *mark = &landmarks->marks[partition];
+    return mark->offset < 0 ||
+           wrong(&none, mark, "there is none now", error) != LANDMARK_WRONG;
+}
+
 bool landmarks_met(const struct landmarks *landmarks)
 {
     for (int32_t i = 0; i < landmarks->partitions; i++)

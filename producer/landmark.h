@@ -27,6 +27,11 @@ enum landmark {
 /* What the next record of a partition is. */
 enum landmark landmarks_meet(struct landmarks *landmarks, const struct bus_record *record,
                              GError **error);
+/* For who reads from the beginning: whether the record is the one to be met; and whether that
+ * of a partition, behind which he is, has been.  BUS_ERROR_RANGE. */
+bool landmarks_await(const struct landmarks *landmarks, const struct bus_record *record);
+bool landmarks_check(const struct landmarks *landmarks, int32_t partition,
+                     GError **error);
 /* Whether all of them have been met. */
 bool landmarks_met(const struct landmarks *landmarks);
 /* Remembers a record, within the ledger's transaction that takes it. */

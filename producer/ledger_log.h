@@ -13,8 +13,10 @@
 
 #define META_EVENTS_PARTITIONS "events.partitions"
 #define META_EVENTS_LOG_ID     "events.log_id"
-#define META_HEARTBEATS_NEXT   "heartbeats.next"
-#define META_SECRET            "secret" /* keys the digests of specs */
+#define META_EVENTS_READS \
+ "events.reads" /* schemas that ingest could read when it last began */
+#define META_HEARTBEATS_NEXT "heartbeats.next"
+#define META_SECRET          "secret" /* keys the digests of specs */
 
 /* `*ret_value` NULL: not there. */
 bool ledger_get_meta(struct ledger *ledger, const char *key, GBytes **ret_value,

@@ -243,16 +243,19 @@ bool row_equal(const struct table *table, const void *a, const void *b, unsigned
     return true;
 }
 
+void column_copy(const struct column *column, void *to, const void *from)
+{
+    if (column_is_text(column))
+        row_set(column_text(column, to), *column_text(column, from));
+    else
+        memcpy((char *)to + column->offset, (const char *)from + column->offset,
+               column_size(column));
+}
+
 void row_copy(const struct table *table, void *to, const void *from)
 {
-    for (size_t i = 0; i < table->n_columns; i++) {
-        const struct column *column = &table->columns[i];
-        if (column_is_text(column))
-            row_set(column_text(column, to), *column_text(column, from));
-        else
-            memcpy((char *)to + column->offset, (const char *)from + column->offset,
-                   column_size(column));
-    }
+    for (size_t i = 0; i < table->n_columns; i++)
+        column_copy(&table->columns[i], to, from);
 }
 
 static json_t *maybe_to_json(enum maybe maybe)

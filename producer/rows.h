@@ -205,6 +205,7 @@ void row_free(const struct table *table, void *row); /* NULL is fine; not `open`
 /* Whether all columns that have one of `flags` are the same (0: all columns). */
 bool row_equal(const struct table *table, const void *a, const void *b, unsigned flags);
 void row_copy(const struct table *table, void *to, const void *from);
+void column_copy(const struct column *column, void *to, const void *from);
 /* What is not hidden, as a flat object.  Owned by the caller. */
 json_t *row_to_json(const struct table *table, const void *row);
 json_t *column_to_json(const struct column *column, const void *row);

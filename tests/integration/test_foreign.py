@@ -1,11 +1,13 @@
 """L22: records in muster.events that nobody of ours wrote.  They stop no reader and change nothing."""
+import contextlib
 import json
+import sqlite3
 import uuid
 
 import pytest
 from fleet import BUILD, Fleet, wait_for
 from stranger import KINDS, Stranger
-from yard import Yard
+from yard import IMAGE, SECRET, Yard
 
 UNREADABLE = len(KINDS)
 
@@ -233,3 +235,70 @@ def test_l22_a_wait_ends_when_what_may_be_its_result_cannot_be_read(own_yard):
     worker.resume()
     wait_for("the first to end", lambda: any(
         e["body"].get("outcome") == "done" and e["cause"]["command_id"] == command for e in fleet.events()))
+
+
+# Read late
+
+
+BEFORE = BUILD / "tests" / "muster-before"
+
+
+class Before(Fleet):
+    """The same fleet by a control plane that does not know what workers of today write."""
+
+    def __init__(self, fleet):
+        self.__dict__.update(fleet.__dict__)
+        self.program = BEFORE
+
+
+def table(fleet, name):
+    with contextlib.closing(sqlite3.connect(f"file:{fleet.ledger}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        rows = [dict(row) for row in db.execute(f"SELECT * FROM {name}")]
+    for row in rows:
+        row.pop("status_at", None)  # depends on when a request was made, too
+        row.pop("held", None)
+    return sorted(rows, key=str)
+
+
+def made_anew(fleet):
+    """The ledger that the log makes, beside the one there is."""
+    other = Before(fleet)
+    other.program, other.ledger = fleet.program, fleet.directory / "anew.db"
+    other.init()
+    return other
+
+
+def test_l22_what_is_read_after_an_upgrade_is_folded_in_order(own_yard):
+    """A worker of today, a control plane of yesterday; then that is upgraded."""
+    fleet = own_yard.fleet
+    before = Before(fleet)
+    own_yard.fleet = before
+    serve = before.start_serve()
+    worker = own_yard.start_worker()
+    kept, gone = (before.create(None, "-e", f"SECRET_TOKEN={SECRET}", image=IMAGE, wait=False)[0] for _ in range(2))
+    for server, action in ((kept, "stop"), (kept, "start"), (gone, "delete"), (kept, "restart")):
+        assert "cannot be read" in before.run("server", action, server, "--wait=300", expect=3).stderr
+    own_yard.fleet = fleet
+    assert agents(before) == {fleet.agent: True}
+    assert {row["shown_status"] for row in before.json("server", "list")} == {"unknown"}
+    assert serve.process.poll() is None, serve.output()
+    worker.stop()
+    serve.stop()
+    before.server("stop", kept, wait=False)  # a request that no worker has taken
+    url, fleet.bus_url = fleet.bus_url, "kafka://127.0.0.1:1"
+    fleet.run("server", "set", kept, "--on-missing", "start", expect=4)  # and one that is not in the log
+    fleet.bus_url = url
+    assert fleet.json("audit", "aside") == []
+    assert agents(fleet) == {fleet.agent: False}
+    assert fleet.show(gone)["status"] == "deleted"
+    shown = fleet.show(kept)
+    assert (shown["shown_status"], shown["on_missing"]) == ("running", "start")
+    assert all(SECRET in row["config"] for row in table(fleet, "servers"))
+    own_yard.verify()
+    anew = made_anew(fleet)
+    assert table(anew, "commands") == table(fleet, "commands")
+    assert table(anew, "syncs") == table(fleet, "syncs")
+    own_yard.start_worker()
+    fleet.wait_status(kept, "stopped")
+    goes_on(own_yard, kept)

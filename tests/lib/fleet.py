@@ -116,6 +116,7 @@ class Fleet:
         self.directory, self.bus_url, self.kafka = directory, bus_url, kafka
         self.engine, self.registry, self.image = engine, registry, image
         self.ledger = directory / "ledger.db"
+        self.program = BUILD / "muster"
         self.data_root = directory / "data"
         self.data_root.mkdir()
         self.agent_name = f"{self.id}-host"
@@ -127,7 +128,7 @@ class Fleet:
 
     def run(self, *arguments, expect=0, timeout=PATIENCE_S, stdin=None):
         """`muster ARGUMENTS`; expect is the exit code that is right, None any."""
-        command = [str(BUILD / "muster"), *map(str, arguments), "--bus", self.bus_url,
+        command = [str(self.program), *map(str, arguments), "--bus", self.bus_url,
                    "--ledger", str(self.ledger)]
         done = subprocess.run(command, text=True, timeout=timeout, input=stdin or "",
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -175,7 +176,7 @@ class Fleet:
 
     def start_serve(self, *extra, ready=True, port=None):
         self.http_port = port or Ports.take()
-        command = [BUILD / "muster", "serve", "--bus", self.bus_url, "--ledger", self.ledger,
+        command = [self.program, "serve", "--bus", self.bus_url, "--ledger", self.ledger,
                    "--listen", f"127.0.0.1:{self.http_port}"]
         return self.start("serve", [*command, *extra], ready)
 
