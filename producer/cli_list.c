@@ -68,6 +68,19 @@ static char *remarks(const struct remark_facts *facts)
     return g_string_free(text, FALSE);
 }
 
+/* "27040,27041"; one that the profile does not ask for is 0. */
+static char *ports_of(const struct server_row *server)
+{
+    const int64_t ports[] = {server->game_port, server->udp_port};
+    GString *text = g_string_new("");
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        if (ports[i] > 0)
+            g_string_append_printf(text, "%s%" G_GINT64_FORMAT, text->len ? "," : "",
+                                   ports[i]);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static bool add_server(const struct view *view, struct print_table *table,
                        const struct server_row *server, GError **error)
 {
@@ -79,8 +92,7 @@ static bool add_server(const struct view *view, struct print_table *table,
     g_autofree char *name = g_strdup_printf("%s/%s", agent ? agent->name : "?",
                                             server->name);
     g_autofree char *since = print_time(server->status_at);
-    g_autofree char *ports = g_strdup_printf("%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
-                                             server->game_port, server->udp_port);
+    g_autofree char *ports = ports_of(server);
     g_autofree char *more = remarks(&facts);
     print_table_add(table, name, status, since, ports, server->id, more, NULL);
     return true;

@@ -435,3 +435,13 @@ def test_init_a_second_time_changes_nothing(bare_fleet):
     before = agent()
     bare_fleet.init()
     assert before and agent() == before
+
+
+def test_the_list_has_no_port_that_a_server_has_not(bare_fleet):
+    """Of one whose profile asks for one port alone."""
+    bare_fleet.run("server", "create", bare_fleet.agent, "mine", "--profile", "minecraft", "--game-port", 25565)
+    add_server(bare_fleet, "zomboid")
+    lines = {line.split()[0].split("/")[1]: line.split()
+             for line in bare_fleet.run("server", "list").stdout.splitlines() if "/" in line.split()[0]}
+    assert "25565" in lines["mine"], lines
+    assert "16261,16262" in lines["zomboid"], lines
