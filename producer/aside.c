@@ -6,16 +6,24 @@
 #include "ledger_aside.h"
 #include "ledger_rows.h"
 
+#include <string.h>
+
+static bool is_number(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* A key is a server's id, an agent's, or "<agent>/<partition>" of a sync. */
 static bool find_agent(struct ledger *ledger, const char *key, char **ret_agent_id,
                        GError **error)
 {
-    g_auto(GStrv) words = g_strsplit(key, "/", 2);
+    const char *slash = strchr(key, '/');
+    const bool is_of_sync = slash && is_number(slash + 1);
+    g_autofree char *id = is_of_sync ? g_strndup(key, (gsize)(slash - key))
+                                     : g_strdup(key);
     g_autoptr(AgentRow) agent = NULL;
     g_autoptr(ServerRow) server = NULL;
-    if (!words[0])
-        return true;
-    if (!ledger_load_agent(ledger, words[0], &agent, error) ||
+    if (!ledger_load_agent(ledger, id, &agent, error) ||
         !ledger_load_server(ledger, key, &server, error))
         return false;
     if (agent || server)
