@@ -111,7 +111,8 @@ bool landmarks_await(const struct landmarks *landmarks, const struct bus_record 
 
 bool landmarks_check(const struct landmarks *landmarks, int32_t partition, GError **error)
 {
-    const struct bus_record none = {.topic = TOPIC_EVENTS, .partition = partition};
+    const struct bus_record none = {.topic = (char *)TOPIC_EVENTS,
+                                    .partition = partition};
     const struct mark *mark = &landmarks->marks[partition];
     return mark->offset < 0 ||
            wrong(&none, mark, "there is none now", error) != LANDMARK_WRONG;

@@ -5,6 +5,7 @@
 
 #include "crash.h"
 #include "fold.h"
+#include "landmark.h"
 #include "ledger_aside.h"
 #include "ledger_log.h"
 #include "ledger_refold.h"
@@ -24,6 +25,7 @@ struct refold {
     int32_t partitions;
     int32_t partition;
     struct folding folding;
+    struct landmarks *landmarks;
     GHashTable *waiting; /* ids of Records that the ledger has not seen in the log */
     GPtrArray
         *confirmed; /* those of them that are in it: they could not be read before */
@@ -37,6 +39,9 @@ static bool take(void *taker, const struct reading *reading,
 {
     struct refold *refold = taker;
     const struct event *event = reading_event(reading);
+    if (landmarks_await(refold->landmarks, record) &&
+        landmarks_meet(refold->landmarks, record, error) == LANDMARK_WRONG)
+        return false;
     if (event && event->record && g_hash_table_contains(refold->waiting, event->event_id))
         g_ptr_array_add(refold->confirmed, g_strdup(event->event_id));
     return folding_take(&refold->folding, reading, record, place, error);
@@ -56,7 +61,8 @@ static bool note_waiting(struct refold *refold, GError **error)
     return events != NULL;
 }
 
-/* `*ret_whole`: the log has its beginning. */
+/* `*ret_whole`: the log has its beginning.  That it is the ledger's log, ingest does not know yet:
+ * nothing may be written before the last record that was taken has been met. */
 static bool replay_partition(struct refold *refold, bool *ret_whole, GError **error)
 {
     const struct replay replay = {refold->bus, refold->codec, refold->partitions,
@@ -71,7 +77,8 @@ static bool replay_partition(struct refold *refold, bool *ret_whole, GError **er
     struct bus_position *end = span.ends->pdata[0];
     *ret_whole = span_is_whole(&span);
     end->offset = MIN(end->offset, MAX(next, 0));
-    return !*ret_whole || replay_run(&replay, &span, &events, error);
+    return !*ret_whole || (replay_run(&replay, &span, &events, error) &&
+                           landmarks_check(refold->landmarks, refold->partition, error));
 }
 
 /* --- Rows ------------------------------------------------------------------------------------------ */
@@ -258,7 +265,9 @@ static bool refold_partition(struct refold *refold, GError **error)
 {
     g_autofree char *partition = g_strdup_printf("%d", refold->partition);
     bool is_whole = false;
-    if (!folding_begin(&refold->folding, refold->codec, refold->partitions, error) ||
+    refold->landmarks = landmarks_load(refold->ledger, refold->partitions, error);
+    if (!refold->landmarks ||
+        !folding_begin(&refold->folding, refold->codec, refold->partitions, error) ||
         !note_waiting(refold, error) || !replay_partition(refold, &is_whole, error))
         return false;
     if (!is_whole) {
@@ -285,6 +294,7 @@ static bool refold_one(struct ledger *ledger, struct bus *bus, struct codec *cod
                             .confirmed = confirmed};
     const bool good = refold_partition(&refold, error);
     folding_end(&refold.folding);
+    landmarks_free(refold.landmarks);
     return good;
 }
 
