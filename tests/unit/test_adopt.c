@@ -99,6 +99,8 @@ static void masked(struct pair_of *pair)
     add_text(pair->spec->command, "--token=x");
 }
 
+#define TEN_X "xxxxxxxxxx"
+
 static void script(struct pair_of *pair)
 {
     g_autofree char *most = g_strnfill(210, 'x');
@@ -158,6 +160,10 @@ static void s29_what_differs_is_said(void)
          "entrypoint: a rebuild would make it /run -y, it is the image's own; a "
          "profile can say it|command: a rebuild would make it the image's own, it "
          "is -x; a profile can say it"},
+        {script,
+         "command: a rebuild would make it " TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X
+             TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X
+         "…, it is a  [2Jb; a profile can say it"},
         {policy,
          "restart_policy: a rebuild would make it no, it is always; a profile can "
          "say it"},
