@@ -67,7 +67,7 @@ bool api_add_agent(struct visit *visit, GError **error)
     agent->partitions = wish.partitions ? wish.partitions : PARTITIONS;
     put(&wish, agent);
     if (!request_check_agent(ledger, agent, error) ||
-        !topics_make_for(visit->api->bus, agent->id, agent->partitions, error))
+        !topics_make_for(ledger, visit->api->bus, agent->id, agent->partitions, error))
         return false;
     return write_finish(visit,
                         request_agent(ledger, visit->desk->codec, agent, &request, error),

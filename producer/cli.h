@@ -42,6 +42,8 @@ struct flags {
     int64_t rcon_port;
     int64_t partitions;
     int64_t events_partitions;
+    int64_t replication;
+    int64_t min_insync;
     int64_t limit;
     int64_t since_ms;
     int64_t deleted_before_ms; /* -1: not given */

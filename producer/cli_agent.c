@@ -46,7 +46,8 @@ static const struct option rebind_options[] = {
 bool cli_make_topics(struct call *call, const char *agent_id, int64_t partitions,
                      GError **error)
 {
-    return topics_make_for(call->session.bus, agent_id, partitions, error);
+    return topics_make_for(call->session.ledger, call->session.bus, agent_id, partitions,
+                           error);
 }
 
 static int finish_agent(struct call *call, const struct agent_row *agent,

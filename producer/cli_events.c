@@ -22,6 +22,10 @@
 static const struct option init_options[] = {
     {"events-partitions", 0, OPTION_NUMBER, offsetof(struct flags, events_partitions), "N",
      "of muster.events, fixed from then on (default 32, or what it has)", false, 1, 1024},
+    {"replication", 0, OPTION_NUMBER, offsetof(struct flags, replication), "N",
+     "replicas of each topic (default 3 where there are three brokers, else 1)", false, 1, 32},
+    {"min-insync", 0, OPTION_NUMBER, offsetof(struct flags, min_insync), "N",
+     "of them that must have a record before it counts (default 2 of three, else 1)", false, 1, 32},
 };
 static const struct option sync_options[] = {
     FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"),
@@ -58,28 +62,64 @@ static bool events_partitions(struct call *call, int32_t *ret_partitions, GError
     return false;
 }
 
+static bool keep_wish(struct call *call, const char *key, int64_t wish, GError **error)
+{
+    return !wish || ledger_set_number(call->session.ledger, key, wish, error);
+}
+
+/* The shared topics; in `*ret_events` how muster.events is. */
+static bool make_shared(struct call *call, int32_t partitions,
+                        struct bus_topic_look *ret_events, GError **error)
+{
+    const struct flags *flags = call->flags;
+    struct bus_topic topics[] = {
+        topic_shape(TOPIC_DEADLETTER, 1),
+        topic_shape(TOPIC_HEARTBEATS, 1),
+        topic_shape(TOPIC_EVENTS, partitions),
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(topics); i++) {
+        topics[i].replication = (int)flags->replication;
+        topics[i].min_insync = (int)flags->min_insync;
+        if (!topic_prepare(call->session.bus, &topics[i], ret_events, error))
+            return false;
+        g_autofree char *warning = topic_warning(&topics[i], ret_events);
+        if (warning)
+            fprintf(stderr, "muster: warning: %s\n", warning);
+    }
+    return keep_wish(call, META_REPLICATION, flags->replication, error) &&
+           keep_wish(call, META_MIN_INSYNC, flags->min_insync, error);
+}
+
+static void print_init(const struct call *call, int32_t partitions,
+                       const struct bus_topic_look *events)
+{
+    if (call->common->json) {
+        print_json(json_pack("{s:s, s:s, s:i, s:i, s:i}", "bus", call->common->bus,
+                             "ledger", call->common->ledger, "events_partitions",
+                             (int)partitions, "replication", events->replicas,
+                             "min_insync", events->min_insync));
+        return;
+    }
+    printf("bus     %s\nledger  %s\n", call->common->bus, call->common->ledger);
+    if (events->brokers > 0)
+        printf("topics  %d replicas, %d of them in sync, on %d brokers\n",
+               events->replicas, events->min_insync, events->brokers);
+}
+
 static int init(struct call *call, GError **error)
 {
     struct session *session = &call->session;
+    struct bus_topic_look events = {0};
     int32_t partitions;
     if (!events_partitions(call, &partitions, error))
         return CLI_UNREACHABLE;
-    const struct bus_topic topics[] = {
-        topic_shape(TOPIC_EVENTS, partitions),
-        topic_shape(TOPIC_HEARTBEATS, 1),
-        topic_shape(TOPIC_DEADLETTER, 1),
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(topics); i++)
-        if (!bus_topic_make(session->bus, &topics[i], TOPICS_MS, error))
-            return CLI_UNREACHABLE;
-    if (!eventlog_remember(session->ledger, session->bus, error) ||
+    if (call->flags->replication && call->flags->min_insync > call->flags->replication)
+        return cli_usage(error, "--min-insync is at most --replication");
+    if (!make_shared(call, partitions, &events, error) ||
+        !eventlog_remember(session->ledger, session->bus, error) ||
         !session_take_log(session, error)) /* a new ledger learns what an old log knows */
         return CLI_UNREACHABLE;
-    if (call->common->json)
-        print_json(json_pack("{s:s, s:s, s:i}", "bus", call->common->bus, "ledger",
-                             call->common->ledger, "events_partitions", (int)partitions));
-    else
-        printf("bus     %s\nledger  %s\n", call->common->bus, call->common->ledger);
+    print_init(call, partitions, &events);
     return CLI_DONE;
 }
 

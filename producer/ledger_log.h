@@ -16,7 +16,9 @@
 #define META_EVENTS_READS \
  "events.reads" /* schemas that ingest could read when it last began */
 #define META_HEARTBEATS_NEXT "heartbeats.next"
-#define META_SECRET          "secret" /* keys the digests of specs */
+#define META_SECRET          "secret"             /* keys the digests of specs */
+#define META_REPLICATION     "topics.replication" /* as `muster init` was told */
+#define META_MIN_INSYNC      "topics.min_insync"
 
 /* `*ret_value` NULL: not there. */
 bool ledger_get_meta(struct ledger *ledger, const char *key, GBytes **ret_value,

@@ -4,6 +4,7 @@
 #include "topics.h"
 
 #include "contract.h"
+#include "ledger_log.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
@@ -23,21 +24,115 @@ struct bus_topic topic_shape(const char *name, int32_t partitions)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(shapes); i++)
         if (g_str_has_prefix(name, shapes[i].prefix))
-            return (struct bus_topic){name, partitions, shapes[i].retention_ms,
-                                      shapes[i].compacted, shapes[i].append_time};
+            return (struct bus_topic){
+                .name = name,
+                .partitions = partitions,
+                .retention_ms = shapes[i].retention_ms,
+                .compacted = shapes[i].compacted,
+                .append_time = shapes[i].append_time,
+            };
     g_assert_not_reached();
 }
 
-static bool make(struct bus *bus, char *name, int64_t partitions, GError **error)
+/* --- Judging ------------------------------------------------------------------------------ */
+
+#define COMMAND \
+ "kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config "
+
+static char *policy_of(const struct bus_topic_look *seen)
 {
-    g_autofree char *owned = name;
-    const struct bus_topic topic = topic_shape(owned, (int32_t)partitions);
-    return bus_topic_make(bus, &topic, TOPICS_MS, error);
+    return g_strdup(!seen->compacted ? "delete"
+                    : seen->deletes  ? "compact,delete"
+                                     : "compact");
 }
 
-bool topics_make_for(struct bus *bus, const char *agent_id, int64_t partitions,
-                     GError **error)
+static bool is_kept_for_ever(const struct bus_topic_look *seen)
 {
-    return make(bus, topic_commands(agent_id), partitions, error) &&
-           make(bus, topic_control(agent_id), partitions, error);
+    return !seen->deletes || (seen->retention_ms < 0 && seen->retention_bytes < 0);
+}
+
+char *topic_fault(const struct bus_topic *wanted, const struct bus_topic_look *seen)
+{
+    g_autofree char *policy = policy_of(seen);
+    if (!seen->known || wanted->compacted || !wanted->append_time)
+        return NULL;
+    if (seen->compacted)
+        return g_strdup_printf("topic %s has cleanup.policy=%s, and compaction eats its "
+                               "records; right is delete: " COMMAND
+                               "cleanup.policy=delete",
+                               wanted->name, policy, wanted->name);
+    if (wanted->retention_ms < 0 && !is_kept_for_ever(seen))
+        return g_strdup_printf(
+            "topic %s is kept for retention.ms=%" G_GINT64_FORMAT
+            ", retention.bytes=%" G_GINT64_FORMAT
+            ", and what it loses no replay brings back; right is -1 for both: " COMMAND
+            "retention.ms=-1,retention.bytes=-1",
+            wanted->name, seen->retention_ms, seen->retention_bytes, wanted->name);
+    if (wanted->retention_ms >= 0 && seen->retention_ms >= 0 &&
+        seen->retention_ms < wanted->retention_ms)
+        return g_strdup_printf(
+            "topic %s is kept for retention.ms=%" G_GINT64_FORMAT
+            ", less than a command may wait; right is %" G_GINT64_FORMAT ": " COMMAND
+            "retention.ms=%" G_GINT64_FORMAT,
+            wanted->name, seen->retention_ms, wanted->retention_ms, wanted->name,
+            wanted->retention_ms);
+    return NULL;
+}
+
+char *topic_warning(const struct bus_topic *wanted, const struct bus_topic_look *seen)
+{
+    if (seen->brokers > 1 && seen->replicas == 1)
+        return g_strdup_printf(
+            "topic %s has one replica on %d brokers: with that broker it "
+            "is gone; kafka-reassign-partitions.sh gives it more",
+            wanted->name, seen->brokers);
+    if (seen->brokers > 0 && !seen->known)
+        return g_strdup_printf(
+            "the settings of topic %s cannot be looked at: the right to "
+            "DescribeConfigs is missing",
+            wanted->name);
+    if (seen->known && wanted->append_time && !seen->append_time)
+        return g_strdup_printf(
+            "topic %s has message.timestamp.type=CreateTime: times are "
+            "those of whoever writes; right is LogAppendTime: " COMMAND
+            "message.timestamp.type=LogAppendTime",
+            wanted->name, wanted->name);
+    return NULL;
+}
+
+/* --- Making ------------------------------------------------------------------------------- */
+
+bool topic_prepare(struct bus *bus, const struct bus_topic *topic,
+                   struct bus_topic_look *ret_look, GError **error)
+{
+    if (!bus_topic_make(bus, topic, TOPICS_MS, error) ||
+        !bus_topic_look(bus, topic->name, TOPICS_MS, ret_look, error))
+        return false;
+    g_autofree char *fault = topic_fault(topic, ret_look);
+    if (!fault)
+        return true;
+    g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE, "refused: %s", fault);
+    return false;
+}
+
+static bool make(struct ledger *ledger, struct bus *bus, char *name, int64_t partitions,
+                 GError **error)
+{
+    g_autofree char *owned = name;
+    struct bus_topic_look look;
+    int64_t replication, min_insync;
+    if (!ledger_get_number(ledger, META_REPLICATION, &replication, error) ||
+        !ledger_get_number(ledger, META_MIN_INSYNC, &min_insync, error))
+        return false;
+    struct bus_topic topic = topic_shape(owned, (int32_t)partitions);
+    topic.replication = (int)MAX(replication, 0);
+    topic.min_insync = (int)MAX(min_insync, 0);
+    return topic_prepare(bus, &topic, &look, error);
+}
+
+bool topics_make_for(struct ledger *ledger, struct bus *bus, const char *agent_id,
+                     int64_t partitions, GError **error)
+{
+    return make(ledger, bus, topic_commands(agent_id), partitions, error) &&
+           make(ledger, bus, topic_control(agent_id), partitions, error);
 }

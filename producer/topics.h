@@ -4,11 +4,19 @@
 #pragma once
 
 #include "bus.h"
+#include "ledger.h"
 
 #define TOPICS_MS 30000 /* how long the making of one may take */
 
 /* By its name, which is borrowed. */
 struct bus_topic topic_shape(const char *name, int32_t partitions);
-/* Makes the topics of an agent; fine if they are there. */
-bool topics_make_for(struct bus *bus, const char *agent_id, int64_t partitions,
-                     GError **error);
+/* What is wrong with a topic, and what would be right; NULL: nothing.  Pure. */
+char *topic_fault(const struct bus_topic *wanted, const struct bus_topic_look *seen);
+/* What is worth a warning; NULL: nothing.  Pure. */
+char *topic_warning(const struct bus_topic *wanted, const struct bus_topic_look *seen);
+/* Makes it if it is not there; BUS_ERROR_USAGE if it is and has a fault. */
+bool topic_prepare(struct bus *bus, const struct bus_topic *topic,
+                   struct bus_topic_look *ret_look, GError **error);
+/* Makes the topics of an agent, as `muster init` was told; fine if they are there. */
+bool topics_make_for(struct ledger *ledger, struct bus *bus, const char *agent_id,
+                     int64_t partitions, GError **error);

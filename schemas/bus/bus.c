@@ -36,6 +36,12 @@ bool bus_topic_make(struct bus *bus, const struct bus_topic *topic, int timeout_
     return bus->ops->topic_make(bus, topic, timeout_ms, error);
 }
 
+bool bus_topic_look(struct bus *bus, const char *topic, int timeout_ms,
+                    struct bus_topic_look *ret_look, GError **error)
+{
+    return bus->ops->topic_look(bus, topic, timeout_ms, ret_look, error);
+}
+
 bool bus_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
                           int32_t *ret_partitions, GError **error)
 {

@@ -98,6 +98,22 @@ struct bus_topic {
     int64_t retention_ms; /* -1: for ever */
     bool compacted;
     bool append_time; /* message.timestamp.type=LogAppendTime */
+    int replication; /* 0: three, and two in sync, where there are three brokers; else one */
+    int min_insync; /* 0: as above */
+};
+
+/* A topic as it is, whoever has made it. */
+struct bus_topic_look {
+    int32_t partitions;
+    int brokers;  /* that are there now; 0: the bus has none */
+    int replicas; /* of the partition that has fewest */
+    bool
+        known; /* what follows: not without the right to describe, nor on the embedded bus */
+    bool compacted, deletes; /* cleanup.policy */
+    bool append_time;
+    int64_t retention_ms, retention_bytes; /* -1: for ever, any */
+    int64_t max_bytes;                     /* of a batch of records */
+    int min_insync;
 };
 
 GPtrArray *bus_partitions_new(void); /* of struct bus_partition, owned */
@@ -131,6 +147,9 @@ void bus_close(struct bus *bus);
  * count, otherwise BUS_ERROR_PARTITIONS. */
 bool bus_topic_make(struct bus *bus, const struct bus_topic *topic, int timeout_ms,
                     GError **error);
+/* BUS_ERROR_NO_TOPIC if there is none. */
+bool bus_topic_look(struct bus *bus, const char *topic, int timeout_ms,
+                    struct bus_topic_look *ret_look, GError **error);
 /* BUS_ERROR_NO_TOPIC if there is none. */
 bool bus_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
                           int32_t *ret_partitions, GError **error);

@@ -473,6 +473,7 @@ static void kafka_close(struct bus *bus)
         return;
     g_mutex_clear(&kafka->lock);
     g_free(kafka->complaint);
+    g_free(kafka->made);
     g_free(kafka->brokers);
     g_free(kafka);
 }
@@ -499,6 +500,7 @@ const struct bus_ops bus_kafka_ops = {
     .open = kafka_open,
     .close = kafka_close,
     .topic_make = kafka_topic_make,
+    .topic_look = kafka_topic_look,
     .topic_partitions = kafka_topic_partitions,
     .topic_range = kafka_topic_range,
     .topic_offset_at = kafka_topic_offset_at,

@@ -29,6 +29,8 @@ struct kafka {
     char *complaint;            /* the newest error that librdkafka told of, and … */
     int64_t complained_us;      /* … when, by g_get_monotonic_time() */
     rd_kafka_resp_err_t complaint_code;
+    char *made;            /* the topic that was made last, and … */
+    int64_t made_us;       /* … when: some brokers learn of it later */
     rd_kafka_conf_t *left; /* to threads of a client that failed: both stay for ever */
 };
 
@@ -76,6 +78,8 @@ void kafka_queue_watch(rd_kafka_queue_t *queue, int fd);
 
 bool kafka_topic_make(struct bus *bus, const struct bus_topic *topic, int timeout_ms,
                       GError **error);
+bool kafka_topic_look(struct bus *bus, const char *topic, int timeout_ms,
+                      struct bus_topic_look *ret_look, GError **error);
 bool kafka_topic_partitions(struct bus *bus, const char *topic, int timeout_ms,
                             int32_t *ret_partitions, GError **error);
 bool kafka_topic_range(struct bus *bus, const char *topic, int32_t partition,

@@ -44,9 +44,41 @@ static bool question_failed(const struct question *question, rd_kafka_resp_err_t
 
 /* --- Metadata ------------------------------------------------------------------------- */
 
-/* How many partitions there are, and whether each has a leader. */
-static rd_kafka_resp_err_t ask_partitions(const struct question *question,
-                                          int32_t *ret_partitions, bool *ret_led)
+static void note_made(const struct question *question)
+{
+    struct kafka *kafka = question->kafka;
+    g_mutex_lock(&kafka->lock);
+    g_free(kafka->made);
+    kafka->made = g_strdup(question->topic);
+    kafka->made_us = g_get_monotonic_time();
+    g_mutex_unlock(&kafka->lock);
+}
+
+/* Whether a broker that does not know it is just late; waits a little if so. */
+static bool is_late(const struct question *question, enum bus_error error)
+{
+    struct kafka *kafka = question->kafka;
+    g_mutex_lock(&kafka->lock);
+    bool late = error == BUS_ERROR_NO_TOPIC && question_left_ms(question) > 0 &&
+                g_strcmp0(kafka->made, question->topic) == 0 &&
+                g_get_monotonic_time() - kafka->made_us < APART_MS * INT64_C(1000);
+    g_mutex_unlock(&kafka->lock);
+    if (late)
+        g_usleep(AGAIN_MS * 1000);
+    return late;
+}
+
+static int fewest_replicas(const struct rd_kafka_metadata_topic *topic)
+{
+    int fewest = topic->partition_cnt > 0 ? topic->partitions[0].replica_cnt : 0;
+    for (int i = 1; i < topic->partition_cnt; i++)
+        fewest = MIN(fewest, topic->partitions[i].replica_cnt);
+    return fewest;
+}
+
+/* What metadata says of it: its partitions, replicas, the brokers; whether all have a leader. */
+static rd_kafka_resp_err_t ask_once(const struct question *question,
+                                    struct bus_topic_look *ret_look, bool *ret_led)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     g_autoptr(rd_kafka_topic_t)
@@ -61,12 +93,35 @@ static rd_kafka_resp_err_t ask_partitions(const struct question *question,
                                     : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     if (!code) {
         const struct rd_kafka_metadata_topic *answer = &metadata->topics[0];
-        *ret_partitions = answer->partition_cnt;
+        ret_look->partitions = answer->partition_cnt;
+        ret_look->replicas = fewest_replicas(answer);
         *ret_led = answer->partition_cnt > 0;
         for (int i = 0; i < answer->partition_cnt; i++)
             *ret_led = *ret_led && answer->partitions[i].leader >= 0;
     }
+    ret_look->brokers = metadata->broker_cnt;
     rd_kafka_metadata_destroy(metadata);
+    return code;
+}
+
+static rd_kafka_resp_err_t ask_metadata(const struct question *question,
+                                        struct bus_topic_look *ret_look, bool *ret_led)
+{
+    rd_kafka_resp_err_t code;
+    while ((code = ask_once(question, ret_look, ret_led)) &&
+           is_late(question, kafka_error_code(code)))
+        ;
+    return code;
+}
+
+/* How many partitions there are, and whether each has a leader. */
+static rd_kafka_resp_err_t ask_partitions(const struct question *question,
+                                          int32_t *ret_partitions, bool *ret_led)
+{
+    struct bus_topic_look look = {0};
+    rd_kafka_resp_err_t code = ask_metadata(question, &look, ret_led);
+    if (!code)
+        *ret_partitions = look.partitions;
     return code;
 }
 
@@ -90,16 +145,23 @@ static void configure(rd_kafka_NewTopic_t *made, const char *name, const char *f
     rd_kafka_NewTopic_set_config(made, name, format ? format : value);
 }
 
-static rd_kafka_NewTopic_t *new_topic(const struct bus_topic *topic, GError **error)
+static rd_kafka_NewTopic_t *new_topic(const struct bus_topic *topic, int brokers,
+                                      GError **error)
 {
     char text[512] = "";
-    const int brokers_default = -1; /* replication factor; KIP-464 */
-    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(
-        topic->name, topic->partitions, brokers_default, text, sizeof(text));
+    const int replication = topic->replication ? topic->replication
+                            : brokers >= 3     ? 3
+                                               : 1;
+    const int min_insync = topic->min_insync ? topic->min_insync
+                           : replication > 2 ? 2
+                                             : 1;
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic->name, topic->partitions,
+                                                      replication, text, sizeof(text));
     if (!made) {
         g_set_error(error, BUS_ERROR, BUS_ERROR_USAGE, "topic %s: %s", topic->name, text);
         return NULL;
     }
+    configure(made, "min.insync.replicas", NULL, min_insync);
     configure(made, "retention.bytes", "-1", 0); /* whatever the broker's default is */
     configure(made, "retention.ms", NULL, topic->retention_ms);
     configure(made, "cleanup.policy", topic->compacted ? "compact" : "delete", 0);
@@ -129,9 +191,9 @@ static rd_kafka_event_t *admin_answer(const struct question *question,
 
 /* True also if it is there already. */
 static bool create(const struct question *question, const struct bus_topic *topic,
-                   GError **error)
+                   int brokers, GError **error)
 {
-    g_autoptr(rd_kafka_NewTopic_t) made = new_topic(topic, error);
+    g_autoptr(rd_kafka_NewTopic_t) made = new_topic(topic, brokers, error);
     if (!made)
         return false;
     g_autoptr(rd_kafka_queue_t) answers = rd_kafka_queue_new(question->asker);
@@ -150,8 +212,10 @@ static bool create(const struct question *question, const struct bus_topic *topi
         code = rd_kafka_topic_result_error(results[0]);
         text = rd_kafka_topic_result_error_string(results[0]);
     }
-    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        note_made(question);
         return true;
+    }
     return question_failed(question, code, text, "making", error);
 }
 
@@ -227,9 +291,14 @@ bool kafka_topic_make(struct bus *bus, const struct bus_topic *topic, int timeou
                       GError **error)
 {
     struct question question;
+    struct bus_topic_look look = {0};
     int32_t partitions = 0;
-    if (!question_begin(&question, bus, topic->name, timeout_ms, error) ||
-        !create(&question, topic, error) ||
+    bool led = false;
+    if (!question_begin(&question, bus, topic->name, timeout_ms, error))
+        return false;
+    /* One that is there is taken without the right to make any. */
+    if ((ask_metadata(&question, &look, &led) &&
+         !create(&question, topic, look.brokers, error)) ||
         !wait_until_usable(&question, &partitions, error))
         return false;
     if (partitions == topic->partitions)
@@ -344,6 +413,56 @@ static rd_kafka_event_t *describe(const struct question *question,
         return g_steal_pointer(&event);
     question_failed(question, code, text, "configuration", error);
     return NULL;
+}
+
+static int64_t number_in(const rd_kafka_ConfigResource_t *resource, const char *name)
+{
+    const char *value = value_in(resource, name);
+    return value ? g_ascii_strtoll(value, NULL, 10) : -1;
+}
+
+static void take_settings(const rd_kafka_ConfigResource_t *resource,
+                          struct bus_topic_look *look)
+{
+    const char *policy = value_in(resource, "cleanup.policy");
+    const char *times = value_in(resource, "message.timestamp.type");
+    look->known = policy && times;
+    if (!look->known)
+        return;
+    look->compacted = strstr(policy, "compact") != NULL;
+    look->deletes = strstr(policy, "delete") != NULL;
+    look->append_time = g_str_equal(times, "LogAppendTime");
+    look->retention_ms = number_in(resource, "retention.ms");
+    look->retention_bytes = number_in(resource, "retention.bytes");
+    look->max_bytes = number_in(resource, "max.message.bytes");
+    look->min_insync = (int)number_in(resource, "min.insync.replicas");
+}
+
+bool kafka_topic_look(struct bus *bus, const char *topic, int timeout_ms,
+                      struct bus_topic_look *ret_look, GError **error)
+{
+    struct question question;
+    struct bus_topic_look look = {0};
+    const rd_kafka_ConfigResource_t *resource = NULL;
+    g_autoptr(GError) why = NULL;
+    bool led = false;
+    if (!question_begin(&question, bus, topic, timeout_ms, error))
+        return false;
+    rd_kafka_resp_err_t code = ask_metadata(&question, &look, &led);
+    if (code)
+        return question_failed(&question, code, NULL, "partitions", error);
+    g_autoptr(rd_kafka_event_t) event = NULL;
+    while (!(event = describe(&question, &resource, &why)) &&
+           is_late(&question, (enum bus_error)why->code))
+        g_clear_error(&why);
+    if (!event && !g_error_matches(why, BUS_ERROR, BUS_ERROR_DENIED)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return false;
+    }
+    if (event)
+        take_settings(resource, &look);
+    *ret_look = look;
+    return true;
 }
 
 /* --- Append times ------------------------------------------------------------------------ */

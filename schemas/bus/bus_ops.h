@@ -13,6 +13,8 @@ struct bus_ops {
     void (*close)(struct bus *bus);
     bool (*topic_make)(struct bus *bus, const struct bus_topic *topic, int timeout_ms,
                        GError **error);
+    bool (*topic_look)(struct bus *bus, const char *topic, int timeout_ms,
+                       struct bus_topic_look *ret_look, GError **error);
     bool (*topic_partitions)(struct bus *bus, const char *topic, int timeout_ms,
                              int32_t *ret_partitions, GError **error);
     bool (*topic_range)(struct bus *bus, const char *topic, int32_t partition,

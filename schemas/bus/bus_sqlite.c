@@ -280,6 +280,16 @@ static bool sqlite_topic_partitions(struct bus *base, const char *topic, int tim
     return true;
 }
 
+static bool sqlite_topic_look(struct bus *base, const char *topic, int timeout_ms,
+                              struct bus_topic_look *ret_look, GError **error)
+{
+    struct bus_topic_look look = {0};
+    if (!sqlite_topic_partitions(base, topic, timeout_ms, &look.partitions, error))
+        return false;
+    *ret_look = look;
+    return true;
+}
+
 static bool sqlite_topic_range(struct bus *base, const char *topic, int32_t partition,
                                int timeout_ms, int64_t *ret_first, int64_t *ret_end,
                                GError **error)
@@ -346,6 +356,7 @@ const struct bus_ops bus_sqlite_ops = {
     .open = sqlite_open,
     .close = sqlite_close,
     .topic_make = sqlite_topic_make,
+    .topic_look = sqlite_topic_look,
     .topic_partitions = sqlite_topic_partitions,
     .topic_range = sqlite_topic_range,
     .topic_offset_at = sqlite_topic_offset_at,

@@ -11,7 +11,7 @@ from commander import partition_of
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from fleet import Fleet, wait_for
-from services import PATIENCE_S
+from services import PATIENCE_S, Kafka, Ports, run_script
 
 EVENTS = "muster.events"
 
@@ -88,6 +88,15 @@ def health(fleet):
 # --- L23
 
 
+@pytest.fixture(scope="module")
+def kept_kafka(long_lived_dir):
+    """One broker for several tests, each of which takes all topics away."""
+    directory = long_lived_dir / "kept"
+    address = run_script("kafka", "start", "--port", Ports.take(), "--dir", directory)
+    yield Kafka(address, directory)
+    run_script("kafka", "kill", "--dir", directory)
+
+
 @pytest.fixture
 def topics(own_kafka):
     return Topics(own_kafka)
@@ -119,6 +128,44 @@ def test_l23_a_log_made_anew_is_told_however_long_it_is(own_kafka, topics, new_f
     assert serve.exit_code() != 0
     assert "another log" in serve.output()
     serve.killed = True  # it has ended with an error, as it should
+
+
+def test_l23_three_brokers_hold_the_log_three_times(cluster, cluster_topics, new_fleet_on):
+    fleet = new_fleet_on(cluster)
+    told = fleet.json("init")
+    assert (told["replication"], told["min_insync"]) == (3, 2)
+    names = [EVENTS, "muster.heartbeats", "muster.deadletter", f"muster.commands.{fleet.add_agent()}"]
+    assert [cluster_topics.replicas(name) for name in names] == [{3}] * 4
+    assert {cluster_topics.settings(name)["min.insync.replicas"] for name in names} == {"2"}
+
+
+def test_l23_as_many_replicas_as_was_said(cluster, cluster_topics, new_fleet_on):
+    fleet = new_fleet_on(cluster)
+    fleet.run("init", "--replication", 2, "--min-insync", 3, expect=2)
+    fleet.run("init", "--replication", 2, "--min-insync", 1)
+    names = [EVENTS, f"muster.control.{fleet.add_agent()}"]
+    assert [cluster_topics.replicas(name) for name in names] == [{2}] * 2
+    assert {cluster_topics.settings(name)["min.insync.replicas"] for name in names} == {"1"}
+
+
+def test_l23_one_replica_on_three_brokers_is_warned_of(cluster, cluster_topics, new_fleet_on):
+    cluster_topics.make(EVENTS, 3, retention_ms=-1)
+    warned = new_fleet_on(cluster).run("init").stderr
+    assert f"topic {EVENTS} has one replica on 3 brokers" in warned
+
+
+@pytest.mark.parametrize("wrong", [
+    {"cleanup_policy": "compact"}, {"cleanup_policy": "compact,delete", "retention_ms": -1},
+    {"retention_ms": 86400000}, {"retention_ms": -1, "retention_bytes": 1 << 30}])
+def test_l23_a_log_that_would_lose_records_is_refused(kept_kafka, new_fleet_on, wrong):
+    topics = Topics(kept_kafka)
+    topics.remove()
+    topics.make(EVENTS, 2, **wrong)
+    refused = new_fleet_on(kept_kafka).run("init", expect=2).stderr
+    named = "cleanup.policy=" if "cleanup_policy" in wrong else "retention.ms=-1,retention.bytes=-1"
+    assert f"topic {EVENTS}" in refused and "kafka-configs.sh --alter" in refused and named in refused
+    topics.set(EVENTS, retention_ms=-1)
+    new_fleet_on(kept_kafka).init()
 
 
 # --- L24
