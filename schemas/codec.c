@@ -7,6 +7,7 @@
 #include "codec.h"
 
 #include "bind.h"
+#include "covers.h"
 #include "decode.h"
 
 #include <gio/gio.h>
@@ -20,10 +21,12 @@ struct writer {
     const struct shape *shape;
     struct schema *schema;
     struct bound *bound;
+    guint size; /* nodes: later schemas only add to earlier ones */
+    bool own;   /* compiled in: may be written with, too */
 };
 
 struct codec {
-    GPtrArray *writers; /* struct writer; of a shape's, the first is what we write */
+    GPtrArray *writers; /* struct writer; of a shape's, the first is the newest of ours */
 };
 
 static void writer_free(gpointer data)
@@ -47,8 +50,16 @@ static const struct writer *find_writer(const struct codec *codec,
     return NULL;
 }
 
-bool codec_add_writer(struct codec *codec, const struct shape *shape, const char *json,
-                      GError **error)
+static guint size_of(const struct schema_node *node)
+{
+    guint size = 1 + (node->type == SCHEMA_ENUM ? node->names->len : 0);
+    for (guint i = 0; node->nodes && i < node->nodes->len; i++)
+        size += size_of(g_ptr_array_index(node->nodes, i));
+    return size;
+}
+
+static bool add_writer(struct codec *codec, const struct shape *shape, const char *json,
+                       bool own, GError **error)
 {
     g_autoptr(Schema) schema = schema_parse(json, error);
     g_autoptr(Bound) bound = schema ? bound_new(schema_root(schema), shape, error) : NULL;
@@ -62,8 +73,16 @@ bool codec_add_writer(struct codec *codec, const struct shape *shape, const char
     writer->shape = shape;
     writer->schema = g_steal_pointer(&schema);
     writer->bound = g_steal_pointer(&bound);
+    writer->size = size_of(schema_root(writer->schema));
+    writer->own = own;
     g_ptr_array_add(codec->writers, writer);
     return true;
+}
+
+bool codec_add_writer(struct codec *codec, const struct shape *shape, const char *json,
+                      GError **error)
+{
+    return add_writer(codec, shape, json, false, error);
 }
 
 /* A compiled-in schema that cannot be read is our own mistake. */
@@ -72,10 +91,10 @@ static void add_own(struct codec *codec, const struct shape *shape, const char *
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) history = schema_history(name);
 
-    if (!codec_add_writer(codec, shape, schema_text(name), &error))
+    if (!add_writer(codec, shape, schema_text(name), true, &error))
         g_error("%s.avsc: %s", name, error->message);
     for (size_t i = 0; history[i]; i++)
-        if (!codec_add_writer(codec, shape, schema_text(history[i]), &error))
+        if (!add_writer(codec, shape, schema_text(history[i]), true, &error))
             g_error("%s.avsc: %s", history[i], error->message);
 }
 
@@ -114,22 +133,30 @@ GPtrArray *codec_reads(struct codec *codec, const struct shape *shape)
 
 /* --- Writing ----------------------------------------------------------------------- */
 
-static const struct writer *own_writer(const struct codec *codec,
-                                       const struct shape *shape)
+/* The oldest of ours that says it all: so readers of yesterday's version go on. */
+static const struct writer *choose_writer(const struct codec *codec,
+                                          const struct shape *shape, const void *value)
 {
+    const struct writer *chosen = NULL;
     for (guint i = 0; i < codec->writers->len; i++) {
         const struct writer *writer = g_ptr_array_index(codec->writers, i);
 
-        if (writer->shape == shape)
-            return writer;
+        if (writer->shape == shape && writer->own &&
+            (!chosen || (writer->size < chosen->size && covers(writer->bound, value))))
+            chosen = writer;
     }
-    return NULL;
+    return chosen;
+}
+
+char *codec_writes(struct codec *codec, const struct shape *shape, const void *value)
+{
+    return schema_fingerprint_text(choose_writer(codec, shape, value)->schema);
 }
 
 GBytes *codec_encode(struct codec *codec, const struct shape *shape, const void *value,
                      GError **error)
 {
-    const struct writer *writer = own_writer(codec, shape);
+    const struct writer *writer = choose_writer(codec, shape, value);
     g_autoptr(GByteArray) out = g_byte_array_new();
 
     g_assert(writer); /* a part such as a spec does not travel alone */

@@ -40,7 +40,8 @@ void codec_free(struct codec *codec);
 bool codec_add_writer(struct codec *codec, const struct shape *shape, const char *json,
                       GError **error);
 
-/* Single-object bytes of a record; NULL only if the record breaks its schema (our mistake). */
+/* Single-object bytes of a record, by the oldest schema of ours that says all that it says
+ *; NULL only if the record breaks its schema (our mistake). */
 GBytes *codec_encode(struct codec *codec, const struct shape *shape, const void *value,
                      GError **error);
 
@@ -50,6 +51,8 @@ enum decoded codec_decode(struct codec *codec, const struct shape *shape,
                           const void *bytes, size_t length, void **ret_value,
                           GError **error);
 
+/* The fingerprint (16 hex digits) of the schema that it would be written with; g_free it. */
+char *codec_writes(struct codec *codec, const struct shape *shape, const void *value);
 /* Fingerprints (16 hex digits) of all writers' schemas that `shape` can be read from. */
 GPtrArray *codec_reads(struct codec *codec, const struct shape *shape);
 

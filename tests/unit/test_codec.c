@@ -94,6 +94,55 @@ static void test_no_text_becomes_text(void)
     g_assert_cmpstr(again->host, ==, "caf\xef\xbf\xbd");
 }
 
+static char *written_as(struct codec *codec, const struct shape *shape, const void *value)
+{
+    g_autofree char *written = codec_writes(codec, shape, value);
+    g_autoptr(Schema) newest = schema_parse(
+        schema_text(shape == &shape_command ? "command" : "event"), NULL);
+    g_autofree char *own = schema_fingerprint_text(newest);
+    return g_strdup(g_str_equal(written, own) ? "newest" : written);
+}
+
+/* A worker of yesterday reads whatever could have been said yesterday. */
+static void l25_a_command_is_written_by_the_oldest_schema_that_says_it_all(void)
+{
+    g_autoptr(Codec) codec = codec_new();
+    g_autoptr(Command) command = command_new();
+    command->spec = spec_new();
+    g_ptr_array_add(command->spec->mounts, mount_new("/srv/a", "/data"));
+    g_autofree char *old = written_as(codec, &shape_command, command);
+    g_assert_cmpstr(old, ==, "a6d3cde713f6fe42");
+
+    command->options->unmarked = true; /* in a part */
+    g_autofree char *with_option = written_as(codec, &shape_command, command);
+    g_assert_cmpstr(with_option, ==, "newest");
+    command->options->unmarked = false;
+
+    g_ptr_array_add(command->spec->disposable, g_strdup("/cache"));
+    g_autofree char *with_list = written_as(codec, &shape_command, command);
+    g_assert_cmpstr(with_list, ==, "newest");
+    g_ptr_array_set_size(command->spec->disposable, 0);
+
+    command->spec->health->retries = 3; /* in a record that it does not have */
+    g_autofree char *with_record = written_as(codec, &shape_command, command);
+    g_assert_cmpstr(with_record, ==, "newest");
+}
+
+static void l25_an_event_too(void)
+{
+    g_autoptr(Codec) codec = codec_new();
+    g_autoptr(Event) event = event_new();
+    event->result = result_new();
+    g_autofree char *old = written_as(codec, &shape_event, event);
+    g_assert_cmpstr(old, !=, "newest");
+
+    event->result->state = state_new();
+    g_ptr_array_add(event->result->state->mounts,
+                    mounted_new("bind", "", "/srv/a", "/data", false));
+    g_autofree char *with_list = written_as(codec, &shape_event, event);
+    g_assert_cmpstr(with_list, ==, "newest");
+}
+
 static void test_reads(void)
 {
     g_autoptr(Codec) codec = codec_new();
@@ -220,6 +269,38 @@ static json_t *oracle_read(const char *schema_json, GBytes *bytes)
     return json;
 }
 
+/* "C3 01" and the fingerprint say by which of ours it was written. */
+static char *schema_of(const char *name, GBytes *bytes)
+{
+    g_auto(GStrv) history = schema_history(name);
+    const uint8_t *data = g_bytes_get_data(bytes, NULL);
+    uint64_t fingerprint;
+    memcpy(&fingerprint, data + 2, sizeof fingerprint);
+    for (size_t i = 0; i <= g_strv_length(history); i++) {
+        const char *text = schema_text(history[i] ? history[i] : name);
+        g_autoptr(Schema) schema = schema_parse(text, NULL);
+        if (schema_fingerprint(schema) == GUINT64_FROM_LE(fingerprint))
+            return g_strdup(text);
+    }
+    g_error("%s: written by no schema of ours", name);
+}
+
+/* What an older schema lacks is left out of its bytes, and is a default in ours. */
+static void assert_json_within(json_t *part, json_t *whole, const char *where)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    json_object_foreach(part, key, value)
+        assert_json_within(value, json_object_get(whole, key), key);
+    g_assert_cmpuint(json_array_size(part), ==, json_array_size(whole));
+    json_array_foreach(part, i, value)
+        assert_json_within(value, json_array_get(whole, i), where);
+    if (!json_is_object(part) && !json_is_array(part))
+        assert_json_equal(part, whole, where);
+}
+
 static void test_avro_c_reads_the_same(void)
 {
     static const char *const names[] = {"command", "event", "heartbeat", "deadletter"};
@@ -232,8 +313,8 @@ static void test_avro_c_reads_the_same(void)
         g_autoptr(GBytes) bytes = codec_encode(codec, shape, value, NULL);
         void *again = decode(codec, shape, bytes);
         json_t *ours = shape_to_json(shape, again);
-        json_t *theirs = oracle_read(schema_text(names[round % G_N_ELEMENTS(shapes)]),
-                                     bytes);
+        g_autofree char *schema = schema_of(names[round % G_N_ELEMENTS(shapes)], bytes);
+        json_t *theirs = oracle_read(schema, bytes);
         json_t *spec = json_object_get(theirs, "spec");
         const char *key;
         void *next;
@@ -241,7 +322,7 @@ static void test_avro_c_reads_the_same(void)
 
         json_object_foreach_safe(json_object_get(spec, "env"), next, key, secret)
             json_object_set_new(json_object_get(spec, "env"), key, json_string(""));
-        assert_json_equal(ours, theirs, shape->name);
+        assert_json_within(theirs, ours, shape->name);
         json_decref(ours);
         json_decref(theirs);
         shape_free(shape, value);
@@ -250,6 +331,16 @@ static void test_avro_c_reads_the_same(void)
 }
 
 /* --- Bytes that are kept ------------------------------------------------------------- */
+
+static void assert_says(struct codec *codec, const struct shape *shape, GBytes *bytes,
+                        json_t *expected)
+{
+    void *value = decode(codec, shape, bytes);
+    json_t *shown = shape_to_json(shape, value);
+    assert_json_equal(shown, expected, shape->name);
+    json_decref(shown);
+    shape_free(shape, value);
+}
 
 /* They were written by python3-avro.  They are read to the same values, and written again to
  * the same bytes: our encoder is right to the bit, and secrets came through. */
@@ -268,7 +359,10 @@ static void test_golden(void)
         g_autoptr(GBytes) again = codec_encode(codec, shape, value, NULL);
 
         assert_json_equal(ours, expected, paths[i]);
-        assert_bytes_equal(bytes, again);
+        if (memcmp(g_bytes_get_data(bytes, NULL), g_bytes_get_data(again, NULL), 10) == 0)
+            assert_bytes_equal(bytes, again);
+        else /* an older schema says it all */
+            assert_says(codec, shape, again, ours);
         json_decref(ours);
         json_decref(expected);
         shape_free(shape, value);
@@ -380,6 +474,10 @@ int main(int argc, char **argv)
     g_test_add_func("/codec/fresh", test_fresh_records);
     g_test_add_func("/codec/no_text", test_no_text_becomes_text);
     g_test_add_func("/codec/reads", test_reads);
+    g_test_add_func(
+        "/codec/l25_a_command_is_written_by_the_oldest_schema_that_says_it_all",
+        l25_a_command_is_written_by_the_oldest_schema_that_says_it_all);
+    g_test_add_func("/codec/l25_an_event_too", l25_an_event_too);
     g_test_add_func("/codec/oracle", test_avro_c_reads_the_same);
     g_test_add_func("/codec/golden/same", test_golden);
     g_test_add_func("/codec/golden/complete", test_golden_is_complete);
