@@ -332,6 +332,8 @@ static bool place(struct takeover *takeover, const struct bus_position *committe
     struct offsets *offsets = offsets_of(takeover, partition, committed, &tag, error);
     if (!offsets)
         return false;
+    if (tag.partitions == 0)
+        tag.partitions = takeover->setup.partitions;
     *(control ? &partition->control : &partition->commands) = offsets;
     *(control ? &partition->control_tag : &partition->commands_tag) = tag;
     if (!control)

@@ -65,6 +65,7 @@ struct takeover_setup {
     struct errands *errands;
     const char *agent_id;
     const char *lock_root;
+    int32_t partitions; /* of the agent's topics, by now */
     int64_t stalled_ms; /* a holder of a lock is killed after that */
 };
 

@@ -6,6 +6,11 @@
 #include "crash.h"
 #include "log.h"
 
+static struct log_tag *tag_of(struct partition *partition, bool control)
+{
+    return control ? &partition->control_tag : &partition->commands_tag;
+}
+
 static char *place_of(const struct bus_record *record)
 {
     return g_strdup_printf("%s/%d/%" G_GINT64_FORMAT, record->topic, record->partition,
@@ -97,8 +102,8 @@ static const char *what_is_missing(const struct command *command)
 /* A command counts where its agent and its server put it, and nowhere else: a server's order
  * hangs on that, and a copy elsewhere must not answer for the real one. */
 static const char *misplaced(const struct intake *intake, const struct command *command,
-                             bool control, const struct bus_record *record,
-                             char **ret_message)
+                             bool control, int32_t partitions,
+                             const struct bus_record *record, char **ret_message)
 {
     const enum action action = action_from_name(command->action);
     const bool is_control = action == ACTION_SYNC || action == ACTION_CANCEL;
@@ -122,7 +127,7 @@ static const char *misplaced(const struct intake *intake, const struct command *
             command->command_id, server, record->key ? record->key : "(none)");
         return CODE_WRONG_PLACE;
     }
-    const int32_t right = partition_of(server, intake->partitions);
+    const int32_t right = partition_of(server, partitions);
     if (record->partition == right)
         return NULL;
     *ret_message = g_strdup_printf(
@@ -158,7 +163,8 @@ static bool is_rejected_by_place(struct intake *intake, struct partition *partit
                                  const struct command *command, int64_t wall_ms)
 {
     g_autofree char *message = NULL;
-    const char *code = misplaced(intake, command, control, record, &message);
+    const int32_t partitions = tag_of(partition, control)->partitions;
+    const char *code = misplaced(intake, command, control, partitions, record, &message);
     if (!code)
         return false;
     if (!is_over_by_place(partition, control, record))
@@ -221,8 +227,7 @@ void intake_record(struct intake *intake, struct partition *partition, bool cont
     const char *note = NULL;
     struct offsets *offsets = control ? partition->control : partition->commands;
     const enum offsets_taken taken = offsets_receive(offsets, record->offset, &note);
-    log_tag_receive(control ? &partition->control_tag : &partition->commands_tag,
-                    record->offset, record->append_ms);
+    log_tag_receive(tag_of(partition, control), record->offset, record->append_ms);
     if (taken == OFFSETS_DONE)
         return;
     crash_point("intake.record");

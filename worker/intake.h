@@ -21,7 +21,6 @@ struct intake {
     struct inventory *inventory;
     struct cancels *cancels;
     const struct author *author;
-    int32_t partitions; /* of the agent's topics */
 };
 
 /* Takes note of one received record; `control`: of the control topic. */

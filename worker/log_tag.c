@@ -45,9 +45,10 @@ char *log_tag_before(const struct log_tag *tag, char *metadata_taken)
     if (tag->learn_until > 0)
         return g_strconcat(LEARNING, metadata, NULL);
     if (tag->offset == BUS_OFFSET_NONE)
-        return g_strconcat(COMPLETE "-:", metadata, NULL);
-    return g_strdup_printf(COMPLETE "%" G_GINT64_MODIFIER "x:%" G_GINT64_MODIFIER "x:%s",
-                           tag->offset, tag->append_ms, metadata);
+        return g_strdup_printf(COMPLETE "%x:-:%s", tag->partitions, metadata);
+    return g_strdup_printf(COMPLETE "%x:%" G_GINT64_MODIFIER "x:%" G_GINT64_MODIFIER
+                                    "x:%s",
+                           tag->partitions, tag->offset, tag->append_ms, metadata);
 }
 
 /* A number as log_tag_before() writes it, and the colon behind it. */
@@ -71,6 +72,10 @@ const char *log_tag_read(const char *metadata, struct log_tag *ret_tag)
     if (!metadata || !g_str_has_prefix(metadata, COMPLETE))
         return NULL;
     const char *at = metadata + strlen(COMPLETE);
+    int64_t partitions;
+    if (!read_number(&at, &partitions) || partitions > G_MAXINT32)
+        return NULL;
+    tag.partitions = (int32_t)partitions;
     if (g_str_has_prefix(at, "-:"))
         at += strlen("-:");
     else if (!read_number(&at, &tag.offset) || !read_number(&at, &tag.append_ms))

@@ -4,24 +4,26 @@
  * An offset does not say who committed it, nor of which topic.  An administrator may have set
  * the group to earliest, to latest, to any offset; a topic that was made anew begins again at
  * 0, and once it has been filled beyond a position of the old one, that looks like any other.
- * So the metadata of each offset that a worker commits begins with the place and the append
- * time of a record that it had received, the youngest of which it is certain that it is of the
- * same log as those before it:
+ * So the metadata of each offset that a worker commits begins with the topic's partitions, the
+ * place and the append time of a record that it had received, the youngest of which it is
+ * certain that it is of the same log as those before it:
  *
- *     w1:1f:18c2a7d1f00:…      it had received the record at 0x1f, appended at that time
- *     w1:-:…                   it had received none
+ *     w1:4:1f:18c2a7d1f00:…    of 4, it had received the record at 0x1f, appended at that time
+ *     w1:4:-:…                 it had received none
  *     w1?…                     it was still learning from the log what had been answered: the
  *                              next owner has to learn it again
  *
- * Metadata that does not begin so is not a worker's.
+ * Metadata that does not begin so is not a worker's.  The partitions are those of the first
+ * owner: where somebody has added some since, what lies there was put by the older count.
  */
 #pragma once
 
 #include "bus.h"
 
 struct log_tag {
-    int64_t offset;    /* BUS_OFFSET_NONE: nothing was received */
-    int64_t append_ms; /* of the record there */
+    int32_t partitions; /* by which records were put here; 0: not known */
+    int64_t offset;     /* BUS_OFFSET_NONE: nothing was received */
+    int64_t append_ms;  /* of the record there */
     int64_t
         learn_until; /* records below this offset are looked up in the log; 0: none are */
     int64_t last_offset; /* of the last record received; BUS_OFFSET_NONE: none here */

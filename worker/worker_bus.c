@@ -83,6 +83,7 @@ static void begin_takeover(struct worker *worker, const struct bus_notice *notic
         .errands = worker->errands,
         .agent_id = worker->config->agent_id,
         .lock_root = g_ptr_array_index(worker->config->policy->data_roots, 0),
+        .partitions = worker->partitions,
         .stalled_ms = worker->config->takeover_ms,
     };
     takeover_cancel(worker->takeover);

@@ -219,7 +219,6 @@ static void make_observers(struct worker *worker)
         .inventory = worker->inventory,
         .cancels = worker->cancels,
         .author = &worker->author,
-        .partitions = worker->partitions,
     };
 }
 

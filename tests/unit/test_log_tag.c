@@ -11,18 +11,21 @@ static void is_put_before_and_taken_off(void)
         struct log_tag tag;
         const char *metadata, *text;
     } rows[] = {
-        {{.offset = 31, .append_ms = 0x18c2a7d1f00}, "AQEA", "w1:1f:18c2a7d1f00:AQEA"},
-        {{.offset = 0, .append_ms = 0}, "", "w1:0:0:"},
-        {{.offset = BUS_OFFSET_NONE}, "", "w1:-:"},
-        {{.offset = G_MAXINT64, .append_ms = G_MAXINT64},
+        {{.partitions = 4, .offset = 31, .append_ms = 0x18c2a7d1f00},
          "AQEA",
-         "w1:7fffffffffffffff:7fffffffffffffff:AQEA"},
+         "w1:4:1f:18c2a7d1f00:AQEA"},
+        {{.partitions = 1, .offset = 0, .append_ms = 0}, "", "w1:1:0:0:"},
+        {{.partitions = 32, .offset = BUS_OFFSET_NONE}, "", "w1:20:-:"},
+        {{.partitions = G_MAXINT32, .offset = G_MAXINT64, .append_ms = G_MAXINT64},
+         "AQEA",
+         "w1:7fffffff:7fffffffffffffff:7fffffffffffffff:AQEA"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         struct log_tag read = {0};
         g_autofree char *text = log_tag_before(&rows[i].tag, g_strdup(rows[i].metadata));
         g_assert_cmpstr(text, ==, rows[i].text);
         g_assert_cmpstr(log_tag_read(text, &read), ==, rows[i].metadata);
+        g_assert_cmpint(read.partitions, ==, rows[i].tag.partitions);
         g_assert_cmpint(read.offset, ==, rows[i].tag.offset);
         g_assert_cmpint(read.append_ms, ==, rows[i].tag.append_ms);
     }
@@ -39,14 +42,17 @@ static void l16_metadata_of_another_hand_is_none(void)
         "reset by admin",
         "w1",
         "w1:",
-        "w1:1f",
-        "w1:1f:",
-        "w1:1f:18c2a7d1f00",
-        "w1:-1:0:",
-        "w1:x:0:",
-        "w1::0:",
-        "w1:8000000000000000:0:",
-        "w2:1f:18c2a7d1f00:",
+        "w1:4",
+        "w1:4:",
+        "w1:4:1f",
+        "w1:4:1f:",
+        "w1:4:1f:18c2a7d1f00",
+        "w1:4:-1:0:",
+        "w1:4:x:0:",
+        "w1:4::0:",
+        "w1:4:8000000000000000:0:",
+        "w1:80000000:0:0:",
+        "w2:4:1f:18c2a7d1f00:",
     };
     for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++) {
         struct log_tag tag = {0};
