@@ -63,6 +63,8 @@ static struct worker_row *worker_of(const struct heartbeat *beat, int64_t append
     row_set(&worker->engine_version, beat->engine_version);
     g_free(worker->partitions);
     worker->partitions = join(beat->partitions);
+    g_free(worker->reads);
+    worker->reads = join(beat->reads);
     worker->queued = beat->queued;
     worker->draining = beat->draining;
     return worker;

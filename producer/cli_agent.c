@@ -277,9 +277,9 @@ static int agent_list(struct call *call, GError **error)
 static void print_workers(const struct view *view, const struct agent_row *agent)
 {
     static const struct print_column columns[] = {
-        {"WORKER", PRINT_NAME}, {"THERE", PRINT_STATUS}, {"LAST HEARD", PRINT_KEEP},
-        {"HOST", PRINT_CUT},    {"ENGINE", PRINT_DROP},  {"PARTITIONS", PRINT_CUT},
-        {"QUEUED", PRINT_KEEP}};
+        {"WORKER", PRINT_NAME},    {"THERE", PRINT_STATUS}, {"LAST HEARD", PRINT_KEEP},
+        {"HOST", PRINT_CUT},       {"VERSION", PRINT_DROP}, {"ENGINE", PRINT_DROP},
+        {"PARTITIONS", PRINT_CUT}, {"QUEUED", PRINT_KEEP}};
     struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     for (guint i = 0; i < view->workers->len; i++) {
         const struct worker_row *worker = view->workers->pdata[i];
@@ -287,9 +287,10 @@ static void print_workers(const struct view *view, const struct agent_row *agent
         g_autofree char *queued = g_strdup_printf("%" G_GINT64_FORMAT, worker->queued);
         if (!g_str_equal(worker->agent_id, agent->id))
             continue;
-        print_table_add(
-            table, worker->worker, reach_worker(worker, view->now) ? "yes" : "no", heard,
-            worker->host, worker->engine_version, worker->partitions, queued, NULL);
+        print_table_add(table, worker->worker,
+                        reach_worker(worker, view->now) ? "yes" : "no", heard,
+                        worker->host, worker->version, worker->engine_version,
+                        worker->partitions, queued, NULL);
     }
     print_table_end(table);
 }

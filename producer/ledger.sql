@@ -277,3 +277,7 @@ CREATE TABLE landmarks ( -- the last record taken of each partition of muster.ev
     append_ms INTEGER NOT NULL,
     digest TEXT NOT NULL -- of its key and value
 ) STRICT;
+
+-- version 10
+
+ALTER TABLE workers ADD COLUMN reads TEXT NOT NULL DEFAULT ''; -- fingerprints of command schemas

@@ -9,6 +9,7 @@
 #include "apart.h"
 #include "check.h"
 #include "fold.h"
+#include "ledger_upkeep.h"
 #include "letter.h"
 #include "numbers.h"
 #include "profile.h"
@@ -16,6 +17,8 @@
 #include "rules.h"
 
 #include <string.h>
+
+#define COMMANDS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000) /* see topics.c */
 
 G_DEFINE_QUARK(muster_request_error, request_error)
 
@@ -126,6 +129,33 @@ static bool check_directories(const struct work *work, GError **error)
                              error);
 }
 
+/* What nobody could read would be answered by nobody. */
+static bool check_read(const struct work *work, const struct worker_row *worker,
+                       const char *schema, GError **error)
+{
+    const bool gone = worker->heard_at < work->request->now - COMMANDS_KEPT_MS;
+    if (gone || !*worker->reads || strstr(worker->reads, schema))
+        return true;
+    g_set_error(
+        error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+        "the worker %s of agent %s (version %s, host %s) is too old for what this asks "
+        "for: upgrade it first, or leave out what is newer than it",
+        worker->worker, work->agent->name, worker->version, worker->host);
+    return false;
+}
+
+/* By every slot that may still get the command. */
+static bool check_readers(const struct work *work, const struct command *command,
+                          GError **error)
+{
+    g_autofree char *schema = codec_writes(work->codec, &shape_command, command);
+    g_autoptr(GPtrArray) workers = ledger_workers(work->ledger, work->agent->id, error);
+    for (guint i = 0; workers && i < workers->len; i++)
+        if (!check_read(work, g_ptr_array_index(workers, i), schema, error))
+            return false;
+    return workers != NULL;
+}
+
 static bool queue_letters(struct work *work, const struct letter *letter,
                           const struct event *event, GError **error)
 {
@@ -137,6 +167,8 @@ static bool queue_letters(struct work *work, const struct letter *letter,
     if (letter->command_id) {
         g_autoptr(Command)
             command = letter_command(letter, event->agent_id, event->server_id);
+        if (!check_readers(work, command, error))
+            return false;
         outgoing->command_id = g_strdup(letter->command_id);
         outgoing->topic = g_strdup(letter->topic);
         outgoing->partition = letter->partition;

@@ -151,6 +151,7 @@ static const struct column worker_columns[] = {
     WORKER(partitions,     TEXT),
     WORKER(queued,         INTEGER),
     WORKER(draining,       BOOL),
+    WORKER(reads,          TEXT),
 };
 
 #define TABLE(name, row, columns) {name, sizeof(struct row), columns, G_N_ELEMENTS(columns)}

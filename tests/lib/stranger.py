@@ -1,4 +1,4 @@
-"""stranger - writes into muster.events what nobody of ours does, on either bus."""
+"""stranger - writes into muster.events, or another topic, what nobody of ours does, on either bus."""
 import contextlib
 import sqlite3
 import time
@@ -23,8 +23,8 @@ KINDS = {
 
 
 class Stranger:
-    def __init__(self, fleet):
-        self.fleet, self.codec = fleet, Codec("event")
+    def __init__(self, fleet, schema="event", topic=TOPIC):
+        self.fleet, self.codec, self.topic = fleet, Codec(schema), topic
         self.partition = partition_of(fleet.agent, EVENTS)
         self.elsewhere = (self.partition + 1) % EVENTS
 
@@ -39,7 +39,7 @@ class Stranger:
         done = []
         producer = Producer({"bootstrap.servers": self.fleet.bus_url.removeprefix("kafka://"), "linger.ms": 0,
                              "message.max.bytes": 2 << 20, "compression.type": "gzip"})  # so that a topic takes it
-        producer.produce(TOPIC, value=value, key=key, partition=partition,
+        producer.produce(self.topic, value=value, key=key, partition=partition,
                          on_delivery=lambda error, message: done.append((error, message.offset())))
         producer.flush(PATIENCE_S)
         assert done and done[0][0] is None, done
@@ -51,7 +51,7 @@ class Stranger:
             db.execute("BEGIN IMMEDIATE")
             (number, offset), = db.execute(
                 "SELECT partitions.id, next FROM partitions JOIN topics ON topics.id = topic "
-                "WHERE name = ? AND partition = ?", (TOPIC, partition))
+                "WHERE name = ? AND partition = ?", (self.topic, partition))
             db.execute("INSERT INTO records (place, append_ms, key, value) VALUES (?, ?, ?, ?)",
                        (number * PLACE + offset, int(time.time() * 1000), key, value))
             db.execute("UPDATE partitions SET next = ? WHERE id = ?", (offset + 1, number))
