@@ -478,6 +478,7 @@ void api_stop(struct api *api)
     g_strfreev(api->cors_origins);
     g_mutex_clear(&api->mutex);
     g_free(api->trouble);
+    g_free(api->topic_fault);
     g_free(api->ledger_path);
     g_free(api);
 }
@@ -487,10 +488,20 @@ void api_poke(struct api *api)
     feed_poke(api->feed);
 }
 
-void api_trouble(struct api *api, const char *why)
+static void keep_word(struct api *api, char **word, const char *text)
 {
     g_mutex_lock(&api->mutex);
-    g_free(api->trouble);
-    api->trouble = g_strdup(why);
+    g_free(*word);
+    *word = g_strdup(text);
     g_mutex_unlock(&api->mutex);
+}
+
+void api_trouble(struct api *api, const char *why)
+{
+    keep_word(api, &api->trouble, why);
+}
+
+void api_topic_fault(struct api *api, const char *fault)
+{
+    keep_word(api, &api->topic_fault, fault);
 }

@@ -31,3 +31,5 @@ void api_stop(struct api *api); /* NULL is fine */
 void api_poke(struct api *api);
 /* What keeps the loop from sending or taking, for /readyz; NULL: nothing. */
 void api_trouble(struct api *api, const char *why);
+/* What is wrong with how a topic is set up; NULL: nothing. */
+void api_topic_fault(struct api *api, const char *fault);

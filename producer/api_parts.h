@@ -46,9 +46,10 @@ struct api {
     struct limiter *failures; /* by address: requests without a valid token */
     struct limiter *requests; /* by token */
     struct api_figures figures;
-    char *trouble; /* of the loop, or NULL */
-    int readers;   /* of the log, at this moment */
-    int open;      /* exchanges that are not over; atomic, as the next */
+    char *trouble;     /* of the loop, or NULL */
+    char *topic_fault; /* of muster.events, or NULL */
+    int readers;       /* of the log, at this moment */
+    int open;          /* exchanges that are not over; atomic, as the next */
     int stopping;
 };
 

@@ -20,18 +20,19 @@ static bool reaches_ledger(struct visit *visit)
     return ledger_get_number(visit->desk->ledger, META_EVENTS_PARTITIONS, &seq, NULL);
 }
 
-/* What is wrong with the bus, as the loop has seen it last; NULL: nothing. */
-static char *dup_trouble(struct api *api)
+/* What the loop has said last of the bus, of its topics; NULL: nothing is wrong. */
+static char *dup_word(struct api *api, char *const *word)
 {
     g_mutex_lock(&api->mutex);
-    char *trouble = g_strdup(api->trouble);
+    char *text = g_strdup(*word);
     g_mutex_unlock(&api->mutex);
-    return trouble;
+    return text;
 }
 
 bool api_health(struct visit *visit, GError **error)
 {
-    g_autofree char *trouble = dup_trouble(visit->api);
+    g_autofree char *trouble = dup_word(visit->api, &visit->api->trouble);
+    g_autofree char *fault = dup_word(visit->api, &visit->api->topic_fault);
     bool ledger = reaches_ledger(visit);
     bool bus = !trouble && feed_is_well(visit->api->feed);
     int64_t waiting = 0; /* serving goes on: a person has to look at that host's engine */
@@ -40,12 +41,12 @@ bool api_health(struct visit *visit, GError **error)
     const int64_t not_read = marked ? g_hash_table_size(marked) : 0;
     if (ledger)
         ledger = ledger_waiting(visit->desk->ledger, &waiting, NULL);
-    const bool well = ledger && bus && waiting == 0 && not_read == 0;
+    const bool well = ledger && bus && !fault && waiting == 0 && not_read == 0;
     return answer_json(visit, ledger && bus ? 200 : 503,
-                       json_pack("{s:s, s:b, s:b, s:s?, s:I, s:I, s:s}", "status",
+                       json_pack("{s:s, s:b, s:b, s:s?, s:s?, s:I, s:I, s:s}", "status",
                                  well ? "ok" : "degraded", "ledger", ledger, "bus", bus,
-                                 "trouble", trouble, "waiting_engine",
-                                 (json_int_t)waiting, "agents_not_read",
+                                 "trouble", trouble, "topic_fault", fault,
+                                 "waiting_engine", (json_int_t)waiting, "agents_not_read",
                                  (json_int_t)not_read, "version", MUSTER_VERSION));
 }
 
@@ -205,7 +206,8 @@ static void add_answers(struct api *api, GString *text)
 static void add_hub(struct api *api, GString *text)
 {
     struct hub_figures figures;
-    g_autofree char *trouble = dup_trouble(api);
+    g_autofree char *trouble = dup_word(api, &api->trouble);
+    g_autofree char *fault = dup_word(api, &api->topic_fault);
     hub_figures(api->hub, &figures);
     metrics_one(text, "muster_http_connections", METRIC_GAUGE, "Open connections.",
                 http_connections(api->http));
@@ -217,6 +219,8 @@ static void add_hub(struct api *api, GString *text)
                 "Event streams that were read too slowly.", (double)figures.dropped);
     metrics_one(text, "muster_bus_up", METRIC_GAUGE, "Whether the bus answers.",
                 !trouble && feed_is_well(api->feed));
+    metrics_one(text, "muster_topic_faults", METRIC_GAUGE,
+                "Topics that are set up so that they lose records.", fault != NULL);
 }
 
 bool api_metrics(struct visit *visit, GError **error)

@@ -9,6 +9,7 @@
 
 #include "ledger_rows.h"
 #include "log.h"
+#include "topics.h"
 #include "upkeep.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@
 #define BUSY_MS        200  /* how often to ask for a lock that another one holds */
 #define ARRIVE_MS      10   /* how often to look while somebody waits for the log's end */
 #define BACKOFF_MAX_MS 10000
+#define LOOK_MS        3000 /* how long a look at a topic may take, … */
+#define LOOK_EVERY_US  (10 * G_USEC_PER_SEC) /* … and how often there is one */
 
 struct serve {
     struct session *session;
@@ -31,7 +34,9 @@ struct serve {
     struct api *api; /* or NULL */
     int signals;
     int bell;
-    int64_t backoff_ms; /* 0: all is well */
+    int64_t backoff_ms;  /* 0: all is well */
+    int64_t look_due_us; /* at the log's topic */
+    char *fault;         /* of it, as last told, or NULL */
     bool relay_idle;
     bool relay_waits; /* until it is known that the log is the right one */
     bool ingest_idle;
@@ -109,10 +114,34 @@ static bool turn_upkeep(struct serve *serve, GError **error)
     return true;
 }
 
+/* An admin can change a topic at any time: told, and never an end. */
+static bool turn_topics(struct serve *serve, GError **error)
+{
+    struct bus_topic_look look;
+    int64_t now_us = g_get_monotonic_time();
+    if (now_us < serve->look_due_us)
+        return true;
+    if (!bus_topic_look(serve->session->bus, TOPIC_EVENTS, LOOK_MS, &look, error))
+        return false;
+    const struct bus_topic wanted = topic_shape(TOPIC_EVENTS, look.partitions);
+    g_autofree char *fault = topic_fault(&wanted, &look);
+    serve->look_due_us = now_us + LOOK_EVERY_US;
+    if (g_strcmp0(fault, serve->fault) == 0)
+        return true;
+    if (fault)
+        log_error("serve.topic", "fault", fault);
+    if (serve->api)
+        api_topic_fault(serve->api, fault);
+    g_free(serve->fault);
+    serve->fault = g_steal_pointer(&fault);
+    return true;
+}
+
 static bool turn(struct serve *serve, GError **error)
 {
-    return get_locks(serve, error) && turn_relay(serve, error) &&
-           turn_ingest(serve, error) && turn_upkeep(serve, error);
+    return turn_topics(serve, error) && get_locks(serve, error) &&
+           turn_relay(serve, error) && turn_ingest(serve, error) &&
+           turn_upkeep(serve, error);
 }
 
 /* --- Trouble ---------------------------------------------------------------------------------------- */
@@ -244,6 +273,7 @@ bool serve_run(struct session *session, const struct serve_options *options,
     sd_notify(0, "STOPPING=1");
     api_stop(serve.api);
     upkeep_free(serve.upkeep);
+    g_free(serve.fault);
     relay_free(serve.relay);
     lock_release(serve.relay_lock);
     if (serve.signals >= 0)

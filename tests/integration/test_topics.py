@@ -168,6 +168,18 @@ def test_l23_a_log_that_would_lose_records_is_refused(kept_kafka, new_fleet_on, 
     new_fleet_on(kept_kafka).init()
 
 
+def test_l23_a_log_that_an_admin_makes_lose_records_is_red(own_kafka, topics, new_fleet_on):
+    fleet = new_fleet_on(own_kafka).init()
+    serve = fleet.start_serve()
+    assert health(fleet)["topic_fault"] is None
+    topics.set(EVENTS, cleanup_policy="compact")
+    wait_for("the fault in health", lambda: "cleanup.policy=compact" in (health(fleet)["topic_fault"] or ""))
+    assert health(fleet)["status"] == "degraded"
+    topics.set(EVENTS, retention_ms=-1)
+    wait_for("serve to be well", lambda: health(fleet)["status"] == "ok")
+    assert serve.process.poll() is None
+
+
 # --- L24
 
 
