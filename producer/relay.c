@@ -271,9 +271,11 @@ static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **erro
         g_propagate_error(error, g_steal_pointer(&trouble));
         return false;
     case BUS_DEAD:
-        g_prefix_error(&trouble,
-                       "cannot go on sending (does the muster of another ledger "
-                       "send on this bus? a bus has one ledger): ");
+        g_prefix_error(&trouble, "%s",
+                       g_error_matches(trouble, BUS_ERROR, BUS_ERROR_FATAL)
+                           ? "cannot go on sending (does the muster of another ledger "
+                             "send on this bus? a bus has one ledger): "
+                           : "cannot go on sending: ");
         G_GNUC_FALLTHROUGH;
     case BUS_STALE:
         g_propagate_error(error, g_steal_pointer(&trouble));
