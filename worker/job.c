@@ -385,11 +385,17 @@ static void leave_hanging(struct job *job)
     job->facts.fresh = false;
 }
 
+/* What a step has asked for may be done by now: a cancel waits for the look that tells. */
+static bool wants_more(enum ask ask)
+{
+    return ask == ASK_ENGINE || ask == ASK_HOST || ask == ASK_WAIT;
+}
+
 static void turn_steps(struct job *job, int64_t now_ms)
 {
     const bool undoing = job->state == JOB_UNDOING;
-    struct want want;
-    if (takes_cancel(job)) {
+    struct want want = {0};
+    if (takes_cancel(job) && job->facts.acted == 0) {
         cancel_steps(job);
         return;
     }
@@ -407,6 +413,11 @@ static void turn_steps(struct job *job, int64_t now_ms)
     if (!job->step_began)
         begin_step(job, step, now_ms);
     const enum ask ask = step_ask(step, &job->facts, &want);
+    if (takes_cancel(job) && wants_more(ask)) {
+        g_clear_pointer(&want.request, request_free);
+        cancel_steps(job);
+        return;
+    }
     follow(job, step, ask, &want, now_ms);
 }
 
