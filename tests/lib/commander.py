@@ -42,7 +42,8 @@ def make_topics(bootstrap, agent_id, partitions=4, events=32, **config):
     config = {"message.timestamp.type": "LogAppendTime", **config}
     admin = AdminClient({"bootstrap.servers": bootstrap})
     there = admin.list_topics(timeout=PATIENCE_S).topics
-    new = [NewTopic(name, count, 1, config=config)
+    eternal = {"muster.events": {"retention.ms": "-1"}}
+    new = [NewTopic(name, count, 1, config={**config, **eternal.get(name, {})})
            for name, count in wanted.items() if name not in there]
     for future in admin.create_topics(new).values() if new else ():
         future.result(PATIENCE_S)
