@@ -33,7 +33,7 @@ struct remark_facts {
     enum maybe online; /* its agent */
     bool mass_absence; /* its agent bears that mark */
     enum heal heal;
-    bool not_read; /* something of its agent's, by this muster */
+    bool not_read;       /* something of its agent's, by this muster */
     const char *differs; /* how its adopted container is not the record's; NULL: it is */
 };
 

@@ -164,7 +164,8 @@ struct worker_row {
     char *partitions; /* "0,3" */
     int64_t queued;
     bool draining;
-    char *reads; /* fingerprints of the command schemas that it reads, by comma; "": not told */
+    char *
+        reads; /* fingerprints of the command schemas that it reads, by comma; "": not told */
 };
 
 enum column_kind {

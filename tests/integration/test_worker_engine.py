@@ -67,7 +67,8 @@ def test_create_makes_the_container_of_the_design(host, engine):
     assert set(config["Env"]) >= {"SECRET_TOKEN=hunter2", f"SERVER_NAME={server.name}"}
     assert config["Labels"] == {
         "muster.managed": "true", "muster.server.id": server.id, "muster.server.name": server.name,
-        "muster.container": server.container, "muster.command.id": command, "muster.spec": "d1"}
+        "muster.container": server.container, "muster.command.id": command, "muster.spec": "d1",
+        "muster.agent.id": host.agent}
     assert set(made["NetworkSettings"]["Networks"]) == NETWORKS
     assert {(m["Source"], m["Destination"], m["RW"]) for m in made["Mounts"]} == {
         (f"{data}/bin", "/home/steam/zomboid-dedicated", True), (f"{data}/data", "/home/steam/Zomboid", True)}
