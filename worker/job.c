@@ -89,6 +89,7 @@ void job_move(struct job *job, enum job_state state)
     job->at = 0;
     job->retries = job->tries = job->removals = 0;
     job->unreachable_since = 0;
+    job->has_asked = false;
     job->step_began = 0;
     job->facts.acted = job->facts.waited = 0;
     job->facts.removal_failed = false;
@@ -152,6 +153,7 @@ static void send_request(struct job *job, struct request *request, int64_t now_m
         wait_for_given_up(job, now_ms);
         return;
     }
+    job->has_asked |= change;
     if (change && request->timeout_ms > 0) {
         job->deadline = now_ms + request->timeout_ms;
         request->timeout_ms = 0;
@@ -287,6 +289,7 @@ static void end_step(struct job *job, enum step step, int64_t now_ms)
     job->facts.acted = job->facts.waited = 0;
     job->facts.removal_failed = false;
     job->retries = job->tries = job->removals = 0;
+    job->has_asked = false;
     job->step_began = 0;
     job->at++;
     g_clear_pointer(&job->networks_lock, host_unlock);
@@ -395,7 +398,7 @@ static void turn_steps(struct job *job, int64_t now_ms)
 {
     const bool undoing = job->state == JOB_UNDOING;
     struct want want = {0};
-    if (takes_cancel(job) && job->facts.acted == 0) {
+    if (takes_cancel(job) && !job->has_asked) {
         cancel_steps(job);
         return;
     }

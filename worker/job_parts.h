@@ -47,6 +47,7 @@ struct job {
     unsigned removals; /* within this step, that the engine has refused for now */
     unsigned tidied;   /* leftovers looked after */
     bool cancel_asked;
+    bool has_asked;   /* this step, for a change: it may have come true */
     bool leaves_call; /* the one given up concerns what has served, not the server */
     bool undone;      /* the undo came to its end, and what was there before is back */
     char *note;
