@@ -203,7 +203,7 @@ enum folded fold_sync(struct server_row *server, const struct presence_sync *ind
                       const struct place *place)
 {
     const struct state *state = NULL;
-    if (is_gone(server))
+    if (is_gone(server) || !server->recorded)
         return FOLDED_REPEATED;
     switch (presence_in_sync(index, server, &state)) {
     case SAYS_NOTHING:
@@ -228,7 +228,7 @@ enum folded fold_data(struct server_row *server, enum maybe listed, int64_t list
 {
     bool newer = server->data_at == CONTRACT_NONE || server->data_at < listed_at;
     if (listed == MAYBE_UNKNOWN || !newer || server_row_is_pending(server) ||
-        server->settled_status == STATUS_PURGED)
+        server->settled_status == STATUS_PURGED || !server->recorded)
         return FOLDED_REPEATED;
     note_data(server, listed, false, DATA_PLACE_SEEN);
     return FOLDED;
@@ -453,6 +453,7 @@ static enum folded fold_record(struct server_row *server, const struct event *ev
 {
     const struct record *record = event->record;
     const struct cause *cause = event->cause;
+    server->recorded |= in_log;
     if (server->settled_status == STATUS_NONE && record->server)
         begin_server(server, record);
     if (record->server) {

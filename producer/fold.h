@@ -23,7 +23,8 @@ enum folded fold_server(struct server_row *server, const struct event *event,
 /* The command that a Record or Result is about. */
 enum folded fold_command(struct command_row *command, const struct event *event,
                          const struct place *place);
-/* A sync that came whole, as far as it is about this server of its partition. */
+/* A sync that came whole, as far as it is about this server of its partition.  One whose first
+ * Record is not in the log yet is none of it: a replay does not know it there. */
 enum folded fold_sync(struct server_row *server, const struct presence_sync *index,
                       const struct place *place);
 /* What a list of the data directories, asked for at `listed_at` by the worker's clock, says

@@ -281,3 +281,7 @@ CREATE TABLE landmarks ( -- the last record taken of each partition of muster.ev
 -- version 10
 
 ALTER TABLE workers ADD COLUMN reads TEXT NOT NULL DEFAULT ''; -- fingerprints of command schemas
+
+-- version 11
+
+ALTER TABLE servers ADD COLUMN recorded INTEGER NOT NULL DEFAULT 1; -- a Record of it is in the log

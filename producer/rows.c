@@ -104,6 +104,7 @@ static const struct column server_columns[] = {
     SERVER(last_message,     TEXT,             LOG),
     SERVER(last_at,          INTEGER_OPTIONAL, LOG),
     SERVER(meant_to_run,     BOOL,             LOG | HIDDEN),
+    SERVER(recorded,         BOOL,             LOG | HIDDEN),
     SERVER(partition,        INTEGER,          LOG | HIDDEN),
     SERVER(container_seen,   BOOL,             LOG | HIDDEN),
     SERVER(shown,            SHOWN,            LOG | HIDDEN),

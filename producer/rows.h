@@ -114,6 +114,7 @@ struct server_row {
     char *last_message;
     int64_t last_at; /* append time */
 
+    bool recorded;     /* a Record of it is in the log, else only asked for here */
     bool meant_to_run; /* by the last command that has taken effect: see fold.c */
 
     /* bookkeeping for presence.c */

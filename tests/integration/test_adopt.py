@@ -171,3 +171,22 @@ def test_s29_http_says_what_differs(yard):
     server = client.get(path)
     assert server["drift"] is True and "drift" in server["remarks"]
     assert queued["differences"] == client.queue("POST", path + "/rebuild", {})["differences"]
+
+
+def test_s29_a_sync_that_comes_before_the_record_of_an_adoption(yard):
+    """The ledger has the server by then; the log has not, and a replay agrees with the ledger afterwards."""
+    fleet = yard.fleet
+    yard.start_worker()
+    other, container = yard.create()
+    stranger(yard, "beta")
+    sync(fleet)
+    url, fleet.bus_url = fleet.bus_url, "kafka://127.0.0.1:1"
+    fleet.run("server", "adopt", fleet.agent, "steam-zomboid-beta", "--game-port", "21000", "--udp-port", "21001",
+              "--rcon-port", "21002", expect=4)
+    fleet.bus_url = url
+    yard.remove(container)
+    wait_for("a Sync without the Record", lambda: yard.replay()[other]["status"] == "missing")
+    adopted, = (row["id"] for row in fleet.json("server", "list") if row["id"] != other)  # the ledger has taken it
+    yard.verify()
+    fleet.server("delete", adopted)
+    yard.verify()
