@@ -3,6 +3,7 @@
  */
 #include "adopt.h"
 
+#include "fold.h"
 #include "ledger_found.h"
 #include "ledger_log.h"
 #include "profile.h"
@@ -150,6 +151,21 @@ static void note_data(struct adoption *at)
         at->server->data_exists = MAYBE_YES;
 }
 
+/* A delete of it tells what it had, but the restore may be asked for before. */
+static void note_volumes(struct server_row *server, const struct found *found)
+{
+    g_autoptr(GPtrArray) volumes = g_ptr_array_new_with_free_func(shape_volume.free);
+    for (guint i = 0; i < found->mounts->len; i++) {
+        const struct mounted *mounted = found->mounts->pdata[i];
+        if (!g_str_equal(mounted->type, "volume") || !*mounted->name)
+            continue;
+        struct volume *volume = volume_new(mounted->name, mounted->container_path);
+        volume->read_only = mounted->read_only;
+        g_ptr_array_add(volumes, volume);
+    }
+    fold_kept(server, volumes);
+}
+
 static void take_container(struct adoption *at)
 {
     struct server_row *server = at->server;
@@ -157,6 +173,7 @@ static void take_container(struct adoption *at)
                 g_str_equal(at->found->status, "restarting") ||
                 g_str_equal(at->found->status, "paused");
     row_set(&server->container_id, at->found->container_id);
+    note_volumes(server, at->found->found);
     server->status = runs ? STATUS_RUNNING : STATUS_STOPPED;
     if (at->again) {
         server->updated_at = MAX(at->request->now, server->updated_at + 1);

@@ -419,6 +419,17 @@ static int64_t seen_at_first(const struct record *record)
                                                        : DATA_PLACE_SEEN;
 }
 
+void fold_kept(struct server_row *server, const GPtrArray *volumes)
+{
+    g_autoptr(GPtrArray) mounts = g_ptr_array_new_with_free_func(shape_mounted.free);
+    for (guint i = 0; i < volumes->len; i++) {
+        const struct volume *volume = volumes->pdata[i];
+        g_ptr_array_add(mounts, mounted_new("volume", volume->name, "",
+                                            volume->container_path, volume->read_only));
+    }
+    take_mounts(server, mounts);
+}
+
 /* The first that is heard of a server: created now, or brought along with its container. */
 static void begin_server(struct server_row *server, const struct record *record)
 {
@@ -433,6 +444,8 @@ static void begin_server(struct server_row *server, const struct record *record)
     row_set(&server->container_id, record->server->container_id);
     server->container_seen = server->container_id && *server->container_id;
     server->shown = server->container_seen ? SHOWN_PRESENT : SHOWN_NOTHING;
+    if (record->server->spec && record->server->spec->adopt)
+        fold_kept(server, record->server->spec->kept);
 }
 
 /* A person says which container is this server's. */
@@ -441,6 +454,8 @@ static void take_adopted(struct server_row *server, const struct record *record)
     const struct spec *spec = record->server->spec;
     if (record->kind != RECORD_SERVER || !spec || !spec->adopt)
         return;
+    if (g_strcmp0(server->container_id, spec->adopt) != 0)
+        fold_kept(server, spec->kept);
     row_set(&server->container_id, spec->adopt);
     row_set(&server->container_spec, "");
     server->container_seen = true;

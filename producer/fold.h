@@ -30,6 +30,8 @@ enum folded fold_sync(struct server_row *server, const struct presence_sync *ind
 /* What a list of the data directories, asked for at `listed_at` by the worker's clock, says
  * about a server's (presence_data()).  While a command is open it says nothing. */
 enum folded fold_data(struct server_row *server, enum maybe listed, int64_t listed_at);
+/* The volumes (struct volume) of a container that somebody adopts: what was seen of it before. */
+void fold_kept(struct server_row *server, const GPtrArray *volumes);
 /* An agent's Record. */
 enum folded fold_agent(struct agent_row *agent, const struct event *event,
                        const struct place *place);

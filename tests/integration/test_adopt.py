@@ -190,3 +190,23 @@ def test_s29_a_sync_that_comes_before_the_record_of_an_adoption(yard):
     yard.verify()
     fleet.server("delete", adopted)
     yard.verify()
+
+
+def test_s34_deleted_and_restored_at_once_after_an_adoption(yard):
+    """The restore is asked for before the delete's result could tell what the container had."""
+    fleet = yard.fleet
+    worker = yard.start_worker()
+    yard.engine.ask("POST", "/volumes/create", {"Name": "saves"})
+    stranger(yard, "beta", HostConfig={"Mounts": [
+        {"Type": "volume", "Source": "saves", "Target": "/home/steam/Zomboid"}]})
+    sync(fleet)
+    server = fleet.json("server", "adopt", fleet.agent, "steam-zomboid-beta", "--game-port", "21000", "--udp-port",
+                        "21001", "--rcon-port", "21002")["server_id"]
+    worker.pause()
+    fleet.server("delete", server, wait=False)
+    restore = fleet.server("restore", server, wait=False)["command_id"]
+    worker.resume()
+    wait_for("the restore", lambda: fleet.show(server)["last_command_id"] == restore)
+    mounts = {mount["Destination"]: mount for mount in yard.engine.containers()["steam-zomboid-beta"]["Mounts"]}
+    assert mounts["/home/steam/Zomboid"].get("Name") == "saves", mounts
+    yard.verify()
