@@ -149,6 +149,7 @@ static bool try_ingest(struct session *session, GError **error)
     return session->ingest != NULL;
 }
 
+/* Or until that one has left off, and it is for us. */
 static bool wait_for_other(struct session *session, bool all, GError **error)
 {
     int64_t deadline = in_ms(SERVE_MS);
@@ -161,26 +162,30 @@ static bool wait_for_other(struct session *session, bool all, GError **error)
     if (!ends)
         return false;
     bell_ring(session->common->ledger);
-    while (!reached && !is_past(deadline)) {
+    while (!reached && !session->ingest && !is_past(deadline)) {
         if (!eventlog_reached(session->ledger, ends, &reached, error))
             return false;
         if (!reached)
             g_usleep(POLL_MS * 1000);
+        if (!reached && !try_ingest(session, error))
+            return false;
     }
-    if (!reached)
+    if (!reached && !session->ingest)
         g_set_error(error, INGEST_ERROR, INGEST_ERROR_SLOW,
                     "another muster takes the log in, and has not come to its end within "
                     "%d s",
                     SERVE_MS / 1000);
-    return reached;
+    return reached || session->ingest;
 }
 
 static bool catch_up(struct session *session, bool all, GError **error)
 {
     if (!try_ingest(session, error))
         return false;
+    if (!session->ingest && !wait_for_other(session, all, error))
+        return false;
     if (!session->ingest)
-        return wait_for_other(session, all, error);
+        return true;
     bool good = ingest_catch_up(session->ingest, all, error);
     stop_ingest(session);
     return good;

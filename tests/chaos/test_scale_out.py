@@ -183,5 +183,6 @@ def test_two_versions_side_by_side_go_on_with_each_others_work(outpost, rounds, 
     time.sleep(0.5)
     load.finish()
     today = outpost.tail.codec.fingerprint
-    assert {(event["worker"], event["schema"] == today) for event in outpost.tail.terminals()} == {
-        ("a", True), ("b", False)}
+    written = {(event["worker"], event["schema"] == today) for event in outpost.tail.terminals()}
+    assert {("a", True), ("b", False)} <= written  # ours writes what the older ones can say as they do
+    assert ("b", True) not in written

@@ -1,5 +1,6 @@
 """S29: the control plane remembers the volumes of a server whose container is gone, on the real engine."""
 import pytest
+from services import Ports
 
 pytestmark = pytest.mark.bus("sqlite")
 PLACE = "/worlds"
@@ -20,6 +21,11 @@ def by_hand(fleet, image):
     return name, volume_at(fleet.engine, name)
 
 
+def adopt(fleet, container):
+    words = [word for kind in ("game", "udp", "rcon") for word in (f"--{kind}-port", str(Ports.take()))]
+    return str(fleet.json("server", "adopt", fleet.agent, container, *words)["server_id"])
+
+
 def world(fleet, container):
     return fleet.engine.client.containers.get(container).exec_run(["cat", f"{PLACE}/world.save"]).output.decode().strip()
 
@@ -29,8 +35,7 @@ def test_s29_an_adopted_ones_volume_is_found_again(fleet, image_of):
     fleet.start_worker()
     container, volume = by_hand(fleet, image)
     fleet.run("sync", fleet.agent, "--wait")
-    server = str(fleet.json("server", "adopt", fleet.agent, container, "--game-port", "21000", "--udp-port", "21001",
-                            "--rcon-port", "21002")["server_id"])
+    server = adopt(fleet, container)
     result = fleet.server("delete", server)
     assert "stays" in result["message"]
     fleet.server("restore", server, "--start")
@@ -55,8 +60,7 @@ def test_s34_a_world_that_was_in_a_volume_from_the_beginning(fleet):
         fleet.image, name=name, detach=True, volumes={volume: {"bind": "/home/steam/Zomboid", "mode": "rw"}})
     container.exec_run(["/bin/sh", "-c", "echo old >/home/steam/Zomboid/mine"])
     fleet.run("sync", fleet.agent, "--wait")
-    server = str(fleet.json("server", "adopt", fleet.agent, name, "--game-port", "21000", "--udp-port", "21001",
-                            "--rcon-port", "21002")["server_id"])
+    server = adopt(fleet, name)
     fleet.run("sync", fleet.agent, "--wait")
     assert "no_data" not in fleet.show(server)["remarks"]
     fleet.server("delete", server)

@@ -158,7 +158,7 @@ def test_s26_the_engine_says_500_for_longer_than_any_patience(host):
 def test_s26_the_engine_is_away_for_longer_than_any_patience(host):
     engine, server = host.scripted, host.created()
     old = host.id_of(server)
-    engine.script({"method": "POST", "path": "/containers/create", "do": "delay", "ms": 1500})
+    engine.script({"method": "POST", "path": "/containers/create", "do": "delay", "ms": 30000})
     command = host.ask("rebuild", server)
     wait_for("the old one to be set aside and stopped", lambda: [
         name for name in aside(host) if engine.containers()[name]["State"]["Status"] == "exited"])
