@@ -106,7 +106,11 @@ static bool join_bus(struct worker *worker, GError **error)
     worker->sender = bus_sender_open(config->bus, name, ASK_MS, error);
     if (!worker->sender)
         return false;
-    worker->consumer = bus_consumer_open(config->bus, group, name, topics, error);
+    /* One that comes back in time gets what it had, unseen.  Where somebody has added partitions
+     * that may be the share of a moment when the two topics had not the same: by another name it
+     * is another member, and the shares are made anew. */
+    g_autofree char *instance = g_strdup_printf("%s.%d", name, worker->partitions);
+    worker->consumer = bus_consumer_open(config->bus, group, instance, topics, error);
     return worker->consumer != NULL;
 }
 
