@@ -233,7 +233,7 @@ class Outpost(Fleet):
         admin = AdminClient({"bootstrap.servers": self.kafka.address})
         (group,) = admin.list_groups(self.group, timeout=PATIENCE_S)
         return group.state == "Stable" and any(
-            slot == (m.id.rsplit(".", 1)[-1])[:len(slot)] and m.assignment for m in group.members)
+            m.id.startswith(f"{self.group}.{slot}.") and m.assignment for m in group.members)
 
     def end_of(self, partition=0, kind="commands"):
         consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "ends"})
