@@ -52,6 +52,8 @@ static void add(GPtrArray *volumes, const char *name, const char *place, bool re
 
 void keep_note(GPtrArray **kept, const struct container *seen)
 {
+    if (seen->status == CONTAINER_ABSENT)
+        return;
     if (!*kept)
         *kept = volumes_new();
     for (guint i = 0; i < seen->mounts->len; i++) {

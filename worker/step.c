@@ -263,8 +263,7 @@ static bool is_of_this(const struct facts *facts, const struct container *contai
  * not come back, and hinders nothing. */
 void step_saw_old(struct facts *facts, struct container *old_taken)
 {
-    if (old_taken->status != CONTAINER_ABSENT) /* that one tells nothing of what it had */
-        keep_note(&facts->kept, old_taken);
+    keep_note(&facts->kept, old_taken);
     container_free(facts->old);
     facts->old = old_taken;
     facts->was_aside |= is_of_this(facts, old_taken);
