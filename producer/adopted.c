@@ -10,7 +10,7 @@
 
 struct adopted {
     struct ledger *ledger;
-    GHashTable *agents; /* agent id → GPtrArray of struct found_row, unmanaged ones */
+    GHashTable *agents; /* agent id → GHashTable: server id → struct found_row */
 };
 
 struct adopted *adopted_new(struct ledger *ledger)
@@ -18,7 +18,7 @@ struct adopted *adopted_new(struct ledger *ledger)
     struct adopted *adopted = g_new0(struct adopted, 1);
     adopted->ledger = ledger;
     adopted->agents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                            (GDestroyNotify)g_ptr_array_unref);
+                                            (GDestroyNotify)g_hash_table_unref);
     return adopted;
 }
 
@@ -30,43 +30,33 @@ void adopted_free(struct adopted *adopted)
     g_free(adopted);
 }
 
-/* By whose they are; those that are nobody's come first. */
-static int order_of_owners(gconstpointer a, gconstpointer b)
+/* What of it servers have adopted: server id → struct found_row. */
+static GHashTable *by_server(GPtrArray *rows)
 {
-    const struct found_row *one = *(const struct found_row *const *)a;
-    const struct found_row *other = *(const struct found_row *const *)b;
-    return g_strcmp0(one->server_id, other->server_id);
+    GHashTable *owned = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                              (GDestroyNotify)found_row_free);
+    while (rows->len > 0) {
+        struct found_row *row = g_ptr_array_steal_index(rows, rows->len - 1);
+        if (row->server_id)
+            g_hash_table_replace(owned, row->server_id, row);
+        else
+            found_row_free(row);
+    }
+    return owned;
 }
 
-static const GPtrArray *rows_of(struct adopted *adopted, const char *agent_id,
-                                GError **error)
+static GHashTable *rows_of(struct adopted *adopted, const char *agent_id, GError **error)
 {
-    GPtrArray *rows = g_hash_table_lookup(adopted->agents, agent_id);
-    if (rows)
-        return rows;
-    rows = ledger_found(adopted->ledger, agent_id, 1U << FOUND_UNMANAGED, error);
+    GHashTable *owned = g_hash_table_lookup(adopted->agents, agent_id);
+    if (owned)
+        return owned;
+    g_autoptr(GPtrArray)
+        rows = ledger_found(adopted->ledger, agent_id, 1U << FOUND_UNMANAGED, error);
     if (!rows)
         return NULL;
-    g_ptr_array_sort(rows, order_of_owners);
-    g_hash_table_insert(adopted->agents, g_strdup(agent_id), rows);
-    return rows;
-}
-
-static const struct found *found_of(const GPtrArray *rows, const char *server_id)
-{
-    guint from = 0, to = rows->len;
-    while (from < to) {
-        const guint middle = from + (to - from) / 2;
-        const struct found_row *row = rows->pdata[middle];
-        const int order = g_strcmp0(row->server_id, server_id);
-        if (order == 0)
-            return row->found;
-        if (order < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return NULL;
+    owned = by_server(rows);
+    g_hash_table_insert(adopted->agents, g_strdup(agent_id), owned);
+    return owned;
 }
 
 /* A record that cannot be resolved is refused where something is asked of it. */
@@ -86,11 +76,11 @@ GPtrArray *adopted_differences(struct adopted *adopted, const struct server_row 
 {
     if (!server_row_is_adopted(server) || !agent || server->shown != SHOWN_PRESENT)
         return g_ptr_array_new();
-    const GPtrArray *rows = rows_of(adopted, server->agent_id, error);
-    if (!rows)
+    GHashTable *owned = rows_of(adopted, server->agent_id, error);
+    if (!owned)
         return NULL;
-    const struct found *found = found_of(rows, server->id);
-    return found ? differences_with(adopted, server, agent, found) : g_ptr_array_new();
+    const struct found_row *row = g_hash_table_lookup(owned, server->id);
+    return row ? differences_with(adopted, server, agent, row->found) : g_ptr_array_new();
 }
 
 GPtrArray *adopted_differences_of(struct ledger *ledger, const struct server_row *server,
