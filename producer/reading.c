@@ -17,20 +17,6 @@ const char *reading_name(enum reading_kind kind)
     return names[kind];
 }
 
-/* Its agent's events are in one partition: elsewhere somebody else has written it. */
-static void take_event(struct reading *reading, int32_t partitions,
-                       const struct bus_record *record)
-{
-    const char *agent_id = reading->event->agent_id;
-    const int32_t right = partition_of(agent_id, partitions);
-    if (record->partition == right)
-        return;
-    reading->kind = READING_WRONG_PARTITION;
-    reading->why = g_strdup_printf(
-        "events of agent %s belong into partition %d, this one is in %d", agent_id, right,
-        record->partition);
-}
-
 void reading_take(struct reading *reading, struct codec *codec, int32_t partitions,
                   const struct bus_record *record)
 {
@@ -45,8 +31,8 @@ void reading_take(struct reading *reading, struct codec *codec, int32_t partitio
     switch (
         codec_decode_event(codec, bytes ? bytes : "", length, &reading->event, &why)) {
     case DECODED:
-        reading->kind = READING_COUNTS;
-        take_event(reading, partitions, record);
+        reading->why = event_misplaced(reading->event, partitions, record->partition);
+        reading->kind = reading->why ? READING_WRONG_PARTITION : READING_COUNTS;
         return;
     case DECODED_UNKNOWN_SCHEMA:
         reading->kind = READING_UNKNOWN_SCHEMA;

@@ -130,14 +130,11 @@ static bool judge_repeated(const struct judged *judged)
 /* One that lies elsewhere counts nowhere, here neither. */
 static bool judge_partition(const struct judged *judged)
 {
-    const char *agent_id = judged->event->agent_id;
-    int32_t right = partition_of(agent_id, judged->rulebook->partitions);
-    if (judged->place->partition == right)
-        return true;
-    judged_tell(judged, BREACH_WRONG_PARTITION,
-                "refused: events of agent %s belong into partition %d, this one is in %d",
-                agent_id, right, judged->place->partition);
-    return false;
+    g_autofree char *wrong = event_misplaced(judged->event, judged->rulebook->partitions,
+                                             judged->place->partition);
+    if (wrong)
+        judged_tell(judged, BREACH_WRONG_PARTITION, "refused: %s", wrong);
+    return !wrong;
 }
 
 static void judge_time(const struct judged *judged)

@@ -59,6 +59,16 @@ int32_t partition_of(const char *key, int32_t partitions)
     return (int32_t)(murmur2((const uint8_t *)key, strlen(key)) & INT32_MAX) % partitions;
 }
 
+char *event_misplaced(const struct event *event, int32_t partitions, int32_t partition)
+{
+    const int32_t right = partition_of(event->agent_id, partitions);
+    return partition == right
+               ? NULL
+               : g_strdup_printf("events of agent %s belong into partition %d, this one "
+                                 "is in %d",
+                                 event->agent_id, right, partition);
+}
+
 /* --- Ids --------------------------------------------------------------------------- */
 
 char *uuid7_new(int64_t now_ms)

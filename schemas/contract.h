@@ -144,6 +144,10 @@ char *group_workers(const char *agent_id);  /* "muster.worker.<agent>"; g_free i
 /* The partition of a key: Kafka's DefaultPartitioner for keyed records, that is
  * toPositive(murmur2(key)) % partitions.  `partitions` > 0. */
 int32_t partition_of(const char *key, int32_t partitions);
+/* An agent's events are in one partition of muster.events: elsewhere somebody else has written
+ * it.  A sentence that says so, g_free it; NULL: it is where it belongs. */
+struct event;
+char *event_misplaced(const struct event *event, int32_t partitions, int32_t partition);
 
 /* The labels that make a container ours. */
 #define LABEL_MANAGED     "muster.managed" /* "true" */
