@@ -15,10 +15,9 @@
 #include "profile.h"
 #include "resolve.h"
 #include "rules.h"
+#include "topics.h"
 
 #include <string.h>
-
-#define COMMANDS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000) /* see topics.c */
 
 G_DEFINE_QUARK(muster_request_error, request_error)
 
@@ -133,7 +132,9 @@ static bool check_directories(const struct work *work, GError **error)
 static bool check_read(const struct work *work, const struct worker_row *worker,
                        const char *schema, GError **error)
 {
-    const bool gone = worker->heard_at < work->request->now - COMMANDS_KEPT_MS;
+    g_autofree char *topic = topic_commands(worker->agent_id);
+    const int64_t kept_ms = topic_shape(topic, 1).retention_ms;
+    const bool gone = worker->heard_at < work->request->now - kept_ms;
     if (gone || !*worker->reads || strstr(worker->reads, schema))
         return true;
     g_set_error(
