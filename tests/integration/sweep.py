@@ -101,7 +101,7 @@ class Bay(Fleet):
     def wait_ended(self, commands):
         """Until the last command of each server is the given one, and has ended."""
         def have_ended():
-            # Four bays take turns at one log: what the ledger has by now is good enough to look at.
+            # A bus that is slow for a moment (4) is asked again: the ledger shows what it has by now.
             rows = {row["id"]: row for row in self.json("server", "list", expect=None)}
             return all(rows[server]["last_command_id"] == command
                        and rows[server]["last_outcome"] in TERMINAL
