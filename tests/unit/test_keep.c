@@ -90,6 +90,15 @@ static void s29_the_first_that_is_seen_counts(void)
     g_assert_cmpstr(text, ==, "/data=v1 /more=v3");
 }
 
+/* The record's word for what it had still counts then. */
+static void s34_one_that_is_no_more_tells_nothing(void)
+{
+    g_autoptr(Container) absent = container_new();
+    GPtrArray *kept = NULL;
+    keep_note(&kept, absent);
+    g_assert_null(kept);
+}
+
 static void names(void)
 {
     g_autofree char *long_name = g_strnfill(64, 'a');
@@ -168,6 +177,8 @@ int main(int argc, char **argv)
     g_test_add_func("/keep/s29_volumes_go_on", s29_volumes_go_on);
     g_test_add_func("/keep/s29_the_first_that_is_seen_counts",
                     s29_the_first_that_is_seen_counts);
+    g_test_add_func("/keep/s34_one_that_is_no_more_tells_nothing",
+                    s34_one_that_is_no_more_tells_nothing);
     g_test_add_func("/keep/s29_what_is_elsewhere_is_named",
                     s29_what_is_elsewhere_is_named);
     g_test_add_func("/keep/names", names);
