@@ -12,9 +12,8 @@
 #include "log.h"
 #include "refold.h"
 
-#define BATCH       500
-#define CATCH_UP_MS 30000 /* without a single event: the bus is not telling */
-#define TELL_MS     60000 /* between two words of what was put aside */
+#define BATCH   500
+#define TELL_MS 60000 /* between two words of what was put aside */
 
 G_DEFINE_QUARK(muster_ingest_error, ingest_error)
 
@@ -262,11 +261,11 @@ bool ingest_arrived(struct ingest *ingest, bool *ret_arrived, GError **error)
 
 static bool too_slow(int64_t last_news_us, GError **error)
 {
-    if (g_get_monotonic_time() - last_news_us < CATCH_UP_MS * 1000)
+    if (g_get_monotonic_time() - last_news_us < INGEST_PATIENCE_MS * 1000)
         return false;
     g_set_error(error, INGEST_ERROR, INGEST_ERROR_SLOW,
                 "the bus handed over no event for %d s, and the log's end is not reached",
-                CATCH_UP_MS / 1000);
+                INGEST_PATIENCE_MS / 1000);
     return true;
 }
 

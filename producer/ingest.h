@@ -13,6 +13,8 @@
 #include "ledger_log.h"
 
 #define INGEST_LOCK "ingest.lock"
+/* Without a single event: the bus is not telling, or whoever has the lock is not taking. */
+#define INGEST_PATIENCE_MS 30000
 
 #define INGEST_ERROR (ingest_error_quark())
 GQuark ingest_error_quark(void);

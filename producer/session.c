@@ -9,9 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS    20    /* of the ledger, while another process works for us */
-#define SERVE_MS   10000 /* how long that one may take to catch up */
-#define AWAY_MS    200   /* before a bus that is away is asked again */
+#define POLL_MS    20  /* of the ledger, while another process works for us */
+#define AWAY_MS    200 /* before a bus that is away is asked again */
 #define DELIVER_MS 15000
 
 /* --- Options ---------------------------------------------------------------------------------- */
@@ -152,7 +151,7 @@ static bool try_ingest(struct session *session, GError **error)
 /* Or until that one has left off, and it is for us. */
 static bool wait_for_other(struct session *session, bool all, GError **error)
 {
-    int64_t deadline = in_ms(SERVE_MS);
+    int64_t deadline = in_ms(INGEST_PATIENCE_MS);
     int32_t partitions;
     bool reached = false;
     if (!eventlog_check(session->ledger, session->bus, &partitions, error))
@@ -174,7 +173,7 @@ static bool wait_for_other(struct session *session, bool all, GError **error)
         g_set_error(error, INGEST_ERROR, INGEST_ERROR_SLOW,
                     "another muster takes the log in, and has not come to its end within "
                     "%d s",
-                    SERVE_MS / 1000);
+                    INGEST_PATIENCE_MS / 1000);
     return reached || session->ingest;
 }
 

@@ -49,7 +49,7 @@ bool session_open(struct session *session, const struct common *common, bool mak
 void session_close(struct session *session);
 
 /* Everything that is in the log now is in the ledger afterwards; a running `muster serve`
- * that is slow is waited for ten seconds (INGEST_ERROR_SLOW). */
+ * that is slow is waited for as long as the bus (INGEST_ERROR_SLOW). */
 bool session_catch_up(struct session *session, GError **error);
 /* The same for the whole log, of agents too that the ledger has not heard of. */
 bool session_take_log(struct session *session, GError **error);
