@@ -166,12 +166,14 @@ class Site:
                 for c in patiently(lambda: self.api.containers(all=True)) if c["Names"] and self.world.id in c["Names"][0]]
 
     def looked_at(self):
-        """The same, with their restart policies and what they have mounted."""
+        """The same, with their restart policies and what they have mounted.  What could not be removed is
+        dead; a list goes on to say that it is being removed."""
         found = []
         for container in self.containers():
             with contextlib.suppress(docker.errors.NotFound):
                 seen = patiently(lambda one=container["id"]: self.api.inspect_container(one))
-                found.append({**container, "policy": seen["HostConfig"]["RestartPolicy"], "mounts": seen["Mounts"]})
+                found.append({**container, "status": seen["State"]["Status"],
+                              "policy": seen["HostConfig"]["RestartPolicy"], "mounts": seen["Mounts"]})
         return found
 
     def server_of(self, container):
