@@ -208,8 +208,9 @@ static bool is_sure(const struct call *call, const struct server_row *server)
     if (call->row->action != ACTION_PURGE || call->common->yes || !isatty(STDIN_FILENO))
         return true;
     char answer[16];
-    fprintf(stderr, "Remove %s and all its data in %s for good? [y/N] ", server->name,
-            server->data_dir);
+    fprintf(stderr,
+            "Remove %s, all its data in %s and the volumes made for it, for good? [y/N] ",
+            server->name, server->data_dir);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 

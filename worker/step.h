@@ -86,6 +86,7 @@ struct facts {
     bool purge_found; /* there was something to remove */
     bool kept_checked;
     GPtrArray *volumes_going; /* char *, those of a purged server; NULL: not listed yet */
+    unsigned volumes_removed; /* of those */
     unsigned acted;           /* how often the running step has changed something */
     unsigned waited;          /* how often it has asked to wait */
     char *exec_id;            /* the save command's */

@@ -114,6 +114,16 @@ static void take_anonymous(struct facts *facts)
     }
 }
 
+/* Nothing else tells later which they were. */
+static void note_removed(struct facts *facts, const char *volume)
+{
+    g_autofree char *before = facts->remark;
+    const char *link = facts->volumes_removed++ > 0 ? ", "
+                       : before                     ? "; volumes removed: "
+                                                    : "volumes removed: ";
+    facts->remark = g_strconcat(before ? before : "", link, volume, NULL);
+}
+
 bool told_remove_volumes(struct facts *facts, enum verdict verdict,
                          const struct reply *reply, struct refusal *ret_refusal)
 {
@@ -125,6 +135,9 @@ bool told_remove_volumes(struct facts *facts, enum verdict verdict,
     }
     facts->acted += verdict == VERDICT_DONE;
     facts->purge_found |= verdict == VERDICT_DONE;
+    if (verdict == VERDICT_DONE)
+        note_removed(facts, g_ptr_array_index(facts->volumes_going,
+                                              facts->volumes_going->len - 1));
     g_ptr_array_set_size(facts->volumes_going, (int)facts->volumes_going->len - 1);
     return true;
 }

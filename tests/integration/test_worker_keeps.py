@@ -61,7 +61,7 @@ def test_s29_what_lies_in_a_volume_of_the_image_outlives_its_container(host, eng
     host.done("delete", server)
     host.done("restore", server, options={"start": True})
     assert world(engine, server) == "old"
-    host.done("purge", server)
+    assert f"; volumes removed: {volume}" in host.done("purge", server)["message"]
     assert volume not in volumes(engine)
     host.judge()
 
@@ -93,9 +93,10 @@ def test_s29_an_adopted_ones_anonymous_volume_is_kept(host, engine, with_volume,
     named = f"named-{host.id}"
     host.volumes.add(named)
     volume = by_hand(host, engine, server, tuple(with_volume.values()), {named: {"bind": "/more", "mode": "rw"}})
-    host.done(action, server)
+    message = host.done(action, server)["message"]
     there = volumes(engine)
     assert named in there
+    assert (f"volumes removed: {volume}" in message) is (action == "purge") and named not in message
     assert (volume in there) is (action != "purge")
     if action == "rebuild":
         assert world(engine, server) == "old" and volume_at(engine, server.container) == volume
