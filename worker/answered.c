@@ -10,14 +10,17 @@
 #include <string.h>
 
 #define ASK_MS 30000 /* one question to the bus */
+#define NEVER  INT64_MIN
 #define LOG_AHEAD_MS \
  (10 * 60000) /* events may be older than their command's append time */
 
 struct answered {
-    GHashTable *known; /* command id or place → enum known */
-    GHashTable *notes; /* command id → what it noted when it began */
+    GHashTable *known;  /* command id or place → enum known */
+    GHashTable *notes;  /* command id → what it noted when it began */
+    GHashTable *hiding; /* server id → append time of the youngest that cannot be read */
     int64_t from_ms;
-    int64_t unreadable_ms; /* append time of the youngest that cannot be read */
+    int64_t own_hiding_ms; /* likewise, of those that bear the agent's key */
+    int64_t hiding_ms;     /* of both: NEVER, if there is none */
     int64_t received;      /* of the commands topic: the highest that was answered + 1 */
     guint unreadable;
     guint answered;
@@ -29,6 +32,7 @@ void answered_free(struct answered *answered)
         return;
     g_hash_table_unref(answered->known);
     g_hash_table_unref(answered->notes);
+    g_hash_table_unref(answered->hiding);
     g_free(answered);
 }
 
@@ -109,6 +113,40 @@ static void note_event(struct answered *answered, const struct answered_setup *s
     answered->answered += what == KNOWN_ANSWERED;
 }
 
+/* A worker's event bears its server's id, or "<agent>/<partition>" where it is about none.  What
+ * has no key was not written by one. */
+static bool is_own_key(const struct answered_setup *setup, const char *key)
+{
+    const gsize length = strlen(setup->agent_id);
+    return strncmp(key, setup->agent_id, length) == 0 && key[length] == '/';
+}
+
+static int64_t hidden_until(const struct answered *answered, const char *server_id)
+{
+    if (!server_id)
+        return answered->own_hiding_ms;
+    if (!*server_id)
+        return answered->hiding_ms;
+    const int64_t *found = g_hash_table_lookup(answered->hiding, server_id);
+    return found ? *found : NEVER;
+}
+
+static void note_unreadable(struct answered *answered, const struct answered_setup *setup,
+                            const struct bus_record *record)
+{
+    answered->unreadable++;
+    if (!record->key)
+        return;
+    if (is_own_key(setup, record->key)) {
+        answered->own_hiding_ms = MAX(answered->own_hiding_ms, record->append_ms);
+    } else {
+        int64_t until = MAX(hidden_until(answered, record->key), record->append_ms);
+        g_hash_table_replace(answered->hiding, g_strdup(record->key),
+                             g_memdup2(&until, sizeof until));
+    }
+    answered->hiding_ms = MAX(answered->hiding_ms, record->append_ms);
+}
+
 /* What is not Avro of ours at all was not written by a worker: it answers nothing. */
 static void note_record(struct answered *answered, const struct answered_setup *setup,
                         const struct bus_record *record)
@@ -124,8 +162,7 @@ static void note_record(struct answered *answered, const struct answered_setup *
     case DECODED_MALFORMED:
         break;
     case DECODED_UNKNOWN_SCHEMA:
-        answered->unreadable++;
-        answered->unreadable_ms = MAX(answered->unreadable_ms, record->append_ms);
+        note_unreadable(answered, setup, record);
         break;
     }
 }
@@ -166,8 +203,9 @@ struct answered *answered_read(const struct answered_setup *setup, int64_t oldes
     g_autoptr(Answered) answered = g_new0(struct answered, 1);
     answered->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     answered->notes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    answered->hiding = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     answered->from_ms = oldest_ms;
-    answered->unreadable_ms = INT64_MIN;
+    answered->own_hiding_ms = answered->hiding_ms = NEVER;
     while (!g_atomic_int_get(setup->cancelled) &&
            !bus_reader_passed(reader, TOPIC_EVENTS, reading.partition, reading.end)) {
         g_autoptr(BusRecord) record = NULL;
@@ -182,17 +220,19 @@ struct answered *answered_read(const struct answered_setup *setup, int64_t oldes
 /* --- Asking ------------------------------------------------------------------------------ */
 
 static enum known known_of(const struct answered *answered, const char *key,
-                           int64_t append_ms)
+                           const char *server_id, int64_t append_ms)
 {
     const enum known known = GPOINTER_TO_INT(g_hash_table_lookup(answered->known, key));
-    const bool hidden = known != KNOWN_ANSWERED && append_ms <= answered->unreadable_ms;
+    const bool hidden = known != KNOWN_ANSWERED &&
+                        append_ms <= hidden_until(answered, server_id);
     return hidden ? KNOWN_UNREADABLE : known;
 }
 
 enum known answered_command(const struct answered *answered, const char *command_id,
-                            int64_t append_ms)
+                            const char *server_id, int64_t append_ms)
 {
-    return answered ? known_of(answered, command_id, append_ms) : KNOWN_NOTHING;
+    return answered ? known_of(answered, command_id, server_id, append_ms)
+                    : KNOWN_NOTHING;
 }
 
 /* What a worker may have written: others can write events too, and offsets_begin() takes
@@ -217,5 +257,5 @@ enum known answered_place(const struct answered *answered, const char *topic,
     if (!answered)
         return KNOWN_NOTHING;
     g_autofree char *key = place_key(topic, partition, offset);
-    return known_of(answered, key, append_ms);
+    return known_of(answered, key, NULL, append_ms);
 }

@@ -5,8 +5,9 @@
  * agent's own events tell which commands have begun and which have their terminal result.
  *
  * An event of the agent's partition that this build cannot read (of a newer worker) may be the
- * answer to any command that is older.  Such a command is passed over if nothing else is known
- * of it: it gets neither an effect nor a result, and the ledger closes it.
+ * answer to any older command of the server whose key it bears.  Such a command is passed over if
+ * nothing else is known of it: it gets neither an effect nor a result, and the ledger closes it.
+ * A stranger's record, with no key or another's, hides nothing.
  */
 #pragma once
 
@@ -45,9 +46,10 @@ enum known {
     KNOWN_UNREADABLE, /* an event that cannot be read may be its answer: pass it over */
 };
 
-/* `append_ms`: of the command.  `answered` may be NULL: nothing had to be read. */
+/* `append_ms`: of the command.  `answered` may be NULL: nothing had to be read.  `server_id`: NULL if
+ * it is a command to the whole agent, "" if its server is not known. */
 enum known answered_command(const struct answered *answered, const char *command_id,
-                            int64_t append_ms);
+                            const char *server_id, int64_t append_ms);
 /* Of one that has begun: "?" and what it noted then, or ""; g_free it.  With "?" policy is asked
  * again: the log knows its id alone, and another command may bear the same. */
 char *answered_note(const struct answered *answered, const char *command_id);

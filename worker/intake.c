@@ -197,7 +197,7 @@ static void take_command(struct intake *intake, struct partition *partition, boo
     g_autofree char *note = NULL;
     struct offsets *offsets = control ? partition->control : partition->commands;
     const enum known known = answered_command(partition->answered, command->command_id,
-                                              record->append_ms);
+                                              command->server_id, record->append_ms);
     if (is_over(known, record, command->command_id)) {
         offsets_finish(offsets, record->offset);
         return;

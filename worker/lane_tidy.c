@@ -22,9 +22,11 @@ struct tidied {
 };
 
 /* The command may be one of an earlier owner that was begun, and has not been received yet. */
-static bool may_be_begun(const struct partition *partition, const char *command_id)
+static bool may_be_begun(const struct partition *partition, const char *command_id,
+                         const char *server_id)
 {
-    const enum known known = answered_command(partition->answered, command_id, 0);
+    const enum known known = answered_command(partition->answered, command_id, server_id,
+                                              0);
     return offsets_awaits(partition->commands) || known == KNOWN_BEGUN ||
            known == KNOWN_UNREADABLE;
 }
@@ -36,7 +38,7 @@ static bool is_leftover(const struct partition *partition, const struct containe
         return !listed->running;
     if (!aside_parse(listed->name, &aside))
         return false;
-    const bool is = !may_be_begun(partition, aside.command_id);
+    const bool is = !may_be_begun(partition, aside.command_id, listed->server_id);
     aside_clear(&aside);
     return is;
 }

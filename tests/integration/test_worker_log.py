@@ -509,14 +509,19 @@ def test_l16_what_was_learned_is_known_although_markers_end_the_topic(narrow_out
 # --- L32: the done-set meets what it cannot read
 
 
+def write_unreadable(outpost, *keys):
+    """Events of a schema that nobody knows, under those keys."""
+    place = partition_of(outpost.agent, outpost.events_partitions)
+    for key in keys:
+        outpost.commander.producer.produce("muster.events", b"\xc3\x01newer..and more", key=key, partition=place)
+    outpost.commander.flush()
+
+
 def test_l32_an_answer_that_cannot_be_read_hides_older_commands(new_outpost, own_kafka):
     outpost = new_outpost(own_kafka, partitions=1)
     history(outpost)
     hidden = outpost.sent[-3:]  # a stop and two starts that nobody has answered
-    place = partition_of(outpost.agent, outpost.events_partitions)
-    outpost.commander.producer.produce("muster.events", b"\xc3\x01newer..and more", key="k",
-                                       partition=place)
-    outpost.commander.flush()
+    write_unreadable(outpost, *{server for server, _, _ in hidden})
     time.sleep(0.05)  # the append times are of milliseconds
     fresh = outpost.send("create", outpost.server(), "done")
     forget(outpost)
@@ -529,6 +534,20 @@ def test_l32_an_answer_that_cannot_be_read_hides_older_commands(new_outpost, own
     assert worker.output().count("command.passed_over") == 3
     assert len(outpost.scripted.requests("POST")) <= changes + 4  # of the fresh one alone
     assert not ids & outpost.tail.answered()
+
+
+def test_l32_what_a_stranger_has_written_hides_nothing(new_outpost, own_kafka):
+    """No key, somebody's own word, another agent's."""
+    outpost = new_outpost(own_kafka, partitions=1)
+    history(outpost)
+    write_unreadable(outpost, None, "k", "another-agent/0")
+    deletes = len(outpost.scripted.requests("DELETE"))
+    forget(outpost)
+    worker = outpost.worker("a", assigned=True)
+    outpost.wait_answered()
+    outpost.judge()
+    assert "command.passed_over" not in worker.output()
+    assert len(outpost.scripted.requests("DELETE")) == deletes, "an old delete ran again"
 
 
 def test_l9_a_poison_is_not_rejected_twice_when_the_offsets_are_gone(narrow_outpost):

@@ -2,7 +2,7 @@
  * test_answered.c - what a log says of commands, whoever has written it.
  *
  * A log is a text, a record a line: "TIME OUTCOME COMMAND NOTE" of our agent ("-" for what is
- * not there; a command "@7": of the record 7 of the commands topic), or "TIME newer", "TIME
+ * not there; a command "@7": of the record 7 of the commands topic), or "TIME newer KEY", "TIME
  * garbage", "TIME none", "TIME other COMMAND" (of another agent).
  */
 #include "answered.h"
@@ -128,6 +128,8 @@ static bool next_record(struct bus_reader *reader, int timeout_ms,
     record->topic = g_strdup(TOPIC_EVENTS);
     record->offset = at->next++;
     record->append_ms = g_ascii_strtoll(words[0], NULL, 10);
+    if (g_str_equal(words[1], "newer"))
+        record->key = g_strdup(words[2]);
     record->value = value_of(at->log->codec, words);
     *ret_record = record;
     return true;
@@ -182,21 +184,26 @@ static void what_is_known_of_a_command(void)
         /* What another agent says, and what nobody of ours has written, answers nothing. */
         {"1000200 other c", 1000100, KNOWN_NOTHING},
         {"1000200 garbage\n1000201 none", 1000100, KNOWN_NOTHING},
-        /* One that a newer worker wrote may be the answer to whatever is older. */
-        {"1000200 newer", 1000100, KNOWN_UNREADABLE},
-        {"1000200 newer", 1000200, KNOWN_UNREADABLE},
-        {"1000200 newer", 1000201, KNOWN_NOTHING},
-        {"1000200 newer\n1000100 newer", 1000150, KNOWN_UNREADABLE},
-        {"1000200 newer\n1000300 accepted c a", 1000100, KNOWN_UNREADABLE},
-        {"1000200 newer\n1000300 done c", 1000100, KNOWN_ANSWERED},
+        /* One that a newer worker wrote may be the answer to whatever is older of its server. */
+        {"1000200 newer s", 1000100, KNOWN_UNREADABLE},
+        {"1000200 newer s", 1000200, KNOWN_UNREADABLE},
+        {"1000200 newer s", 1000201, KNOWN_NOTHING},
+        {"1000200 newer s\n1000100 newer s", 1000150, KNOWN_UNREADABLE},
+        {"1000200 newer s\n1000300 accepted c a", 1000100, KNOWN_UNREADABLE},
+        {"1000200 newer s\n1000300 done c", 1000100, KNOWN_ANSWERED},
+        /* What bears another's key is no answer to it, nor what bears none. */
+        {"1000200 newer t", 1000100, KNOWN_NOTHING},
+        {"1000200 newer alpha/3", 1000100, KNOWN_NOTHING},
+        {"1000200 newer", 1000100, KNOWN_NOTHING},
+        {"1000200 newer\n1000300 accepted c a", 1000100, KNOWN_BEGUN},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(Answered) answered = read_log(rows[i].log, NULL);
-        const enum known known = answered_command(answered, "c", rows[i].append_ms);
+        const enum known known = answered_command(answered, "c", "s", rows[i].append_ms);
         if (known != rows[i].known)
             g_error("row %zu, \"%s\": %d, not %d", i, rows[i].log, known, rows[i].known);
     }
-    g_assert_cmpint(answered_command(NULL, "c", 0), ==, KNOWN_NOTHING);
+    g_assert_cmpint(answered_command(NULL, "c", "s", 0), ==, KNOWN_NOTHING);
 }
 
 /* Whoever may write events can put anything into a note; what is given back is taken by
@@ -254,6 +261,30 @@ static void what_bears_no_id_is_known_by_its_place(void)
     g_assert_cmpint(answered_place(NULL, COMMANDS, 3, 7, 0), ==, KNOWN_NOTHING);
 }
 
+/* A command to all servers, what bears no id, and a leftover whose server nobody knows. */
+static void what_is_of_no_server_is_hidden_by_its_agents_key(void)
+{
+    static const struct {
+        const char *key, *server_id;
+        enum known command, place;
+    } rows[] = {
+        {"alpha/3", NULL, KNOWN_UNREADABLE, KNOWN_UNREADABLE},
+        {"alpha/3", "", KNOWN_UNREADABLE, KNOWN_UNREADABLE},
+        {"s", NULL, KNOWN_NOTHING, KNOWN_NOTHING},
+        {"s", "", KNOWN_UNREADABLE, KNOWN_NOTHING},
+        {"alphabet/3", NULL, KNOWN_NOTHING, KNOWN_NOTHING},
+        {"alpha", NULL, KNOWN_NOTHING, KNOWN_NOTHING},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *log = g_strconcat("1000200 newer ", rows[i].key, NULL);
+        g_autoptr(Answered) answered = read_log(log, NULL);
+        g_assert_cmpint(answered_command(answered, "c", rows[i].server_id, 1000100), ==,
+                        rows[i].command);
+        g_assert_cmpint(answered_place(answered, COMMANDS, 3, 7, 1000100), ==,
+                        rows[i].place);
+    }
+}
+
 static void is_counted_and_read_from_early_enough(void)
 {
     int64_t from = 0;
@@ -279,6 +310,8 @@ int main(int argc, char **argv)
                     a_note_is_of_its_command_alone);
     g_test_add_func("/answered/what_bears_no_id_is_known_by_its_place",
                     what_bears_no_id_is_known_by_its_place);
+    g_test_add_func("/answered/l32_what_is_of_no_server_is_hidden_by_its_agents_key",
+                    what_is_of_no_server_is_hidden_by_its_agents_key);
     g_test_add_func("/answered/is_counted_and_read_from_early_enough",
                     is_counted_and_read_from_early_enough);
     return g_test_run();
