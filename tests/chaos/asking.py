@@ -32,8 +32,10 @@ class ByCommandLine:
         words = [word for kind, port in ports.items() for word in (f"--{kind}-port", port)]
         return self.world.muster("server", "adopt", site.id, container, "--profile", self.world.profile, *words)
 
-    def act(self, action, site, server, fresh=False):
-        return self.world.muster("server", action, server, *WORDS.get(action, []), *(["--fresh"] if fresh else []))
+    def act(self, action, site, server, fresh=False, expires=None):
+        """`expires`: seconds."""
+        words = [*WORDS.get(action, []), *(["--fresh"] if fresh else []), *([f"--expires={expires}s"] if expires else [])]
+        return self.world.muster("server", action, server, *words)
 
 
 class ByHttp:
@@ -62,11 +64,12 @@ class ByHttp:
         return self.ask("POST", f"/agents/{site.id}/adopt", {
             "container": container, "profile": PROFILE, **fields_of(ports)})
 
-    def act(self, action, site, server, fresh=False):
+    def act(self, action, site, server, fresh=False, expires=None):
         place = f"/agents/{site.id}/servers/{server}"
         if action in ("delete", "purge"):
             return self.ask("DELETE", place + ("/purge" if action == "purge" else ""))
-        return self.ask("POST", f"{place}/{action}", {**FIELDS.get(action, {}), **({"fresh": True} if fresh else {})})
+        return self.ask("POST", f"{place}/{action}", {**FIELDS.get(action, {}), **({"fresh": True} if fresh else {}),
+                                                      **({"expires_ms": expires * 1000} if expires else {})})
 
     def ask(self, method, path, fields=None):
         key = "once-" + secrets.token_hex(8)

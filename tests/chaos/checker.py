@@ -12,6 +12,9 @@ import re
 from commander import partition_of
 
 ENGINE_SHIFT_MS = 300_000  # by which a fault sets an engine's clock
+LATE_MS = 10_000  # by which clocks and brokers may differ
+OUR_OFFSETS = "w1"  # begins the metadata that a worker commits (worker/log_tag.c)
+BY_PLACE = {"wrong_place", "wrong_agent", "malformed"}  # codes of what bears no id
 
 TERMINAL = {"done", "failed", "rejected", "expired", "cancelled"}
 NETWORKS = {"zomboid-servers", "zomboid-backend"}
@@ -42,11 +45,14 @@ class Facts:
     """All that is known of one agent.
 
     commands    {"kind": "commands" | "control", "partition", "offset", "value"}, in order
-    events      as decoded, in order; "offset" added
+    strays      likewise, what lies in those topics and is no command; a value may be None
+    repeated    ids of commands that somebody has sent again
+    clocks_jumped   a fault has set some clock
+    events      as decoded, in order; "offset" and "append_ms" added
     committed   (kind, partition) → (offset, metadata)
     asked       command id → server id: what muster said that it has taken
     told        key → ids of the commands that whoever asked over HTTP was told of; none: refused
-    containers  {"id", "name", "status", "labels"} of the engine
+    containers  {"id", "name", "status", "labels", "created_ms"} of the engine
     networks    their names;  volume_names: those of volumes
     servers     id → the ledger's row;  ledger: command id → the ledger's row
     files       names right below the data root
@@ -64,6 +70,9 @@ class Facts:
     audit       what `audit replay --verify` and `audit check` found
     """
     commands: list = dataclasses.field(default_factory=list)
+    strays: list = dataclasses.field(default_factory=list)
+    repeated: set = dataclasses.field(default_factory=set)
+    clocks_jumped: bool = False
     events: list = dataclasses.field(default_factory=list)
     committed: dict = dataclasses.field(default_factory=dict)
     asked: dict = dataclasses.field(default_factory=dict)
@@ -91,7 +100,7 @@ class Facts:
         """command id → its results, in the order of the log."""
         found = {}
         for event in self.events:
-            if "outcome" in event["body"] and event["cause"]:
+            if "outcome" in event["body"] and event["cause"] and event["cause"]["command_id"]:
                 found.setdefault(event["cause"]["command_id"], []).append(event["body"])
         return found
 
@@ -122,9 +131,9 @@ def one_result(facts):
     sent, results = {}, facts.results()
     for command in facts.commands:
         value = command["value"]
-        if value["command_id"] in sent:
+        if value["command_id"] in sent and value["command_id"] not in facts.repeated:
             yield Breach("one_result", f"{tell(value)} was sent twice")
-        sent[value["command_id"]] = value
+        sent.setdefault(value["command_id"], value)
     for command_id in facts.asked.keys() - sent.keys():
         yield Breach("one_result", f"command {command_id} was accepted and is not sent", open=True)
     for command_id, value in sent.items():
@@ -161,7 +170,7 @@ def in_order(facts):
     place, reached = {}, {}
     for command in facts.commands:
         if command["kind"] == "commands":
-            place[command["value"]["command_id"]] = command["offset"]
+            place.setdefault(command["value"]["command_id"], command["offset"])
     for event in facts.events:
         body, cause = event["body"], event["cause"]
         if "outcome" not in body or not cause or body["outcome"] == "cancelled":
@@ -173,6 +182,42 @@ def in_order(facts):
             yield Breach("in_order", f"{cause['action']} {cause['command_id']} of {server} is {body['outcome']} "
                                      f"behind a later command")
         reached[server] = max(offset, reached.get(server, -1))
+
+
+def in_time(facts):
+    """Nothing has begun after it expired."""
+    if facts.clocks_jumped:
+        return
+    expires = {command["value"]["command_id"]: command["value"]["expires_at"] for command in facts.commands}
+    for event in facts.events:
+        cause = event["cause"]
+        if event["body"].get("outcome") != "accepted" or not cause or cause["command_id"] not in expires:
+            continue
+        late = event["append_ms"] - expires[cause["command_id"]]
+        if late > LATE_MS:
+            yield Breach("in_time", f"{cause['action']} {cause['command_id']} of {event['server_id']} has begun {late} ms"
+                                    " after it expired")
+
+
+def strays_close_nothing(facts):
+    """What is no command is rejected once, by its place, and no command by that."""
+    answers = {(stray["kind"], stray["partition"], stray["offset"]): [] for stray in facts.strays}
+    for event in facts.events:
+        body, cause = event["body"], event["cause"]
+        if "outcome" not in body or not cause:
+            continue
+        if cause["command_id"]:
+            if body.get("code") in BY_PLACE:
+                yield Breach("strays_close_nothing", f"command {cause['command_id']} is {body['outcome']} by {body['code']}")
+            continue
+        place = (cause["topic"].split(".")[1], cause["partition"], cause["offset"])
+        if place not in answers:
+            yield Breach("strays_close_nothing", f"{place} is {body['outcome']} by its place, and lies right")
+        answers.setdefault(place, []).append(body["outcome"])
+    for place, outcomes in answers.items():
+        if outcomes != ["rejected"]:
+            yield Breach("strays_close_nothing", f"what lies at {place} and is no command has {outcomes}",
+                         open=not outcomes)
 
 
 def ended_with_the_engine(facts, state):
@@ -288,7 +333,7 @@ def varint(data, at):
 
 
 def notes_in(metadata):
-    """What stands beside a committed offset behind the tag of its log (worker/log_tag.c)."""
+    """What stands beside a committed offset behind the tag of its log."""
     return (metadata or "").rpartition(":")[2].removeprefix("w1?")
 
 
@@ -312,6 +357,8 @@ def offsets_behind_events(facts):
     results = facts.results()
     for command in facts.commands:
         offset, metadata = facts.committed.get((command["kind"], command["partition"]), (0, ""))
+        if not (metadata or "").startswith(OUR_OFFSETS):
+            continue  # somebody has reset the group
         begun = begun_in(offset, metadata)
         outcomes = {body["outcome"] for body in results.get(command["value"]["command_id"], [])}
         place = f"{tell(command['value'])} at {command['kind']}/{command['partition']}@{command['offset']}"
@@ -328,7 +375,7 @@ def offsets_arrive(facts):
         last[command["kind"], command["partition"]] = command["offset"]
     for place, offset in last.items():
         committed, metadata = facts.committed.get(place, (0, ""))
-        if committed <= offset or notes_in(metadata):
+        if committed <= offset or notes_in(metadata) or not (metadata or "").startswith(OUR_OFFSETS):
             yield Breach("offsets_arrive", f"{place}: committed {committed} {metadata!r}, the last command is {offset}",
                          open=True)
 
@@ -348,6 +395,24 @@ def shown_is_there(facts):
                          open=True)
         elif found and row["container_id"] != found["id"]:
             yield Breach("shown_is_there", f"the ledger has another container of {server}", open=True)
+
+
+def one_effect(facts):
+    """What a command has made was made by one that had begun, and had not ended."""
+    results, ends = facts.results(), {}
+    for event in facts.events:
+        if event["body"].get("outcome") in TERMINAL and event["cause"]:
+            ends[event["cause"]["command_id"]] = event["append_ms"]
+    for container in facts.containers:
+        command = container["labels"].get("muster.command.id")
+        outcomes = [body["outcome"] for body in results.get(command, [])]
+        if not command or "muster.server.id" not in container["labels"]:
+            continue
+        if not outcomes or outcomes == ["rejected"] or outcomes == ["expired"]:
+            yield Breach("one_effect", f"{container['name']} was made by command {command}, which is {outcomes}",
+                         open=not outcomes)
+        elif not facts.clocks_jumped and container["created_ms"] > ends.get(command, float("inf")) + LATE_MS:
+            yield Breach("one_effect", f"{container['name']} was made by command {command} after that had ended")
 
 
 def nothing_left(facts):
@@ -445,11 +510,11 @@ def ledger_is_replay(facts):
                                              f"{ends} in the log", open=True)
 
 
-CHECKS = (one_result, asked_once, in_order, true_results, rolled_back_is_true, told_is_there, offsets_behind_events,
-          offsets_arrive, shown_is_there, nothing_left, data_is_kept, data_is_carried, purge_sees_others, policy_is_kept,
-          ledger_is_replay)
+CHECKS = (one_result, asked_once, in_order, in_time, strays_close_nothing, true_results, rolled_back_is_true, told_is_there,
+          offsets_behind_events, offsets_arrive, one_effect, shown_is_there, nothing_left, data_is_kept, data_is_carried,
+          purge_sees_others, policy_is_kept, ledger_is_replay)
 BY_SYNCS = {told_is_there, shown_is_there}  # nothing else mends what nobody was there to see
-AT_ANY_MOMENT = (in_order, true_results, rolled_back_is_true, offsets_behind_events)  # of the log alone
+AT_ANY_MOMENT = (in_order, in_time, true_results, rolled_back_is_true, offsets_behind_events)  # of the log alone
 
 
 def check(facts, checks=CHECKS):

@@ -6,13 +6,30 @@ engine answers python3-docker, the ledger sqlite3 again.
 import contextlib
 import json
 import sqlite3
+from typing import NamedTuple
 
 import group_offsets
 from checker import Facts
+from commander import partition_of
 from log_reader import Codec, LogReader
+from stranger import EVENTS, PLACE
 
 DECIDED_MOST_S = 90
-PLACE = 1 << 40  # records.place is partition id × this + offset
+CONTROL = {"sync", "cancel"}  # what goes over that topic
+STRAYS = {"unreadable", "wrong_partition"}  # what audit says of records that nobody of ours has written
+
+
+class Read(NamedTuple):
+    """A record.  `value`: decoded, or None: nobody of ours has written it."""
+    partition: int
+    offset: int
+    append_ms: int
+    key: str
+    value: dict
+
+
+def taken(codec, value):
+    return codec.decode(value) if codec.knows(value) else None
 
 
 class SqliteLog:
@@ -28,15 +45,16 @@ class SqliteLog:
             return db.execute(sql, values).fetchall()
 
     def read(self, topic, kind):
-        """[(partition, offset, value)] in the order of each partition."""
+        """Its records, in the order of each partition."""
         found = []
         for number, partition in self.query("SELECT partitions.id, partition FROM partitions JOIN topics"
                                             " ON topics.id = topic WHERE name = ? ORDER BY 2", topic):
             have = self.records.setdefault(number, [])
-            begin = number * PLACE + (have[-1][1] + 1 if have else 0)
-            for place, value in self.query("SELECT place, value FROM records WHERE place >= ? AND place < ?"
-                                           " ORDER BY place", begin, (number + 1) * PLACE):
-                have.append((partition, place - number * PLACE, self.codecs[kind].decode(value)))
+            begin = number * PLACE + (have[-1].offset + 1 if have else 0)
+            for place, append_ms, key, value in self.query(
+                    "SELECT place, append_ms, key, value FROM records WHERE place >= ? AND place < ? ORDER BY place",
+                    begin, (number + 1) * PLACE):
+                have.append(Read(partition, place - number * PLACE, append_ms, key, taken(self.codecs[kind], value)))
             found += have
         return found
 
@@ -65,9 +83,10 @@ class KafkaLog:
     def read(self, topic, kind):
         have = self.records.setdefault(topic, {})
         begin = self.begin.setdefault(topic, {})
-        for m in LogReader(self.address).read(topic, self.codecs[kind], timeout=60, begin=begin):
+        for m in LogReader(self.address).read(topic, timeout=60, begin=begin):
             begin[m.partition] = m.offset + 1
-            have.setdefault(m.partition, []).append((m.partition, m.offset, m.value))
+            have.setdefault(m.partition, []).append(
+                Read(m.partition, m.offset, m.append_ms, m.key, taken(self.codecs[kind], m.value)))
         return [record for _, records in sorted(have.items()) for record in records]
 
     def wait_decided(self):
@@ -83,18 +102,35 @@ def open_log(world):
     return (KafkaLog if world.kafka else SqliteLog)(world)
 
 
+def is_in_place(read, kind, site):
+    """Elsewhere, or under another key, it is nobody's command."""
+    value = read.value
+    if not value or value["agent_id"] != site.id or (value["action"] in CONTROL) != (kind == "control"):
+        return False
+    server = value["server_id"]
+    return server is None or (read.key == server and read.partition == partition_of(server, site.partitions))
+
+
+def events_of(site, log):
+    return [{**read.value, "offset": read.offset, "append_ms": read.append_ms}
+            for read in log.read("muster.events", "events")
+            if read.value and read.value["agent_id"] == site.id and read.partition == partition_of(site.id, EVENTS)]
+
+
 def of_log(world, site, log, committed=None):
     """What the bus alone says: true at any moment, since what follows from something is read
     before it - the offsets (if they are not those of before) before the events, these before
     the commands."""
     committed = committed or log.committed(site.id)
-    events = [{**value, "offset": offset} for partition, offset, value in log.read("muster.events", "events")
-              if value["agent_id"] == site.id]
-    commands = [{"kind": kind, "partition": partition, "offset": offset, "value": value}
-                for kind in ("commands", "control")
-                for partition, offset, value in log.read(f"muster.{kind}.{site.id}", kind)]
-    return Facts(committed=committed, commands=commands, events=events, by_hand=set(world.by_hand),
-                 adopted=dict(world.adopted), removed=dict(world.removed), racing=set(world.racing), engine_stops=list(world.engine_stops), has_grown=site.has_grown)
+    events, commands, strays = events_of(site, log), [], []
+    for kind in ("commands", "control"):
+        for read in log.read(f"muster.{kind}.{site.id}", kind):
+            found = {"kind": kind, "partition": read.partition, "offset": read.offset, "value": read.value}
+            (commands if is_in_place(read, kind, site) else strays).append(found)
+    return Facts(committed=committed, commands=commands, strays=strays, events=events, by_hand=set(world.by_hand),
+                 repeated=set(world.repeated), clocks_jumped=world.clocks_jumped,
+                 adopted=dict(world.adopted), removed=dict(world.removed), racing=set(world.racing),
+                 engine_stops=list(world.engine_stops), has_grown=site.has_grown)
 
 
 def of_all(world, site, log, player):
@@ -112,14 +148,14 @@ def of_all(world, site, log, player):
     facts.volumes = player.data.volumes(facts.servers)
     facts.policies = dict(world.policies)
     facts.layers = {container: server for container, server in world.layers.items() if server in facts.servers}
-    facts.mounted = [] if player.clocks_jumped else list(world.mounted)
+    facts.mounted = [] if world.clocks_jumped else list(world.mounted)
     return facts
 
 
 def of_audit(world, site, allowed=()):
     """What our own audit finds; `allowed`: breaches that a fault makes (a clock that jumps)."""
     found = []
-    allowed = {*allowed, *(["sync_partitions"] if site.has_grown else [])}
+    allowed = {*allowed, *(["sync_partitions"] if site.has_grown else []), *(STRAYS if world.ground.has_strays else ())}
     for words in (("audit", "replay", "--verify"), ("audit", "check")):
         done = world.run(*words, "--agent", site.id, "--json", expect=None)
         assert done.returncode in (0, 1), f"{words}: {done.returncode} {done.stderr}"

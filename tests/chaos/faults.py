@@ -11,14 +11,16 @@ import sqlite3
 import time
 from pathlib import Path
 
+import admin  # noqa: F401  (it notes its kinds, as those below)
 import hands
-import stuck  # noqa: F401  (it notes its kinds)
+import strays  # noqa: F401
+import stuck  # noqa: F401
 from checker import ENGINE_SHIFT_MS
 from commander import add_partitions
 from confluent_kafka import KafkaException
 from fleet import wait_for
 from kinds import KINDS, fault, one_of, possible  # noqa: F401  (all of them, for those who play)
-from world import BEFORE
+from world import BEFORE, SERVE_BEFORE
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDED_MOST_S = 60
@@ -100,7 +102,14 @@ def worker_is_older(world, which, seconds):
 @fault("faketime")
 def worker_clock_jumps(world, which, seconds):
     """Its next life has another time of day."""
+    jump_clocks(world)
     one_of(world.workers(), which).signal(signal.SIGKILL, clock=one_of(CLOCKS, which))
+
+
+def jump_clocks(world):
+    """Not while the log's times are those of whoever writes."""
+    with world.topics:
+        world.clocks_jumped = True
 
 
 # --- control plane
@@ -119,6 +128,14 @@ def serve_paused(world, which, seconds):
         time.sleep(min(seconds, 2))
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGCONT)
+
+
+@fault("before")
+def serve_is_older(world, which, seconds):
+    """It is of the version before for a while: its workers write what it cannot read."""
+    world.serve.signal(signal.SIGTERM, program=SERVE_BEFORE)
+    time.sleep(seconds)
+    world.serve.signal(signal.SIGTERM)
 
 
 SERVE_POINTS = ("relay.before", "relay.sent", "relay.marked", "ingest.before", "ingest.applied", "ingest.after",
@@ -187,6 +204,7 @@ def engine_is_slow(world, which, seconds):
 
 @fault("scripted")
 def engine_clock_jumps(world, which, seconds):
+    jump_clocks(world)
     one_of(world.sites, which).scripted.set(clock_shift_ms=one_of((-ENGINE_SHIFT_MS, ENGINE_SHIFT_MS, 0), which))
 
 
@@ -311,11 +329,15 @@ def bus_locked(world, which, seconds):
 def partitions_added(world, which, seconds):
     """By mistake.  A broker may be away meanwhile."""
     site = one_of(world.sites, which)
-    site.has_grown = True
-    for kind in ("commands", "control"):
-        time.sleep(seconds / 4)
-        hands.until_done(lambda topic=f"muster.{kind}.{site.id}": add_partitions(
-            world.kafka.address, topic, site.partitions + 1 + which % 3), time.monotonic() + ADDED_MOST_S, KafkaException)
+    with site.admin:
+        if site.was_reset:
+            return  # nobody knows any more how many there were
+        site.has_grown = True
+        for kind in ("commands", "control"):
+            time.sleep(seconds / 4)
+            end = time.monotonic() + ADDED_MOST_S
+            hands.until_done(lambda topic=f"muster.{kind}.{site.id}": add_partitions(
+                world.kafka.address, topic, site.partitions + 1 + which % 3), end, KafkaException)
 
 
 @fault("kafka")
@@ -324,6 +346,18 @@ def broker_killed(world, which, seconds):
     broker.kill()
     time.sleep(seconds)
     broker.start()
+
+
+@fault("brokers")
+def most_brokers_killed(world, which, seconds):
+    """Two of three: nobody leads, and what is written has too few replicas."""
+    brokers = [one_of(world.ground.broker_list, which + number) for number in range(2)]
+    with world.topics:
+        for broker in brokers:
+            broker.kill()
+        time.sleep(seconds)
+        for broker in brokers:
+            broker.start()
 
 
 @fault("kafka")

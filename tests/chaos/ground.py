@@ -42,6 +42,7 @@ class Ground:
         self.lengths = 1 / float(PATIENCE_FACTOR[engine]) if real_lengths else 1
         self.kafka = self.engine = self.registry = self.image = self.bus_url = None
         self.broker_list, self.broker_proxies = [], []
+        self.has_strays = False  # the log holds what nobody of ours has written
         self.directory = Path(tempfile.mkdtemp(prefix="ground"))
 
     def __enter__(self):

@@ -1,12 +1,15 @@
-"""group_offsets - what a group has committed, with the metadata, which Debian's client does not show.
+"""group_offsets - what a group has committed, with the metadata, and its end, which Debian's client cannot.
 
-OffsetFetch (key 9, version 1) by hand.  A broker that is not the group's coordinator knows of none.
+OffsetFetch (key 9, version 1) and DeleteGroups (key 42, version 0) by hand.  A broker that is not the
+group's coordinator knows of none.
 """
 import socket
 import struct
 
 NAME = b"chaos"
 HEAD = struct.pack(">hhih", 9, 1, 1, len(NAME)) + NAME
+FORGET = struct.pack(">hhih", 42, 0, 1, len(NAME)) + NAME
+GONE = {0, 69}  # deleted; there is none
 
 
 def text(value):
@@ -72,3 +75,17 @@ def committed(bootstrap, group, topics):
     if not answered:
         raise OSError(f"no broker of {bootstrap} tells what {group} has committed")
     return found
+
+
+def forget(bootstrap, group):
+    """Deletes it; an OSError, if it could not be (it has members)."""
+    codes = []
+    for address in bootstrap.split(","):
+        try:
+            answer = ask(address, FORGET + struct.pack(">i", 1) + text(group))
+        except OSError:
+            continue
+        _, _, _ = answer.number("i"), answer.number("i"), answer.text()  # throttled; how many groups; its name
+        codes.append(answer.number("h"))
+    if not GONE & set(codes):
+        raise OSError(f"{group} is not deleted: {codes}")

@@ -29,7 +29,6 @@ from world import World
 PATIENCE_S = 90  # until all is mended and told; the longest waits of a worker are a minute
 LOOK_EVERY_S = 0.4
 SLOTS = 2
-CLOCKS = {"worker_clock_jumps", "engine_clock_jumps"}
 
 
 class Broken(Exception):
@@ -51,7 +50,7 @@ class Player:
         self.names = 0
         self.shell, self.http = ByCommandLine(world), ByHttp(world.address, world.token)
         self.done = collections.Counter()
-        self.injected, self.clocks_jumped = collections.Counter(), False
+        self.injected = collections.Counter()
         self.strangers = {}  # number of a server → the container that somebody has made for it, by hand
         self.data = Data(world)
         self.problems = []
@@ -67,6 +66,8 @@ class Player:
     def play_round(self, steps):
         threads = []
         self.data.begin_round()
+        for site in self.world.sites:
+            site.was_reset = False
         for step in steps:
             time.sleep(step.get("after", 0))
             if step["do"] == "world":
@@ -87,7 +88,6 @@ class Player:
     def fault(self, step):
         function, _ = faults.KINDS[step["kind"]]
         self.injected[step["kind"]] += 1
-        self.clocks_jumped |= step["kind"] in CLOCKS
         try:
             function(self.world, step["which"], step["for"] * self.lengths_of(step["kind"]))
         except Exception as problem:  # told with the round's end; the other steps are to be made
@@ -110,7 +110,11 @@ class Player:
             else:
                 if step.get("fresh"):
                     self.data.tell_fresh(self.slots[number][1])
-                code, answer = by.act(action, site, self.slots[number][1], step.get("fresh", False))
+                server, words = self.slots[number][1], {word: step[word] for word in ("fresh", "expires") if word in step}
+                if step.get("twice"):
+                    code, answer = (self.shell if by is self.http else self.http).act(action, site, server)
+                    self.note(site, answer if code == 0 else {})
+                code, answer = by.act(action, site, server, **words)
         except (subprocess.TimeoutExpired, TimeoutError) as problem:
             self.problems.append(f"{action} is not answered: {problem}")
             return
@@ -173,13 +177,13 @@ class Player:
         end = time.monotonic() + self.patience_s
         while True:
             self.complain(self.problems + self.world.crashes())
-            breaches = self.look()
+            breaches = self.look_patiently()
             if not breaches:
                 break
             if time.monotonic() > end or not all(breach.open for breach in breaches):
                 self.complain(breaches)
             time.sleep(LOOK_EVERY_S)
-        allowed = ("time_backwards", "sync_contradicts") if self.clocks_jumped else ()
+        allowed = ("time_backwards", "sync_contradicts") if self.world.clocks_jumped else ()
         for site in self.world.sites:
             audit = checker.Facts(audit=facts.of_audit(self.world, site, allowed))
             self.complain(checker.check(audit, [checker.ledger_is_replay]))
@@ -196,6 +200,13 @@ class Player:
             self.log.wait_decided()
             log = facts.of_log(self.world, site, self.log, log.committed)
         return checker.check(log, checker.AT_ANY_MOMENT)
+
+    def look_patiently(self):
+        """A partition may be without a leader for a while."""
+        try:
+            return self.look()
+        except (OSError, KafkaException) as problem:
+            return [checker.Breach("log", f"the log cannot be read: {problem!r}", open=True)]
 
     def look(self):
         """What is wrong now; the dear checks only when the cheap ones find nothing."""
@@ -249,10 +260,11 @@ def outcomes_of(world):
 def play(rounds, ground, keep=None, patience_s=PATIENCE_S):
     """Plays it in a world of its own.  `keep`: a directory to which a failure's files go."""
     agents = 1 if ground.engine else 2  # an engine is one host, and its locks lie below one data root
-    linked = any(step.get("linked") for steps in rounds for step in steps)
+    said = {name: value for steps in rounds for step in steps if step["do"] == "world" for name, value in step.items()}
     played = Played()
     directory = Path(tempfile.mkdtemp(prefix="chaos"))
-    world = World(directory, ground, agents, SLOTS, linked)
+    world = World(directory, ground, agents, SLOTS, said.get("linked", False),
+                  said.get("replicas") if ground.brokers > 1 else None)
     player = Player(world, patience_s * (10 if ground.lengths > 1 else 1))
     try:
         for steps in rounds:

@@ -4,12 +4,14 @@ A script is a list of rounds, a round a list of steps, a step a dict:
 
     {"do": "command", "after": s, "server": n, "action": a, "by": "muster" | "http", "lost": n}
     {"do": "fault", "after": s, "kind": k, "which": n, "for": s}
-    {"do": "world", "linked": b}
+    {"do": "world", "linked": b, "replicas": n}
 
 `after` is the time since the step before.  `server` and `which` are numbers that the player
 takes modulo what there is, so that a step keeps its meaning when others are left out.  `lost`:
-so many answers over HTTP are lost, and it is asked again.  `fresh`: with new data, where it is gone.  What
-is said of the world holds from the beginning: `linked`: its data roots are named through a symbolic link.
+so many answers over HTTP are lost, and it is asked again.  `fresh`: with new data, where it is gone;
+`expires`: unless it begins within so many seconds; `twice`: both ways, one right after the other.  What
+is said of the world holds from the beginning: `linked`: its data roots are named through a symbolic link;
+`replicas`: of its topics, where there are several brokers.
 
 Pure.
 """
@@ -21,6 +23,8 @@ ACTIONS = {"create": 10, "start": 16, "stop": 14, "restart": 12, "rebuild": 14, 
 SHORT, LONG = (0.05, 0.8), (2.5, 5.0)
 BEYOND = (4.0, 7.0)
 FRESH_IN = 5  # one of so many starts
+EXPIRES_IN, EXPIRES = 8, (1, 4)  # one of so many commands; seconds
+TWICE_IN = 2  # one of so many cancels
 LOST = (0, 0, 0, 1, 2)
 LONG_IN = 5  # one of so many faults is long: longer than a lease
 LASTING_IN = 3  # one of so many episodes ends with what nobody can undo
@@ -32,7 +36,7 @@ def make(seed, rounds, kinds, lasting=(), beyond=(), commands=12, faults=6, serv
     made = [make_round(random.Random(f"{seed} {number}"), kinds, beyond, commands, faults, servers)
             for number in range(rounds)]
     chance = random.Random(f"{seed} end")
-    made[0].insert(0, {"do": "world", "linked": chance.randrange(2) == 1})
+    made[0].insert(0, {"do": "world", "linked": chance.randrange(2) == 1, "replicas": chance.choice((1, 3))})
     if lasting and chance.randrange(LASTING_IN) == 0:
         made[-1].insert(chance.randrange(len(made[-1]) + 1), fault(chance, lasting))
     return made
@@ -51,6 +55,10 @@ def command(chance, servers):
             "server": chance.randrange(servers), "action": action}
     if action in ("start", "rebuild", "restore") and chance.randrange(FRESH_IN) == 0:
         step["fresh"] = True
+    if action not in ("create", "adopt", "sync", "cancel", "delete", "purge") and chance.randrange(EXPIRES_IN) == 0:
+        step["expires"] = chance.randint(*EXPIRES)
+    if action == "cancel" and chance.randrange(TWICE_IN) == 0:
+        step["twice"] = True
     return {**step, "by": "http", "lost": chance.choice(LOST)} if chance.randrange(2) else {**step, "by": "muster"}
 
 

@@ -14,18 +14,25 @@ def state(status, container):
             "finished_at": 5000 if status == "exited" else None}
 
 
-def result(command, outcome, action="create", status=None, container="c1", server=SERVER):
-    return {"server_id": server, "cause": {"command_id": command, "action": action},
-            "body": {"outcome": outcome, "state": status and state(status, container)}}
+OURS = "w1:1:-:"  # before a worker's metadata
+
+
+def result(command, outcome, action="create", status=None, container="c1", server=SERVER, **cause):
+    return {"server_id": server, "cause": {"command_id": command, "action": action, **cause}, "append_ms": 5000,
+            "body": {"outcome": outcome, "code": "", "state": status and state(status, container)}}
 
 
 def command(command_id, action, offset):
-    return {"kind": "commands", "partition": 0, "offset": offset,
-            "value": {"command_id": command_id, "action": action, "server_id": SERVER, "reason": f"once-{command_id}"}}
+    return {"kind": "commands", "partition": 0, "offset": offset, "value": {
+        "command_id": command_id, "action": action, "server_id": SERVER, "reason": f"once-{command_id}", "expires_at": 9000}}
+
+
+def rejection(offset):
+    return result("", "rejected", server=None, topic="muster.commands.1", partition=0, offset=offset)
 
 
 def a_container(name=NAME, container="c1", status="running", **labels):
-    return {"id": container, "name": name, "status": status,
+    return {"id": container, "name": name, "status": status, "created_ms": 4000,
             "labels": {"muster.server.id": SERVER, "muster.container": NAME, **labels},
             "policy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
             "mounts": [{"Type": "volume", "Destination": "/saves", "Source": "/volumes/v1"}]}
@@ -36,8 +43,9 @@ def right():
     return Facts(
         commands=[command("k1", "create", 0), command("k2", "stop", 2)],
         events=[result("k1", "accepted"), result("k1", "done", "create", "running"),
-                result("k2", "accepted", "stop"), result("k2", "done", "stop", "exited")],
-        committed={("commands", 0): (3, "")}, asked={"k1": SERVER, "k2": SERVER},
+                rejection(1), result("k2", "accepted", "stop"), result("k2", "done", "stop", "exited")],
+        strays=[{"kind": "commands", "partition": 0, "offset": 1, "value": None}],
+        committed={("commands", 0): (3, OURS)}, asked={"k1": SERVER, "k2": SERVER},
         told={"once-k1": ["k1"], "once-k3": []},
         containers=[a_container(status="exited")], networks=["zomboid-servers"],
         servers={SERVER: {"status": "stopped", "container_id": "c1", "data_dir": "/data/alpha"}},
@@ -109,12 +117,12 @@ def offset_ahead(facts):
 
 
 def begun_and_not_said(facts):
-    facts.committed["commands", 0] = (2, base64.b64encode(bytes([1, 1, 1, 0])).decode())
+    facts.committed["commands", 0] = (2, OURS + base64.b64encode(bytes([1, 1, 1, 0])).decode())
     facts.events = facts.events[:2]
 
 
 def offset_behind(facts):
-    facts.committed["commands", 0] = (2, "")
+    facts.committed["commands", 0] = (2, OURS)
 
 
 def missing_that_is_there(facts):
@@ -180,7 +188,7 @@ def roll_back(facts, status, container, message=""):
     facts.commands.append(command("k3", "rebuild", 3))
     facts.events += [result("k3", "accepted", "rebuild"), result("k3", "failed", "rebuild", status, container)]
     facts.events[-1]["body"].update(rolled_back=not message, message=message)
-    facts.ledger["k3"], facts.committed["commands", 0] = {"outcome": "failed"}, (4, "")
+    facts.ledger["k3"], facts.committed["commands", 0] = {"outcome": "failed"}, (4, OURS)
 
 
 def rolled_back_and_gone(facts):
@@ -228,18 +236,52 @@ def ledger_differs(facts):
     facts.ledger["k2"]["outcome"] = "failed"
 
 
-BROKEN = [(second_result, "one_result"), (no_result, "one_result"), (never_sent, "one_result"),
-          (sent_twice, "one_result"), (result_of_nothing, "one_result"), (accepted_twice, "one_result"),
-          (accepted_after_the_end, "one_result"), (queued_again, "asked_once"),
+def begun_late(facts):
+    facts.events[0]["append_ms"] = 20_000
+
+
+def stray_not_answered(facts):
+    facts.events.remove(rejection(1))
+
+
+def stray_answered_twice(facts):
+    facts.events.append(rejection(1))
+
+
+def command_taken_for_a_stray(facts):
+    facts.events.append(rejection(2))
+
+
+def command_closed_by_a_place(facts):
+    facts.events[-1]["body"].update(outcome="rejected", code="wrong_place")
+
+
+def made_after_its_end(facts):
+    facts.containers[0]["labels"]["muster.command.id"] = "k1"
+    facts.containers[0]["created_ms"] = 20_000
+
+
+def made_by_what_expired(facts):
+    facts.commands.append(command("k3", "rebuild", 3))
+    facts.events.append(result("k3", "expired", "rebuild"))
+    facts.containers[0]["labels"]["muster.command.id"] = "k3"
+
+
+BROKEN = [(begun_late, "in_time"), (stray_not_answered, "strays_close_nothing"),
+          (stray_answered_twice, "strays_close_nothing"), (command_taken_for_a_stray, "strays_close_nothing"),
+          (command_closed_by_a_place, "strays_close_nothing"), (made_after_its_end, "one_effect"),
+          (made_by_what_expired, "one_effect"), (second_result, "one_result"), (no_result, "one_result"),
+          (never_sent, "one_result"), (sent_twice, "one_result"), (result_of_nothing, "one_result"),
+          (accepted_twice, "one_result"), (accepted_after_the_end, "one_result"), (queued_again, "asked_once"),
           (refused_and_queued_twice, "asked_once"), (out_of_order, "in_order"), (untrue, "true_results"),
           (started_by_nobody, "told_is_there"), (replaced_by_nobody, "told_is_there"),
           (offset_ahead, "offsets_behind_events"), (begun_and_not_said, "offsets_behind_events"),
           (offset_behind, "offsets_arrive"), (missing_that_is_there, "shown_is_there"),
           (present_that_is_gone, "shown_is_there"), (stuck, "shown_is_there"), (orphan_container, "nothing_left"),
           (two_containers, "nothing_left"), (two_networks, "nothing_left"), (half_a_purge, "nothing_left"),
-          (purged_without_its_volume, "nothing_left"),
-          (purged_with_data, "nothing_left"), (data_lost, "data_is_kept"), (volume_lost, "data_is_kept"),
-          (layer_lost, "data_is_kept"), (volume_replaced, "data_is_carried"), (volume_not_mounted, "data_is_carried"),
+          (purged_without_its_volume, "nothing_left"), (purged_with_data, "nothing_left"),
+          (data_lost, "data_is_kept"), (volume_lost, "data_is_kept"), (layer_lost, "data_is_kept"),
+          (volume_replaced, "data_is_carried"), (volume_not_mounted, "data_is_carried"),
           (rolled_back_and_gone, "rolled_back_is_true"), (rolled_back_to_another, "rolled_back_is_true"),
           (said_to_be_back, "rolled_back_is_true"), (rolled_back_and_stopped, "rolled_back_is_true"),
           (purged_under_another, "purge_sees_others"), (policy_of_one_aside, "policy_is_kept"),
@@ -272,9 +314,26 @@ def test_what_nobody_promised_is_no_breach():
     facts.commands[-1]["value"]["options"] = {"fresh": True}
     facts.events += [result("k3", "accepted", "start"), result("k3", "done", "start", "running", "c1")]
     facts.containers[0]["status"], facts.servers[SERVER]["status"] = "running", "running"
-    facts.ledger["k3"], facts.committed["commands", 0] = {"outcome": "done"}, (4, "")
+    facts.ledger["k3"], facts.committed["commands", 0] = {"outcome": "done"}, (4, OURS)
     facts.layers["c7"] = SERVER
     assert check(facts) == []
+
+
+def test_a_command_sent_again_has_one_result():
+    facts = right()
+    facts.commands.append(command("k2", "stop", 2))
+    facts.repeated.add("k2")
+    assert check(facts) == []
+    facts.events.append(result("k2", "done", "stop", "exited"))
+    assert "one_result" in {breach.promise for breach in check(facts)}
+
+
+def test_a_group_that_somebody_has_reset_is_not_ahead():
+    facts = right()
+    facts.events = [facts.events[2]]  # the offset is behind both commands, and they have no result
+    facts.committed["commands", 0] = (3, "")
+    assert {breach.promise for breach in check(facts) if not breach.open} == set()
+    assert "offsets_arrive" in {breach.promise for breach in check(facts)}
 
 
 def test_what_others_do_is_no_breach():
@@ -320,7 +379,7 @@ def test_a_cancelled_one_may_end_before_those_in_front():
     facts.commands.append(command("k3", "start", 3))
     facts.events.insert(1, result("k3", "cancelled", "start"))
     facts.ledger["k3"] = {"outcome": "cancelled"}
-    facts.committed["commands", 0] = (4, "")
+    facts.committed["commands", 0] = (4, OURS)
     assert check(facts) == []
 
 

@@ -25,7 +25,8 @@ from outpost import PATIENCE
 from scripted_engine import ScriptedEngine
 from services import ROOT, Ports
 
-BEFORE = BUILD / "tests/muster-worker-before"  # with the contract of the version before (before.gresource.xml)
+# With the contract of the version before (before.gresource.xml).
+BEFORE, SERVE_BEFORE = BUILD / "tests/muster-worker-before", BUILD / "tests/muster-before"
 CRASH_BUILD = Path(os.environ.get("MUSTER_CRASH_BUILD", "build-crash")).resolve()
 IMAGE = "registry.test/game:1"
 # A worker's patience with its engine, as a factor: some seconds, so that a fault can last longer.
@@ -69,7 +70,7 @@ class Kept:
     def __init__(self, name, start):
         self.name, self.start = name, start
         self.process, self.life, self.next_life = None, {}, {}
-        self.wanted, self.down_until = True, 0.0
+        self.wanted, self.held, self.down_until = True, False, 0.0  # held: somebody wants it to be away for now
         self.ends, self.lives = [], 0
         self.lock = threading.Lock()
 
@@ -81,7 +82,7 @@ class Kept:
                 self.process.close()
                 self.process = None
                 self.down_until = max(self.down_until, time.monotonic() + BACK_AFTER_S)
-            if self.wanted and not self.process and time.monotonic() >= self.down_until:
+            if self.wanted and not self.held and not self.process and time.monotonic() >= self.down_until:
                 self.life, self.next_life = self.next_life, {}
                 self.lives += 1
                 self.process = self.start(f"{self.name}-{self.lives}", **self.life)
@@ -143,6 +144,8 @@ class Site:
         if number % 2 == 0:  # what is removed by hand comes back by itself
             world.run("agent", "set", self.id, "--on-missing", "start")
         self.has_grown = False  # somebody has added partitions to its topics
+        self.was_reset = False  # somebody has reset its group, in this round
+        self.admin = threading.Lock()  # one at a time changes its group
         self.workers = []
         self.aside = f"aside-{world.id}-"  # with this begin the names of what is not ours, or not any more
 
@@ -162,7 +165,8 @@ class Site:
 
     def containers(self):
         """Those of this world, as the engine has them."""
-        return [{"id": c["Id"], "name": c["Names"][0].lstrip("/"), "status": c["State"], "labels": c["Labels"] or {}}
+        return [{"id": c["Id"], "name": c["Names"][0].lstrip("/"), "status": c["State"], "labels": c["Labels"] or {},
+                 "created_ms": c["Created"] * 1000}
                 for c in patiently(lambda: self.api.containers(all=True)) if c["Names"] and self.world.id in c["Names"][0]]
 
     def looked_at(self):
@@ -213,7 +217,7 @@ class Site:
 class World(Fleet):
     """`ground` has what outlives it: broker, engine, registry, image (ground.py)."""
 
-    def __init__(self, directory, ground, agents=2, slots=2, linked=False):
+    def __init__(self, directory, ground, agents=2, slots=2, linked=False, replicas=None):
         kafka = ground.kafka
         super().__init__(directory, ground.bus_url or f"sqlite://{directory}/bus.db", kafka=kafka,
                          registry=ground.registry, image=ground.image or IMAGE)
@@ -233,7 +237,10 @@ class World(Fleet):
         self.layers = {}  # container id → somebody has written into its own layer
         self.mounted = []  # (server id, from, to): somebody else has had its data mounted, in ms
         self.engine_stops = []  # [from, to] in ms: when an engine was told to go, and when it was back
-        self.init()
+        self.repeated = set()  # ids of commands that somebody has sent again
+        self.clocks_jumped = False
+        self.topics = threading.Lock()  # one at a time changes what topics are like
+        self.run("init", *(("--replication", replicas, "--min-insync", 1 + replicas // 2) if replicas else ()))
         self.address = (loopback_of(self.id), Ports.take())
         self.token = self.json("token", "add", "--role", "admin", "--name", "chaos")["token"]
         self.sites = [Site(self, number, ground.engine, linked) for number in range(agents)]
@@ -255,9 +262,9 @@ class World(Fleet):
         """The programs of this world; none of them is waited for."""
         return Process(name, [*command, "--bus", self.bus_url], self.directory)
 
-    def _start_serve(self, name, at=None):
+    def _start_serve(self, name, at=None, program=BUILD / "muster"):
         return self.launch(name, ["env", *([f"MUSTER_CRASH_AT={at}"] if at else []),
-                                  (CRASH_BUILD if at else BUILD) / "muster", "serve", "--listen", "%s:%d" % self.address,
+                                  CRASH_BUILD / "muster" if at else program, "serve", "--listen", "%s:%d" % self.address,
                                   "--ledger", self.ledger])
 
     def _tend(self):
@@ -281,6 +288,12 @@ class World(Fleet):
     def knows_profile(self):
         """Who asks over HTTP names one that was brought before."""
         return bool(self.rows("SELECT 1 FROM profiles WHERE name = ?", PROFILE))
+
+    def health(self):
+        """What `serve` says of itself; nothing, if it does not answer."""
+        with contextlib.suppress(OSError, ValueError, requests.RequestException):
+            return requests.get("http://%s:%d/healthz" % self.address, timeout=5).json()
+        return {}
 
     def is_quiet(self, server):
         return not self.rows("SELECT 1 FROM commands WHERE server_id = ? AND finished_at IS NULL", server)
