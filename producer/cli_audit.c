@@ -58,6 +58,7 @@ static const char check_details[] =
     "  second_result     a second terminal result of a command\n"
     "  after_result      accepted or in progress after the terminal result\n"
     "  not_begun         a step was made, and the command was never accepted\n"
+    "  begun_after_expiry  accepted over 10 s after it had expired, by the append time\n"
     "  sync_partitions   a sync that counts other partitions than its agent has\n"
     "  sync_contradicts  a sync against what had happened after its list was begun\n";
 

@@ -12,7 +12,9 @@
 #include <stdarg.h>
 
 #define REMEMBER 4000000 /* ids of events, and of ended commands */
-#define SLACK_MS 1000    /* a loop that is busy stamps what it began first later */
+#define LATE_MS \
+ 10000 /* by which the clocks of the control plane and the log may differ */
+#define SLACK_MS 1000 /* a loop that is busy stamps what it began first later */
 
 struct rulebook {
     int32_t partitions;
@@ -29,6 +31,7 @@ struct rulebook {
 struct command_seen {
     bool recorded;
     bool accepted;
+    int64_t expires_at; /* CONTRACT_NONE: the log does not say */
 };
 
 /* The last word of a worker. */
@@ -51,6 +54,7 @@ static const char *const names[BREACH_COUNT] = {
     [BREACH_SECOND_RESULT]    = "second_result",
     [BREACH_AFTER_RESULT]     = "after_result",
     [BREACH_NOT_BEGUN]        = "not_begun",
+    [BREACH_BEGUN_LATE]       = "begun_after_expiry",
     [BREACH_SYNC_PARTITIONS]  = "sync_partitions",
     [BREACH_SYNC_CONTRADICTS] = "sync_contradicts",
 };
@@ -207,6 +211,7 @@ static struct command_seen *command_of(struct rulebook *rulebook, const char *id
     struct command_seen *command = g_hash_table_lookup(rulebook->open, id);
     if (!command) {
         command = g_new0(struct command_seen, 1);
+        command->expires_at = CONTRACT_NONE;
         g_hash_table_insert(rulebook->open, g_strdup(id), command);
     }
     return command;
@@ -234,8 +239,11 @@ static void judge_record(const struct judged *judged, const char *id)
         return;
     if (ended || command_of(rulebook, id)->recorded)
         judged_tell(judged, BREACH_SECOND_RECORD, "command %s is recorded again", id);
-    if (!ended)
-        command_of(rulebook, id)->recorded = true;
+    if (ended)
+        return;
+    struct command_seen *command = command_of(rulebook, id);
+    command->recorded = true;
+    command->expires_at = judged->event->record->expires_at;
 }
 
 /* Before the first effect; where a look was enough, nothing was begun. */
@@ -263,6 +271,21 @@ static void judge_ended(const struct judged *judged, const char *id,
                     outcome_name(outcome), end->offset);
 }
 
+/* By the append time: what stands in the event is by its writer's clock. */
+static void judge_begin(const struct judged *judged, const char *id,
+                        const struct command_seen *command)
+{
+    const int64_t expires_at = command ? command->expires_at : CONTRACT_NONE;
+    if (judged->event->result->outcome != OUTCOME_ACCEPTED ||
+        expires_at == CONTRACT_NONE || command->accepted)
+        return;
+    const int64_t late_ms = judged->place->append_ms - expires_at;
+    if (late_ms > LATE_MS)
+        judged_tell(judged, BREACH_BEGUN_LATE,
+                    "command %s was begun %" G_GINT64_FORMAT " ms after it had expired",
+                    id, late_ms);
+}
+
 static void judge_command(const struct judged *judged, const char *id)
 {
     struct rulebook *rulebook = judged->rulebook;
@@ -281,6 +304,7 @@ static void judge_command(const struct judged *judged, const char *id)
         judged_tell(judged, BREACH_NOT_BEGUN,
                     "command %s is %s by steps, and was never accepted", id,
                     outcome_name(outcome));
+    judge_begin(judged, id, command);
     if (outcome_is_terminal(outcome))
         end_command(judged, id);
     else

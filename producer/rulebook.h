@@ -25,6 +25,7 @@ enum breach {
     BREACH_SECOND_RESULT,    /* a second terminal result */
     BREACH_AFTER_RESULT,     /* accepted or in progress after its terminal result */
     BREACH_NOT_BEGUN,        /* a step was made without accepted before */
+    BREACH_BEGUN_LATE,       /* accepted over ten seconds after it had expired */
     BREACH_SYNC_PARTITIONS,  /* a sync that counts other partitions than its agent has */
     BREACH_SYNC_CONTRADICTS, /* a sync against what happened after its list was begun */
     BREACH_COUNT,

@@ -80,7 +80,7 @@ def test_help_names_every_breach(bare_fleet):
     text = bare_fleet.run("audit", "check", "--help").stdout
     for name in ("unreadable", "repeated_event", "wrong_partition", "unknown_agent", "foreign_engine",
                  "time_backwards", "no_cause", "no_record", "second_record", "second_result", "after_result",
-                 "not_begun", "sync_partitions", "sync_contradicts"):
+                 "not_begun", "begun_after_expiry", "sync_partitions", "sync_contradicts"):
         assert f"  {name} " in text
 
 
@@ -192,7 +192,12 @@ def test_what_breaks_the_rules_is_found(yard):
     result = next(e for e in log if e["body"].get("outcome") == "done" and e["server_id"] == server)
     forger = Forger(yard.fleet.kafka, yard.agent)
     end = max(event["at"] for event in log)
+    record = next(e for e in log if e["body"].get("kind") == "command" and e["server_id"] == server)
+    late = {**result["cause"], "command_id": str(uuid.uuid4())}
+    forger.write(forger.copy(record, at=end, cause={**record["cause"], "command_id": late["command_id"]},
+                             body={"expires_at": end - 3_600_000}))
     wrong = [
+        ("begun_after_expiry", forger.copy(result, at=end, cause=late, body={"outcome": "accepted"})),
         ("second_result", forger.copy(result, at=end)),
         ("after_result", forger.copy(result, at=end, body={"outcome": "progress"})),
         ("no_cause", forger.copy(result, at=end, cause=None)),

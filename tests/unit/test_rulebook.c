@@ -25,7 +25,7 @@ struct trial {
 /* The words of an event, and what the others say. */
 struct told {
     GPtrArray *words;
-    int64_t at, begun, seen, offset, partition, partitions, chunk, chunks;
+    int64_t at, begun, seen, expires, offset, partition, partitions, chunk, chunks;
     const char *engine, *worker, *agent;
     bool again;
     bool idle;
@@ -66,6 +66,7 @@ static struct told told_from(const char *text, int64_t clock)
                         .at = clock,
                         .begun = clock - 1,
                         .seen = FAR,
+                        .expires = CONTRACT_NONE,
                         .offset = 1,
                         .partition = -1,
                         .partitions = 4,
@@ -84,6 +85,7 @@ static struct told told_from(const char *text, int64_t clock)
         else if (**word && !take_number(*word, "at", &told.at) &&
                  !take_number(*word, "begun", &told.begun) &&
                  !take_number(*word, "seen", &told.seen) &&
+                 !take_number(*word, "expires", &told.expires) &&
                  !take_number(*word, "offset", &told.offset) &&
                  !take_number(*word, "partition", &told.partition) &&
                  !take_number(*word, "partitions", &told.partitions) &&
@@ -134,6 +136,7 @@ static struct record *record_from(const char *kind, const struct told *told)
     record->kind = g_str_equal(kind, "agent")  ? RECORD_AGENT
                    : g_str_equal(kind, "lost") ? RECORD_LOST
                                                : RECORD_COMMAND;
+    record->expires_at = told->expires;
     if (record->kind == RECORD_AGENT) {
         record->agent = agent_record_new();
         record->agent->partitions = 4;
