@@ -47,7 +47,7 @@ static char *join(const GPtrArray *words)
     return g_string_free(text, FALSE);
 }
 
-static struct worker_row *worker_of(const struct heartbeat *beat, int64_t append_ms)
+static struct worker_row *worker_of(const struct heartbeat *beat, int64_t heard_at)
 {
     struct worker_row *worker = worker_row_new();
     g_free(worker->id);
@@ -55,7 +55,7 @@ static struct worker_row *worker_of(const struct heartbeat *beat, int64_t append
     row_set(&worker->agent_id, beat->agent_id);
     row_set(&worker->worker, beat->worker);
     row_set(&worker->engine_id, beat->engine_id);
-    worker->heard_at = append_ms;
+    worker->heard_at = heard_at;
     worker->interval_ms = beat->interval_ms;
     worker->started_at = beat->started_at;
     row_set(&worker->host, beat->host);
@@ -77,7 +77,7 @@ static bool forget(struct ledger *ledger, const struct bus_record *record, GErro
 }
 
 static bool take_beat(struct ledger *ledger, struct codec *codec,
-                      const struct bus_record *record, GError **error)
+                      const struct bus_record *record, int64_t now, GError **error)
 {
     struct heartbeat *read = NULL;
     g_autoptr(GError) why = NULL;
@@ -88,14 +88,14 @@ static bool take_beat(struct ledger *ledger, struct codec *codec,
         return true;
     }
     g_autoptr(Heartbeat) beat = read;
-    g_autoptr(WorkerRow) worker = worker_of(beat, record->append_ms);
+    g_autoptr(WorkerRow) worker = worker_of(beat, MIN(record->append_ms, now));
     return ledger_store_worker(ledger, worker, error);
 }
 
 bool beats_take(struct ledger *ledger, struct codec *codec,
-                const struct bus_record *record, GError **error)
+                const struct bus_record *record, int64_t now, GError **error)
 {
-    bool good = record->value ? take_beat(ledger, codec, record, error)
+    bool good = record->value ? take_beat(ledger, codec, record, now, error)
                               : forget(ledger, record, error);
     return good &&
            ledger_set_number(ledger, META_HEARTBEATS_NEXT, record->offset + 1, error);

@@ -15,6 +15,7 @@ bool beats_position(struct ledger *ledger, struct bus *bus, GPtrArray *positions
                     bool *ret_hears, GError **error);
 /* Adds where the topic ends now. */
 bool beats_end(struct bus *bus, GPtrArray *ends, GError **error);
-/* Within a transaction of the ledger. */
+/* Within a transaction of the ledger.  `now`: wall clock; what the log dates later was heard now:
+ * a topic may take a host's own times, and a host's clock may be wrong. */
 bool beats_take(struct ledger *ledger, struct codec *codec,
-                const struct bus_record *record, GError **error);
+                const struct bus_record *record, int64_t now, GError **error);

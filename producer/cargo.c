@@ -4,12 +4,12 @@
 #include "cargo.h"
 
 #include "eventlog.h"
+#include "reach.h"
 #include "replay.h"
 #include "topics.h"
 
 /* An event may be older, by the log's clock, than the command that it answers. */
 #define AHEAD_MS (INT64_C(10) * 60 * 1000)
-#define SILENT   3 /* intervals without a heartbeat until a worker is taken for ended */
 
 G_DEFINE_QUARK(muster_cargo_error, cargo_error)
 
@@ -254,7 +254,7 @@ static bool hear(void *taker, const struct bus_record *record, GError **error)
 static bool is_alive(const struct heartbeat *beat, int64_t now)
 {
     bool has_ended = beat->draining && beat->queued == 0;
-    return !has_ended && now - beat->at < SILENT * beat->interval_ms;
+    return !has_ended && reach_lasts(beat->at, beat->interval_ms, now);
 }
 
 static bool has_topic(const struct cargo *cargo, const char *name)
@@ -289,7 +289,7 @@ static bool check_workers(const struct cargo *cargo, int64_t now, GError **error
                     " s ago: stop it; one that was killed is taken for ended after "
                     "%" G_GINT64_FORMAT " s (--yes: it is known to be gone)",
                     (char *)key, (now - beat->at) / 1000,
-                    SILENT * beat->interval_ms / 1000);
+                    reach_span_ms(beat->interval_ms) / 1000);
         return false;
     }
     return true;

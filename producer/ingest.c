@@ -140,7 +140,8 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
                         GError **error)
 {
     return g_str_equal(record->topic, TOPIC_HEARTBEATS)
-               ? beats_take(ingest->ledger, ingest->codec, record, error)
+               ? beats_take(ingest->ledger, ingest->codec, record,
+                            g_get_real_time() / 1000, error)
                : take_event(ingest, record, error);
 }
 

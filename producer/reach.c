@@ -3,11 +3,21 @@
  */
 #include "reach.h"
 
+int64_t reach_span_ms(int64_t interval_ms)
+{
+    return REACH_INTERVALS *
+           (interval_ms > 0 ? MIN(interval_ms, HEARTBEAT_MOST_MS) : REACH_DEFAULT_MS);
+}
+
+bool reach_lasts(int64_t heard_at, int64_t interval_ms, int64_t now)
+{
+    const int64_t span_ms = reach_span_ms(interval_ms);
+    return heard_at >= now - span_ms && heard_at <= now + span_ms;
+}
+
 bool reach_worker(const struct worker_row *worker, int64_t now)
 {
-    int64_t interval_ms = worker->interval_ms > 0 ? worker->interval_ms
-                                                  : REACH_DEFAULT_MS;
-    return now - worker->heard_at <= REACH_INTERVALS * interval_ms;
+    return reach_lasts(worker->heard_at, worker->interval_ms, now);
 }
 
 enum maybe reach_agent(const GPtrArray *workers, const char *agent_id, int64_t now)

@@ -11,6 +11,12 @@
 #define REACH_INTERVALS  3     /* so many without a heartbeat, and the worker is gone */
 #define REACH_DEFAULT_MS 30000 /* the interval of a worker that does not tell its own */
 
+/* Whether what was heard of it then, with that word of its interval, says that it is there.  What
+ * nobody would set is cut to HEARTBEAT_MOST_MS, and what was heard in the future says as little
+ * as what was heard long ago. */
+bool reach_lasts(int64_t heard_at, int64_t interval_ms, int64_t now);
+/* How long it is taken to be there; ms. */
+int64_t reach_span_ms(int64_t interval_ms);
 bool reach_worker(const struct worker_row *worker, int64_t now);
 
 /* Yes: one of its workers is there.  No: none is, any more.  Unknown: none ever was.

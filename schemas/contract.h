@@ -466,6 +466,7 @@ struct event {
 
 /* --- Beside the log ----------------------------------------------------------------- */
 
+#define HEARTBEAT_MOST_MS (60 * 60 * 1000) /* between two */
 struct heartbeat {
     char *agent_id;
     char *worker;

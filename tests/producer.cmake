@@ -17,6 +17,7 @@ target_compile_definitions(test_routes PRIVATE
 muster_test(ledger desk PkgConfig::SQLITE)
 muster_test(request desk)
 muster_test(apart desk)
+muster_test(beats desk)
 muster_test(rulebook control)
 muster_test(audit desk)
 muster_test(dump control)

@@ -75,7 +75,7 @@ static const struct option options[] = {
     {"metrics", 0, OPTION_STRING, AT(metrics), "ADDR",
      "serve figures for Prometheus at http://ADDR/metrics; HOST:PORT, or :PORT for loopback"},
     {"heartbeat", 0, OPTION_DURATION, AT(heartbeat_ms), "TIME",
-     "between two signs of life; default: 30s"},
+     "between two signs of life, at most 1h; default: 30s"},
     {"pull-stall", 0, OPTION_DURATION, AT(pull_stall_ms), "TIME",
      "end a pull that brings nothing for that long; default: 2m"},
     {"pull-most", 0, OPTION_DURATION, AT(pull_most_ms), "TIME",
@@ -117,7 +117,11 @@ static bool check_required(const struct settings *settings, GError **error)
     if (missing)
         g_set_error(error, OPTIONS_ERROR, OPTIONS_ERROR_USAGE,
                     "%s is required; see muster-worker --help", missing);
-    return !missing;
+    else if (settings->heartbeat_ms > HEARTBEAT_MOST_MS)
+        g_set_error(
+            error, OPTIONS_ERROR, OPTIONS_ERROR_USAGE,
+            "--heartbeat: at most 1h: who is silent for longer is taken for gone");
+    return !missing && settings->heartbeat_ms <= HEARTBEAT_MOST_MS;
 }
 
 static struct policy_source policy_source(const struct settings *settings)

@@ -147,6 +147,37 @@ static void test_reached(void)
     g_assert_cmpint(reach_agent(workers, "a", 95001), ==, MAYBE_NO);
 }
 
+/* Whatever it says of itself, and whenever the log says that it was heard. */
+static void l27_no_worker_is_there_for_ever(void)
+{
+    const int64_t day = INT64_C(24) * 3600 * 1000, now = 1000 * day;
+    const struct {
+        int64_t heard_at, interval_ms;
+        bool there;
+    } rows[] = {
+        {now, 1000, true},
+        {now, INT64_C(1) << 62, true},
+        {now, INT64_MAX, true},
+        {now, INT64_MIN, true},
+        {now - 3 * HEARTBEAT_MOST_MS, INT64_C(1) << 62, true},
+        {now - 3 * HEARTBEAT_MOST_MS - 1, INT64_C(1) << 62, false},
+        {now - 90001, INT64_MIN, false},
+        {now + 3000, 1000, true}, /* clocks differ a little */
+        {now + 3001, 1000, false},
+        {now + 400 * day, 30000, false},
+        {now + 400 * day, INT64_C(1) << 62, false},
+        {INT64_MAX, 30000, false},
+        {INT64_MIN, 30000, false},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GPtrArray)
+            workers = g_ptr_array_new_with_free_func((GDestroyNotify)worker_row_free);
+        add_worker(workers, "a", rows[i].heard_at, rows[i].interval_ms);
+        if (reach_agent(workers, "a", now) != (rows[i].there ? MAYBE_YES : MAYBE_NO))
+            g_error("row %zu: not so", i);
+    }
+}
+
 static void test_shown(void)
 {
     static const struct {
@@ -208,6 +239,8 @@ int main(int argc, char **argv)
     g_test_add_func("/heal/decides", test_decides);
     g_test_add_func("/heal/backs_off", test_backs_off);
     g_test_add_func("/reach/agent", test_reached);
+    g_test_add_func("/reach/l27_no_worker_is_there_for_ever",
+                    l27_no_worker_is_there_for_ever);
     g_test_add_func("/reach/shown", test_shown);
     g_test_add_func("/reach/s26_shown_of_one_that_was_set_aside",
                     test_s26_shown_of_one_that_was_set_aside);
