@@ -105,6 +105,7 @@ static int exit_of_error(const GError *error)
         case BUS_ERROR_NO_TOPIC:
         case BUS_ERROR_RANGE:
         case BUS_ERROR_DENIED:
+        case BUS_ERROR_LATE:
         case BUS_ERROR_STALE:
         case BUS_ERROR_FATAL:
             return CLI_UNREACHABLE;

@@ -277,6 +277,7 @@ static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **erro
                              "send on this bus? a bus has one ledger): "
                            : "cannot go on sending: ");
         G_GNUC_FALLTHROUGH;
+    case BUS_LATE:
     case BUS_STALE:
         g_propagate_error(error, g_steal_pointer(&trouble));
         break;

@@ -184,6 +184,18 @@ bool bus_teller_tell(struct bus_teller *teller, const struct bus_message *messag
     return teller->ops->teller_tell(teller, message, error);
 }
 
+bool bus_teller_heard(struct bus_teller *teller, struct bus_heard *ret_heard)
+{
+    return teller->ops->teller_heard(teller, ret_heard);
+}
+
+int64_t bus_boot_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 struct bus_membership *bus_membership_ref(struct bus_membership *membership)
 {
     g_atomic_ref_count_inc(&membership->references);

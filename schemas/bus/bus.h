@@ -38,6 +38,7 @@ enum bus_error {
     BUS_ERROR_RANGE,       /* an offset before the first or beyond the end */
     BUS_ERROR_TOO_LARGE,   /* a record over the topic's or broker's limit */
     BUS_ERROR_INVALID,     /* a record that the topic does not take, as it is set up */
+    BUS_ERROR_LATE,        /* the moment is over before which it had to be in the log */
     BUS_ERROR_STALE,       /* the membership or assignment is over; the process is not */
     BUS_ERROR_DENIED,      /* authentication or authorization */
     BUS_ERROR_FATAL,
@@ -255,6 +256,11 @@ struct bus_batch {
     GPtrArray *positions;              /* struct bus_position: offsets and metadata */
     char *group;                       /* whose offsets these are, or NULL */
     struct bus_membership *membership; /* at which assignment; NULL with no positions */
+    /* By the log's clock: it is committed with all its messages appended before this, or it is
+     * not (BUS_LATE); 0: at any time.  `now_ms`: what that clock shows as the batch is handed
+     * over, as well as one knows; for a log that tells no append times. */
+    int64_t before_ms;
+    int64_t now_ms;
 };
 struct bus_batch *bus_batch_new(const char *group, struct bus_membership *membership);
 void bus_batch_free(struct bus_batch *batch);
@@ -262,6 +268,7 @@ void bus_batch_free(struct bus_batch *batch);
 enum bus_sent {
     BUS_SENT,  /* committed */
     BUS_RETRY, /* certainly not committed, may be sent again as it is */
+    BUS_LATE,  /* certainly not committed, and too late by its `before_ms` */
     BUS_STALE, /* not committed, and never will be: its membership is over */
     BUS_REFUSED, /* not committed, and never will be as it is: BUS_ERROR_TOO_LARGE, INVALID, NO_TOPIC */
     BUS_DEAD, /* outcome unknown, or fenced: BUS_ERROR_FATAL, end the process */
@@ -285,6 +292,14 @@ void bus_teller_close(
 /* Never blocks; a record that cannot be delivered in time is dropped (a newer one follows). */
 bool bus_teller_tell(struct bus_teller *teller, const struct bus_message *message,
                      GError **error);
+/* What became of the last record that was told, once it is known. */
+struct bus_heard {
+    int64_t append_ms; /* by the log's clock; 0: not delivered, or it tells none */
+    int64_t told_at, heard_at; /* CLOCK_BOOTTIME, ms: handed over, and known */
+};
+/* False: nothing new.  Never blocks. */
+bool bus_teller_heard(struct bus_teller *teller, struct bus_heard *ret_heard);
+int64_t bus_boot_ms(void); /* CLOCK_BOOTTIME, ms: it goes on while the host sleeps */
 
 typedef struct bus_record BusRecord;
 typedef struct bus_message BusMessage;

@@ -526,4 +526,5 @@ const struct bus_ops bus_kafka_ops = {
     .teller_open = kafka_teller_open,
     .teller_close = kafka_teller_close,
     .teller_tell = kafka_teller_tell,
+    .teller_heard = kafka_teller_heard,
 };

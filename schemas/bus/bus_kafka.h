@@ -132,6 +132,7 @@ struct bus_teller *kafka_teller_open(struct bus *bus, GError **error);
 void kafka_teller_close(struct bus_teller *teller);
 bool kafka_teller_tell(struct bus_teller *teller, const struct bus_message *message,
                        GError **error);
+bool kafka_teller_heard(struct bus_teller *teller, struct bus_heard *ret_heard);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(rd_kafka_conf_t, rd_kafka_conf_destroy)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(rd_kafka_queue_t, rd_kafka_queue_destroy)

@@ -40,10 +40,12 @@ struct kafka_sender {
     bool aborting;        /* an abort has been begun and not been answered */
     bool dead;
     /* of the running transaction */
+    int64_t handed_us; /* when its batch came */
     int64_t begun_us;
     bool commit_asked;
     rd_kafka_resp_err_t undelivered; /* of the first message that was not taken, or 0 */
     struct bus_position *refused;    /* where that should have gone, or NULL */
+    int64_t appended_ms;         /* the latest append time that the log has told, or 0 */
     struct bus_position *landed; /* where one of its messages is in the log, or NULL */
 };
 
@@ -59,7 +61,15 @@ static void note_undelivered(struct kafka_sender *sender, rd_kafka_resp_err_t co
     sender->refused = bus_position_new(topic, partition, BUS_OFFSET_NONE, NULL);
 }
 
-/* Called on our own thread, from within commit, abort or poll. */
+static void note_time(struct kafka_sender *sender, const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+    const int64_t ms = rd_kafka_message_timestamp(message, &type);
+    if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
+        sender->appended_ms = MAX(sender->appended_ms, ms);
+}
+
+/* Called on our own thread, from within commit, flush, abort or poll. */
 static void take_report(rd_kafka_t *client, const rd_kafka_message_t *message,
                         void *opaque)
 {
@@ -69,6 +79,8 @@ static void take_report(rd_kafka_t *client, const rd_kafka_message_t *message,
     if (message->err && !purged)
         note_undelivered(sender, message->err, rd_kafka_topic_name(message->rkt),
                          message->partition);
+    if (!message->err)
+        note_time(sender, message);
     if (!message->err && !sender->landed && message->offset >= 0)
         sender->landed = bus_position_new(rd_kafka_topic_name(message->rkt),
                                           message->partition, message->offset, NULL);
@@ -266,6 +278,7 @@ static enum bus_sent begin(struct kafka_sender *sender, GError **error)
     sender->begun_us = g_get_monotonic_time();
     sender->commit_asked = false;
     sender->undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
+    sender->appended_ms = 0;
     g_clear_pointer(&sender->landed, bus_position_free);
     if (!problem)
         return BUS_SENT;
@@ -330,6 +343,34 @@ static enum bus_sent send_offsets(struct kafka_sender *sender,
         sender->client, offsets, kafka_membership_metadata(batch->membership),
         KAFKA_TRANSACTION_MS);
     return problem ? judge(sender, problem, "add offsets to", error) : BUS_SENT;
+}
+
+/* By the log's own word, where it tells append times; else by what was known, and the time since
+ * then. */
+static int64_t late_ms(const struct kafka_sender *sender, const struct bus_batch *batch)
+{
+    const int64_t since_ms = (g_get_monotonic_time() - sender->handed_us) / 1000;
+    return MAX(sender->appended_ms, batch->now_ms + since_ms) - batch->before_ms;
+}
+
+/* The broker may have stood still for any time between the first message and its answer: when
+ * all are in the log, and before that is made true, its clock is looked at. */
+static enum bus_sent check_time(struct kafka_sender *sender,
+                                const struct bus_batch *batch, GError **error)
+{
+    if (batch->before_ms == 0)
+        return BUS_SENT;
+    while (late_ms(sender, batch) < 0)
+        if (rd_kafka_flush(sender->client, AGAIN_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            break; /* delivered, or not: the commit tells */
+    const int64_t late = late_ms(sender, batch);
+    if (late < 0)
+        return BUS_SENT;
+    g_set_error(error, BUS_ERROR, BUS_ERROR_LATE,
+                "a transaction of %s is given up: %" G_GINT64_FORMAT
+                " ms too late by the log's clock",
+                sender->id, late);
+    return BUS_LATE;
 }
 
 /* The call is resumed until it has an answer; time-outs of its own: the transaction's. */
@@ -496,6 +537,8 @@ static enum bus_sent transact(struct kafka_sender *sender, const struct bus_batc
         sent = send_offsets(sender, batch, error);
     crash_point("bus.positions");
     if (sent == BUS_SENT)
+        sent = check_time(sender, batch, error);
+    if (sent == BUS_SENT)
         sent = commit(sender, deadline_us, error);
     crash_point("bus.committed");
     if (sent == BUS_SENT || sent == BUS_DEAD)
@@ -529,6 +572,7 @@ enum bus_sent kafka_sender_commit(struct bus_sender *base, const struct bus_batc
     if (sender->dead)
         return dead(sender, "this sender has ended", "begin", error);
     g_clear_pointer(&sender->refused, bus_position_free);
+    sender->handed_us = g_get_monotonic_time();
     enum bus_sent sent = check_messages(sender, batch, &problem);
     if (sent == BUS_SENT)
         sent = check_positions(batch, &problem);

@@ -64,6 +64,7 @@ struct bus_ops {
     void (*teller_close)(struct bus_teller *teller);
     bool (*teller_tell)(struct bus_teller *teller, const struct bus_message *message,
                         GError **error);
+    bool (*teller_heard)(struct bus_teller *teller, struct bus_heard *ret_heard);
 };
 
 struct bus {

@@ -382,4 +382,5 @@ const struct bus_ops bus_sqlite_ops = {
     .teller_open = sqlite_teller_open,
     .teller_close = sqlite_teller_close,
     .teller_tell = sqlite_teller_tell,
+    .teller_heard = sqlite_teller_heard,
 };

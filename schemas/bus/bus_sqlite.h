@@ -54,6 +54,9 @@ enum sql {
     SQL_RECORDS_DROP,
     SQL_RECORDS_COMPACT,
 
+    SQL_CLOCK,
+    SQL_CLOCK_SET,
+
     SQL_GROUP_MAKE,
     SQL_GROUP,
     SQL_GROUP_BUMP,
@@ -78,7 +81,7 @@ enum sql {
     SQL_COUNT
 };
 extern const char *const sqlite_bus_sql[SQL_COUNT];
-extern const char sqlite_bus_schema[];
+extern const char sqlite_bus_schema[], sqlite_bus_clock[];
 
 /* --- A connection ------------------------------------------------------------------- */
 
@@ -191,8 +194,6 @@ bool sqlite_reader_passed(struct bus_reader *reader, const char *topic, int32_t 
 
 /* --- Groups ------------------------------------------------------------------------- */
 
-int64_t lease_clock_ms(void); /* CLOCK_BOOTTIME: it goes on while the host sleeps */
-
 /* A named place in a group; whoever entered last has it. */
 struct slot {
     struct db *db;    /* borrowed */
@@ -253,6 +254,7 @@ struct bus_teller *sqlite_teller_open(struct bus *bus, GError **error);
 void sqlite_teller_close(struct bus_teller *teller);
 bool sqlite_teller_tell(struct bus_teller *teller, const struct bus_message *message,
                         GError **error);
+bool sqlite_teller_heard(struct bus_teller *teller, struct bus_heard *ret_heard);
 
 typedef struct db Db;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)

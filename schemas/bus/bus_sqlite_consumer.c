@@ -122,7 +122,7 @@ static void tell_over(struct sqlite_consumer *consumer, enum bus_notice_kind kin
     ret_notice->partitions = share_copy(consumer->slot->share);
     feeds_clear(consumer);
     consumer->phase = PHASE_RELEASING;
-    consumer->release_by = lease_clock_ms() + consumer->bus->lease_ms * LEASES_TO_RELEASE;
+    consumer->release_by = bus_boot_ms() + consumer->bus->lease_ms * LEASES_TO_RELEASE;
 }
 
 static bool tell(struct sqlite_consumer *consumer, enum act act,
@@ -190,7 +190,7 @@ static bool advance(struct sqlite_consumer *consumer, struct bus_notice *ret_not
     for (int i = 0; i < ACTS_PER_NOTICE && ret_notice->kind == BUS_NOTICE_NONE; i++) {
         enum act act = ACT_NOTHING;
         bool keep = consumer->phase != PHASE_RELEASING ||
-                    lease_clock_ms() < consumer->release_by;
+                    bus_boot_ms() < consumer->release_by;
         if (!slot_act(consumer->slot, consumer->phase, keep, &act, error) ||
             !tell(consumer, act, ret_notice, error))
             return false;

@@ -301,7 +301,8 @@ static bool make_schema(struct db *db, GError **error)
     bool empty = false;
     if (!db_begin_write(db, error) || !recognize(db, &empty, error))
         return false;
-    if (empty && (!execute(db, sqlite_bus_schema, error) || !execute(db, rest, error)))
+    if (empty && (!execute(db, sqlite_bus_schema, error) ||
+                  !execute(db, sqlite_bus_clock, error) || !execute(db, rest, error)))
         return false;
     return db_commit(db, error);
 }
@@ -329,7 +330,7 @@ static bool prepare_file(struct db *db, GError **error)
     if (!recognize(db, &empty, error))
         return false;
     if (!empty)
-        return true;
+        return execute(db, sqlite_bus_clock, error);
     bool made = make_wal(db, error) && make_schema(db, error);
     db_rollback(db);
     return made;

@@ -43,3 +43,39 @@ int64_t range_share(int64_t partitions, int64_t members, int64_t rank, int64_t *
     *ret_first = each * rank + (rank < extra ? rank : extra);
     return each + (rank < extra ? 1 : 0);
 }
+
+static bool agree(int64_t since_boot_ms, int64_t since_wall_ms, int64_t boot_ms,
+                  int64_t wall_ms)
+{
+    const int64_t leap_ms = (wall_ms - since_wall_ms) - (boot_ms - since_boot_ms);
+    return leap_ms >= -CLOCK_LEAP_MS && leap_ms <= CLOCK_LEAP_MS;
+}
+
+/* A clock that leaps for some seconds, of the host or of one process, dates nothing.  One that
+ * was wrong and is set right is believed after ten minutes; and at once after a boot, when there
+ * is no other. */
+bool file_clock_look(struct file_clock *clock, int64_t boot_ms, int64_t wall_ms,
+                     int64_t *ret_now_ms, bool *ret_sure)
+{
+    const struct file_clock before = *clock;
+    if (clock->boot_ms == 0)
+        *clock = (struct file_clock){.boot_ms = boot_ms, .wall_ms = wall_ms};
+    const bool good = agree(clock->boot_ms, clock->wall_ms, boot_ms, wall_ms);
+    const bool known = clock->other_boot_ms != 0 &&
+                       agree(clock->other_boot_ms, clock->other_wall_ms, boot_ms,
+                             wall_ms);
+    if (good) {
+        clock->other_boot_ms = clock->other_wall_ms = 0;
+    } else if (!known) {
+        clock->other_boot_ms = boot_ms;
+        clock->other_wall_ms = wall_ms;
+    } else if (boot_ms - clock->other_boot_ms >= CLOCK_BELIEVE_MS) {
+        *clock = (struct file_clock){.boot_ms = clock->other_boot_ms,
+                                     .wall_ms = clock->other_wall_ms};
+    }
+    const bool believed = clock->other_boot_ms == 0;
+    *ret_now_ms = believed ? wall_ms : clock->wall_ms + (boot_ms - clock->boot_ms);
+    *ret_sure = believed && boot_ms - clock->boot_ms >= CLOCK_BELIEVE_MS;
+    return before.boot_ms != clock->boot_ms ||
+           before.other_boot_ms != clock->other_boot_ms;
+}

@@ -46,6 +46,22 @@ enum act {
 enum act decide(const struct view *view, const struct self *self);
 bool act_writes(enum act act); /* the others only tell */
 
+/* The clock of the file: since when the wall clock has gone with CLOCK_BOOTTIME, which nobody
+ * sets, and since when it shows another time. */
+struct file_clock {
+    int64_t boot_ms, wall_ms;             /* 0: nobody has looked in this boot */
+    int64_t other_boot_ms, other_wall_ms; /* 0: it shows none */
+};
+
+#define CLOCK_LEAP_MS 60000 /* what differs by more has leapt */
+#define CLOCK_BELIEVE_MS \
+ (10 * 60 * 1000) /* what has been shown for so long is believed */
+
+/* What time it is for the file, when a process sees these; `*ret_sure`: it has been believed for
+ * long enough to drop by it what is too old.  True: the clock has changed, and is to be kept. */
+bool file_clock_look(struct file_clock *clock, int64_t boot_ms, int64_t wall_ms,
+                     int64_t *ret_now_ms, bool *ret_sure);
+
 /* How many of `partitions` the `rank`-th of `members` has, and from which one on (Kafka's
  * RangeAssignor: the first ones have one more). */
 int64_t range_share(int64_t partitions, int64_t members, int64_t rank,

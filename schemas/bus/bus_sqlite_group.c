@@ -15,13 +15,6 @@
 
 #define RENEWALS_PER_LEASE 3
 
-int64_t lease_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -75,7 +68,7 @@ static bool find_member(struct slot *slot, bool *ret_alive, GError **error)
     if (!db_run(slot->db, SQL_MEMBER_MAKE, error, "it", slot->group_id, slot->instance))
         return false;
     sqlite3_stmt *found = db_bind(slot->db, SQL_MEMBER, "itti", slot->group_id,
-                                  slot->instance, slot->boot, lease_clock_ms());
+                                  slot->instance, slot->boot, bus_boot_ms());
     enum db_step step = db_step(slot->db, found, error);
     if (step == DB_ROW) {
         slot->member = sqlite3_column_int64(found, 0);
@@ -125,7 +118,7 @@ static bool write_entry(struct slot *slot, GError **error)
     if (!find_group(slot, error) || !find_member(slot, &alive, error) ||
         !compare_topics(slot, &same, error))
         return false;
-    int64_t now = lease_clock_ms();
+    int64_t now = bus_boot_ms();
     slot->renew_at = now + slot->lease_ms / RENEWALS_PER_LEASE;
     return db_run(slot->db, SQL_MEMBER_TAKEOVER, error, "iti", slot->member, slot->boot,
                   now + slot->lease_ms) &&
@@ -147,7 +140,7 @@ bool slot_enter(struct slot *slot, GError **error)
 static bool look(struct slot *slot, struct view *ret_view, GError **error)
 {
     sqlite3_stmt *seen = db_bind(slot->db, SQL_MEMBER_VIEW, "iti", slot->member,
-                                 slot->boot, lease_clock_ms());
+                                 slot->boot, bus_boot_ms());
     enum db_step step = db_step(slot->db, seen, error);
     if (step == DB_ROW) {
         *ret_view = (struct view){
@@ -169,7 +162,7 @@ static bool look(struct slot *slot, struct view *ret_view, GError **error)
 
 static bool renew(struct slot *slot, GError **error)
 {
-    int64_t now = lease_clock_ms();
+    int64_t now = bus_boot_ms();
     if (!db_run(slot->db, SQL_MEMBER_RENEW, error, "iiti", slot->member, slot->epoch,
                 slot->boot, now + slot->lease_ms))
         return false;
@@ -186,7 +179,7 @@ static bool hold(struct slot *slot, int64_t generation, GError **error)
 static bool sweep(struct slot *slot, GError **error)
 {
     return db_run(slot->db, SQL_MEMBERS_SWEEP, error, "iti", slot->group_id, slot->boot,
-                  lease_clock_ms()) &&
+                  bus_boot_ms()) &&
            bump(slot, error);
 }
 
@@ -296,7 +289,7 @@ bool slot_act(struct slot *slot, enum phase phase, bool keep, enum act *ret_act,
 
 bool slot_is_due(const struct slot *slot)
 {
-    return lease_clock_ms() >= slot->renew_at;
+    return bus_boot_ms() >= slot->renew_at;
 }
 
 /* --- Membership --------------------------------------------------------------------- */
@@ -332,7 +325,7 @@ bool membership_check(struct db *db, const struct bus_membership *base, GError *
     const struct sqlite_membership *membership = (const struct sqlite_membership *)base;
     sqlite3_stmt *found = db_bind(db, SQL_MEMBERSHIP, "iiiti", membership->member,
                                   membership->epoch, membership->generation,
-                                  membership->boot, lease_clock_ms());
+                                  membership->boot, bus_boot_ms());
     enum db_step step = db_step(db, found, error);
     db_end(found);
     if (step == DB_DONE)

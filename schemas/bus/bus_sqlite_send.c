@@ -22,6 +22,7 @@
 struct sqlite_sender {
     struct bus_sender base;
     struct db *db;
+    const char *boot; /* borrowed */
     char *name;
     int64_t epoch;
     int64_t gap_every;
@@ -32,7 +33,10 @@ struct sqlite_sender {
 struct sqlite_teller {
     struct bus_teller base;
     struct db *db;
-    int64_t tidy_at; /* monotonic, us */
+    const char *boot; /* borrowed */
+    int64_t tidy_at;  /* monotonic, us */
+    bool has_heard;   /* since it was last asked */
+    struct bus_heard heard;
 };
 
 /* --- Limits ------------------------------------------------------------------------- */
@@ -84,6 +88,43 @@ static bool check_batch(const struct bus_batch *batch, GError **error)
     return true;
 }
 
+/* --- The time ----------------------------------------------------------------------- */
+
+/* Of one transaction. */
+struct moment {
+    int64_t ms;
+    bool is_sure; /* enough to drop by it what is too old */
+};
+
+static bool read_clock(struct db *db, const char *boot, struct file_clock *ret_clock,
+                       GError **error)
+{
+    sqlite3_stmt *found = db_bind(db, SQL_CLOCK, "t", boot);
+    enum db_step step = db_step(db, found, error);
+    if (step == DB_ROW)
+        *ret_clock = (struct file_clock){
+            .boot_ms = sqlite3_column_int64(found, 0),
+            .wall_ms = sqlite3_column_int64(found, 1),
+            .other_boot_ms = sqlite3_column_int64(found, 2),
+            .other_wall_ms = sqlite3_column_int64(found, 3),
+        };
+    db_end(found);
+    return step != DB_FAILED;
+}
+
+/* Inside the transaction that appends, so that all processes have one clock. */
+static bool tell_time(struct db *db, const char *boot, struct moment *ret_moment,
+                      GError **error)
+{
+    struct file_clock clock = {0};
+    if (!read_clock(db, boot, &clock, error))
+        return false;
+    return !file_clock_look(&clock, bus_boot_ms(), g_get_real_time() / 1000,
+                            &ret_moment->ms, &ret_moment->is_sure) ||
+           db_run(db, SQL_CLOCK_SET, error, "tiiii", boot, clock.boot_ms, clock.wall_ms,
+                  clock.other_boot_ms, clock.other_wall_ms);
+}
+
 /* --- Appending ---------------------------------------------------------------------- */
 
 /* A partition that a transaction has touched; hashed by `is`. */
@@ -128,14 +169,13 @@ static struct touched *touch(struct db *db, GHashTable *all,
 
 /* Append times never fall within a partition, whatever the clock does. */
 static bool append(struct db *db, GHashTable *all, const struct bus_message *message,
-                   GError **error)
+                   int64_t now_ms, GError **error)
 {
     struct touched *touched = touch(db, all, message, error);
     if (!touched)
         return false;
     struct partition_row *row = &touched->row;
-    row->last_ms = MAX(row->last_ms, message->append_ms ? message->append_ms
-                                                        : g_get_real_time() / 1000);
+    row->last_ms = MAX(row->last_ms, message->append_ms ? message->append_ms : now_ms);
     g_autoptr(GBytes) headers = headers_pack(message->headers);
     if (!db_run(db, SQL_RECORD_ADD, error, "iitbb",
                 row->id * SQLITE_BUS_OFFSETS + row->end, row->last_ms, message->key,
@@ -143,6 +183,17 @@ static bool append(struct db *db, GHashTable *all, const struct bus_message *mes
         return false;
     row->end++;
     return true;
+}
+
+/* Under the lock under which it becomes true: what it was told before may be long ago. */
+static bool check_time(const struct bus_batch *batch, int64_t now_ms, GError **error)
+{
+    if (batch->before_ms == 0 || now_ms < batch->before_ms)
+        return true;
+    g_set_error(error, BUS_ERROR, BUS_ERROR_LATE,
+                "%" G_GINT64_FORMAT " ms too late by the bus's clock",
+                now_ms - batch->before_ms);
+    return false;
 }
 
 /* `gap`: offsets left out behind the records, as Kafka's transaction markers do. */
@@ -187,12 +238,12 @@ static bool find_untidy(struct db *db, GArray *found, GError **error)
     return step == DB_DONE;
 }
 
-static bool drop_old(struct db *db, const struct untidy *untidy, int64_t *budget,
-                     GError **error)
+static bool drop_old(struct db *db, const struct untidy *untidy, int64_t now_ms,
+                     int64_t *budget, GError **error)
 {
     const struct partition_row *row = &untidy->row;
     int64_t cut = 0, base = row->id * SQLITE_BUS_OFFSETS;
-    int64_t oldest_ms = g_get_real_time() / 1000 - untidy->retention_ms;
+    int64_t oldest_ms = now_ms - untidy->retention_ms;
     if (!partition_offset_at(db, row, oldest_ms, &cut, error))
         return false;
     cut = MIN(cut, row->first + *budget);
@@ -212,15 +263,18 @@ static bool compact(struct db *db, const struct partition_row *row, GError **err
     return db_run(db, SQL_RECORDS_COMPACT, error, "ii", base + from, base + row->end);
 }
 
-static bool tidy_all(struct db *db, GError **error)
+static bool tidy_all(struct db *db, const char *boot, GError **error)
 {
+    struct moment now = {0};
     g_autoptr(GArray) found = g_array_new(false, false, sizeof(struct untidy));
     int64_t budget = TIDY_OFFSETS;
-    if (!db_begin_write(db, error) || !find_untidy(db, found, error))
+    if (!db_begin_write(db, error) || !tell_time(db, boot, &now, error) ||
+        !find_untidy(db, found, error))
         return false;
     for (guint i = 0; i < found->len; i++) {
         const struct untidy *untidy = &g_array_index(found, struct untidy, i);
-        if (untidy->retention_ms >= 0 && !drop_old(db, untidy, &budget, error))
+        if (now.is_sure && untidy->retention_ms >= 0 &&
+            !drop_old(db, untidy, now.ms, &budget, error))
             return false;
         if (untidy->compacted && !compact(db, &untidy->row, error))
             return false;
@@ -229,13 +283,13 @@ static bool tidy_all(struct db *db, GError **error)
 }
 
 /* Once a minute at most; if it cannot be done now, the next minute will do. */
-static void tidy(struct db *db, int64_t *tidy_at)
+static void tidy(struct db *db, const char *boot, int64_t *tidy_at)
 {
     int64_t now = g_get_monotonic_time();
     if (now < *tidy_at)
         return;
     *tidy_at = now + TIDY_EVERY_US;
-    tidy_all(db, NULL);
+    tidy_all(db, boot, NULL);
     db_rollback(db);
 }
 
@@ -268,6 +322,7 @@ struct bus_sender *sqlite_sender_open(struct bus *base, const char *transactiona
     opened->ops = &bus_sqlite_ops;
     sender->name = g_strdup(transactional_id);
     sender->gap_every = bus->gap_every;
+    sender->boot = bus->boot;
     sender->db = db_open(bus->path, DURABLE, timeout_ms, error);
     if (!sender->db || !take_name(sender, error))
         return NULL;
@@ -321,12 +376,14 @@ static bool write_batch(struct sqlite_sender *sender, const struct bus_batch *ba
 {
     struct db *db = sender->db;
     g_autoptr(GHashTable) touched = touched_new();
+    struct moment now = {0};
     if (!db_begin_write(db, error) || !check_epoch(sender, error) ||
+        !tell_time(db, sender->boot, &now, error) || !check_time(batch, now.ms, error) ||
         (batch->membership && !membership_check(db, batch->membership, error)))
         return false;
     crash_point("bus.begun");
     for (guint i = 0; i < batch->messages->len; i++) {
-        if (!append(db, touched, g_ptr_array_index(batch->messages, i), error))
+        if (!append(db, touched, g_ptr_array_index(batch->messages, i), now.ms, error))
             return false;
     }
     crash_point("bus.messages");
@@ -342,6 +399,8 @@ static enum bus_sent sent_of(const GError *problem)
     switch ((enum bus_error)problem->code) {
     case BUS_ERROR_UNREACHABLE: /* busy, or the disk is full: rolled back */
         return BUS_RETRY;
+    case BUS_ERROR_LATE:
+        return BUS_LATE;
     case BUS_ERROR_STALE:
         return BUS_STALE;
     case BUS_ERROR_USAGE:
@@ -372,7 +431,7 @@ enum bus_sent sqlite_sender_commit(struct bus_sender *base, const struct bus_bat
     }
     crash_point("bus.committed");
     db_ring(sender->db);
-    tidy(sender->db, &sender->tidy_at);
+    tidy(sender->db, sender->boot, &sender->tidy_at);
     return BUS_SENT;
 }
 
@@ -384,6 +443,7 @@ struct bus_teller *sqlite_teller_open(struct bus *base, GError **error)
     struct sqlite_teller *teller = g_new0(struct sqlite_teller, 1);
     g_autoptr(BusTeller) opened = &teller->base;
     opened->ops = &bus_sqlite_ops;
+    teller->boot = bus->boot;
     teller->db = db_open(bus->path, FLEETING, COMMIT_PATIENCE_MS, error);
     if (!teller->db)
         return NULL;
@@ -398,19 +458,35 @@ void sqlite_teller_close(struct bus_teller *base)
     g_free(teller);
 }
 
+bool sqlite_teller_heard(struct bus_teller *base, struct bus_heard *ret_heard)
+{
+    struct sqlite_teller *teller = (struct sqlite_teller *)base;
+    if (!teller->has_heard)
+        return false;
+    *ret_heard = teller->heard;
+    teller->has_heard = false;
+    return true;
+}
+
 bool sqlite_teller_tell(struct bus_teller *base, const struct bus_message *message,
                         GError **error)
 {
     struct sqlite_teller *teller = (struct sqlite_teller *)base;
     struct db *db = teller->db;
     g_autoptr(GHashTable) touched = touched_new();
+    const int64_t told_at = bus_boot_ms();
+    struct moment now = {0};
     bool told = check_message(message, error) && db_begin_write(db, error) &&
-                append(db, touched, message, error) &&
+                tell_time(db, teller->boot, &now, error) &&
+                append(db, touched, message, now.ms, error) &&
                 append_end(db, touched, 0, error) && db_commit(db, error);
     db_rollback(db);
+    teller->heard = (struct bus_heard){
+        .append_ms = told ? now.ms : 0, .told_at = told_at, .heard_at = bus_boot_ms()};
+    teller->has_heard = true;
     if (!told)
         return false;
     db_ring(db);
-    tidy(db, &teller->tidy_at);
+    tidy(db, teller->boot, &teller->tidy_at);
     return true;
 }

@@ -61,6 +61,15 @@ const char sqlite_bus_schema[] =
     "  name TEXT PRIMARY KEY,"
     "  epoch INTEGER NOT NULL) WITHOUT ROWID;";
 
+/* One row at most: struct file_clock.  Younger than other tables of this version. */
+const char sqlite_bus_clock[] = "CREATE TABLE IF NOT EXISTS clock ("
+                                "  id INTEGER PRIMARY KEY,"
+                                "  boot TEXT NOT NULL,"
+                                "  boot_ms INTEGER NOT NULL,"
+                                "  wall_ms INTEGER NOT NULL,"
+                                "  other_boot_ms INTEGER NOT NULL,"
+                                "  other_wall_ms INTEGER NOT NULL)";
+
 #define LEASE_IS_GOOD(member, boot, now) \
  "(" member ".joined AND " member ".boot = " boot " AND " member ".lease_until > " now ")"
 
@@ -117,6 +126,14 @@ const char *const sqlite_bus_sql[SQL_COUNT] = {
         " AND place NOT IN ("
         "  SELECT max(place) FROM records"
         "  WHERE place >= ?1 AND place < ?2 AND key IS NOT NULL GROUP BY key)",
+
+    [SQL_CLOCK] =
+        "SELECT boot_ms, wall_ms, other_boot_ms, other_wall_ms FROM clock"
+        " WHERE id = 0 AND boot = ?1",
+    [SQL_CLOCK_SET] =
+        "INSERT OR REPLACE INTO clock"
+        " (id, boot, boot_ms, wall_ms, other_boot_ms, other_wall_ms)"
+        " VALUES (0, ?1, ?2, ?3, ?4, ?5)",
 
     [SQL_GROUP_MAKE] =
         "INSERT INTO groups (name, generation) VALUES (?1, 1) ON CONFLICT DO NOTHING",

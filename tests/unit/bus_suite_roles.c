@@ -38,8 +38,8 @@ static int role_member(const struct place *place, char **arguments)
 }
 
 static const char *const sent_names[] = {
-    [BUS_SENT] = "sent",       [BUS_RETRY] = "retry", [BUS_STALE] = "stale",
-    [BUS_REFUSED] = "refused", [BUS_DEAD] = "dead",
+    [BUS_SENT] = "sent", [BUS_RETRY] = "retry",     [BUS_STALE] = "stale",
+    [BUS_LATE] = "late", [BUS_REFUSED] = "refused", [BUS_DEAD] = "dead",
 };
 
 /* Takes a record, stops itself with it in hand, and when it wakes sends what it had. */
@@ -101,6 +101,7 @@ static bool forward(struct worker *worker, const struct bus_batch *batch)
         case BUS_STALE:
             return true;
         case BUS_RETRY:
+        case BUS_LATE:
             g_usleep(20000);
             continue;
         case BUS_REFUSED:

@@ -171,6 +171,29 @@ static void test_teller(struct place *place)
     g_assert_true(g_bytes_equal(record->value, bytes));
 }
 
+/* When the log has it, and by whose clock. */
+static void test_l18_teller_hears_the_time(struct place *place)
+{
+    g_autoptr(Bus) bus = place_open(place);
+    g_autofree char *topic = place_topic(place, bus, "heartbeats", 1);
+    g_autoptr(BusTeller) teller = bus_teller_open(bus, NULL);
+    g_autoptr(GBytes) bytes = g_bytes_new("alive", 5);
+    g_autoptr(BusMessage) message = bus_message_new(topic, 0, "agent/worker", bytes);
+    struct bus_heard heard = {0};
+    const int64_t before = bus_boot_ms();
+    g_assert_false(bus_teller_heard(teller, &heard));
+    g_assert_true(bus_teller_tell(teller, message, NULL));
+    while (!bus_teller_heard(teller, &heard))
+        g_usleep(1000);
+    g_autoptr(BusReader) reader = suite_reader(bus, topic, 0, BUS_OFFSET_NONE);
+    g_autoptr(BusRecord) record = suite_next(reader);
+    g_assert_cmpint(heard.append_ms, ==, record->append_ms);
+    g_assert_cmpint(heard.told_at, >=, before - 1); /* it is rounded */
+    g_assert_cmpint(heard.heard_at, >=, heard.told_at);
+    g_assert_cmpint(heard.heard_at, <=, bus_boot_ms());
+    g_assert_false(bus_teller_heard(teller, &heard));
+}
+
 /* --- Offsets ------------------------------------------------------------------------ */
 
 static void test_l14_offsets_have_gaps(struct place *place)
@@ -403,6 +426,37 @@ static void test_too_large_is_refused(struct place *place)
     g_assert_cmpuint(records->len, ==, 1);
 }
 
+/* Both from now on, by the clock of this machine: what the sender takes the time for, and until
+ * when it may go. */
+static void send_until(struct place *place, int64_t known_ms, int64_t before_ms,
+                       enum bus_sent wanted)
+{
+    g_autoptr(Bus) bus = place_open(place);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *topic = place_topic(place, bus, "topic", 2);
+    g_autofree char *name = place_name(place, "sender");
+    g_autoptr(BusSender) sender = suite_sender(bus, name);
+    g_autoptr(BusBatch) batch = bus_batch_new(NULL, NULL);
+    const int64_t now = g_get_real_time() / 1000;
+    suite_add(batch, topic, 0, "key", "one");
+    suite_add(batch, topic, 1, "key", "two");
+    batch->now_ms = now + known_ms;
+    batch->before_ms = now + before_ms;
+    g_assert_cmpint(bus_sender_commit(sender, batch, &error), ==, wanted);
+    g_assert_true(wanted == BUS_SENT ||
+                  g_error_matches(error, BUS_ERROR, BUS_ERROR_LATE));
+    suite_send(sender, topic, 0, "key", "after"); /* the sender goes on */
+    g_autoptr(GPtrArray) records = suite_read_all(bus, topic, 2);
+    g_assert_cmpuint(records->len, ==, wanted == BUS_SENT ? 3 : 1);
+}
+
+/* The log's own clock counts, whatever the sender takes it for. */
+static void test_l18_what_comes_too_late_is_not_committed(struct place *place)
+{
+    send_until(place, 0, 600000, BUS_SENT);
+    send_until(place, -600000, -1000, BUS_LATE);
+}
+
 static void test_nearly_too_large_is_taken(struct place *place)
 {
     g_autoptr(Bus) bus = place_open(place);
@@ -425,6 +479,9 @@ const struct suite_test bus_log_tests[] = {
     {"order_in_each_partition", test_order_in_each_partition},
     {"what_is_sent_is_received", test_what_is_sent_is_received},
     {"teller", test_teller},
+    {"l18_teller_hears_the_time", test_l18_teller_hears_the_time},
+    {"l18_what_comes_too_late_is_not_committed",
+     test_l18_what_comes_too_late_is_not_committed},
     {"l14_offsets_have_gaps", test_l14_offsets_have_gaps},
     {"passed_counts_what_was_handed_out", test_passed_counts_what_was_handed_out},
     {"read_from_an_offset_and_a_time", test_read_from_an_offset_and_a_time},

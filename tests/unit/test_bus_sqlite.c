@@ -352,7 +352,9 @@ static void send_numbers(struct bus *bus, const char *topic, int count, int keys
  * writes next could get old, too, before it is read. */
 static void age_records(struct home *home)
 {
-    write_into(home, "UPDATE records SET append_ms = append_ms - 7200000");
+    write_into(home, "UPDATE records SET append_ms = append_ms - 7200000;"
+                     "UPDATE clock SET boot_ms = boot_ms - 7200000,"
+                     " wall_ms = wall_ms - 7200000");
 }
 
 /* A sender drops what is old when it first sends, and then once a minute. */
@@ -377,6 +379,72 @@ static void test_old_records_are_dropped(void)
     g_autoptr(BusRecord) record = NULL;
     g_assert_false(bus_reader_next(late, 0, &record, &error));
     g_assert_error(error, BUS_ERROR, BUS_ERROR_RANGE);
+}
+
+#define DAYS_MS INT64_C(34560000000) /* 400 */
+
+/* As if this machine's clock had leapt by 400 days, and everything before had been dated right. */
+static void leap(struct home *home)
+{
+    write_into(home, "UPDATE records SET append_ms = append_ms - 34560000000;"
+                     "UPDATE partitions SET last_ms = last_ms - 34560000000"
+                     " WHERE last_ms > 0;"
+                     "UPDATE clock SET boot_ms = boot_ms - 7200000,"
+                     " wall_ms = wall_ms - 7200000 - 34560000000");
+}
+
+static void test_l27_a_clock_that_leaps_dates_nothing_and_drops_nothing(void)
+{
+    g_autoptr(Home) home = home_new();
+    g_autoptr(Bus) bus = place_open(&home->place);
+    make_topic(bus, "short", HOUR_MS, false);
+    send_numbers(bus, "short", 1, 1);
+    leap(home);
+    send_numbers(bus, "short", 10, 10);
+    g_autoptr(GPtrArray) records = suite_read_all(bus, "short", 1);
+    g_assert_cmpuint(records->len, ==, 11);
+    const int64_t wall_ms = g_get_real_time() / 1000;
+    for (guint i = 0; i < records->len; i++) {
+        const struct bus_record *record = records->pdata[i];
+        g_assert_cmpint(record->append_ms, <=, wall_ms - DAYS_MS + 1);
+        g_assert_cmpint(record->append_ms, >, wall_ms - DAYS_MS - HOUR_MS);
+    }
+}
+
+static void test_l27_table(void)
+{
+    static const struct look {
+        int64_t boot_s, wall_s; /* what a process sees */
+        int64_t now_s;
+        bool sure;
+    } looks[] = {
+        {100, 1000000, 1000000, false}, /* after a boot it is believed */
+        {700, 1000600, 1000600, true},
+        {800, 1000730, 1000730, true},   /* set a little */
+        {810, 9000740, 1000710, false},  /* leaps */
+        {811, 1000711, 1000711, true},   /* and is back */
+        {815, 9000745, 1000715, false},  /* again: of another process, say, */
+        {820, 1000720, 1000720, true},   /* while this one's is right */
+        {1500, 9001430, 1001400, false}, /* which never lasted */
+        {2099, 9002029, 1001999, false}, /* now it does */
+        {2100, 9002030, 9002030, true},  /* and is believed */
+        {2200, 9002130, 9002130, true},
+        {2300, 500000, 9002230, false}, /* set far back */
+        {2310, 700000, 9002240, false}, /* and forward */
+        {2909, 700599, 9002839, false},
+        {2910, 700600, 700600, true},
+    };
+    struct file_clock clock = {0};
+    for (size_t i = 0; i < G_N_ELEMENTS(looks); i++) {
+        int64_t now_ms = 0;
+        bool sure = false;
+        const struct file_clock before = clock;
+        const bool changed = file_clock_look(&clock, looks[i].boot_s * 1000,
+                                             looks[i].wall_s * 1000, &now_ms, &sure);
+        if (now_ms != looks[i].now_s * 1000 || sure != looks[i].sure)
+            g_error("row %zu: %" G_GINT64_FORMAT ", %ssure", i, now_ms, sure ? "" : "un");
+        g_assert_true(changed == (memcmp(&before, &clock, sizeof(clock)) != 0));
+    }
 }
 
 static void test_consumer_is_cut_off(void)
@@ -511,6 +579,9 @@ int main(int argc, char **argv)
     g_test_add_func("/bus_sqlite/topic_that_is_made_later",
                     test_topic_that_is_made_later);
     g_test_add_func("/bus_sqlite/old_records_are_dropped", test_old_records_are_dropped);
+    g_test_add_func("/bus_sqlite/l27_a_clock_that_leaps_dates_nothing_and_drops_nothing",
+                    test_l27_a_clock_that_leaps_dates_nothing_and_drops_nothing);
+    g_test_add_func("/bus_sqlite/l27_table", test_l27_table);
     g_test_add_func("/bus_sqlite/consumer_is_cut_off", test_consumer_is_cut_off);
     g_test_add_func("/bus_sqlite/compaction",
                     test_compaction_keeps_the_newest_of_each_key);
