@@ -2,6 +2,7 @@
 
 muster_test(container planner)
 muster_test(keep planner)
+muster_test(log_clock planner)
 muster_test(offsets planner)
 muster_test(pace planner)
 muster_test(policy planner)

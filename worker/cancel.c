@@ -28,7 +28,7 @@ struct parked {
     int32_t number;
     int64_t from;
     int64_t offset;   /* of the target, BUS_OFFSET_NONE: not in the queue */
-    int64_t again_at; /* wall clock: when UNSURE searches again */
+    int64_t again_at; /* host time: when UNSURE searches again */
     bool failed;      /* the search */
 };
 
@@ -178,7 +178,8 @@ static void search(struct cancels *cancels, struct parked *parked)
 }
 
 /* Whether it is answered, or given to the lanes. */
-static bool advance(struct cancels *cancels, struct parked *parked, int64_t wall_ms)
+static bool advance(struct cancels *cancels, struct parked *parked, int64_t now_ms,
+                    int64_t wall_ms, int64_t log_ms)
 {
     if (parked->state == PARKED_SEARCHING)
         return false;
@@ -187,15 +188,15 @@ static bool advance(struct cancels *cancels, struct parked *parked, int64_t wall
         parked->order = NULL;
         return true;
     }
-    if (wall_ms >= parked->order->command->expires_at) {
+    if (log_ms >= parked->order->command->expires_at) {
         answer(cancels, parked, OUTCOME_EXPIRED, CODE_EXPIRED,
                "its target did not come before the cancel expired", wall_ms);
         return true;
     }
     const bool passed = offsets_seen(parked->partition->commands) > parked->offset;
-    const bool again = parked->state == PARKED_UNSURE && wall_ms >= parked->again_at;
+    const bool again = parked->state == PARKED_UNSURE && now_ms >= parked->again_at;
     if (parked->state == PARKED_NEW || again) {
-        parked->again_at = wall_ms + AGAIN_MS;
+        parked->again_at = now_ms + AGAIN_MS;
         search(cancels, parked);
     }
     if (parked->state == PARKED_SEARCHING || parked->state == PARKED_UNSURE)
@@ -208,10 +209,12 @@ static bool advance(struct cancels *cancels, struct parked *parked, int64_t wall
     return true;
 }
 
-void cancels_advance(struct cancels *cancels, int64_t wall_ms)
+void cancels_advance(struct cancels *cancels, int64_t now_ms, int64_t wall_ms,
+                     int64_t log_ms)
 {
     for (guint i = 0; i < cancels->parked->len;) {
-        if (advance(cancels, g_ptr_array_index(cancels->parked, i), wall_ms))
+        if (advance(cancels, g_ptr_array_index(cancels->parked, i), now_ms, wall_ms,
+                    log_ms))
             g_ptr_array_remove_index(cancels->parked, i);
         else
             i++;

@@ -26,6 +26,8 @@ void cancels_free(struct cancels *cancels);
 /* A received cancel.  Takes the order. */
 void cancels_add(struct cancels *cancels, struct partition *partition,
                  struct order *order_taken);
-void cancels_advance(struct cancels *cancels, int64_t wall_ms);
+/* Host time for pauses, wall time for events, the log's for expiry. */
+void cancels_advance(struct cancels *cancels, int64_t now_ms, int64_t wall_ms,
+                     int64_t log_ms);
 /* The assignment is over: those not answered are the next owner's. */
 void cancels_end(struct cancels *cancels);

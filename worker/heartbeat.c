@@ -11,6 +11,7 @@ struct heartbeats {
     struct heartbeat *beat; /* the next one, but for its time */
     char *key;
     int64_t due_at; /* host time */
+    struct log_clock clock;
 };
 
 static void set_text(char **text, const char *to)
@@ -89,4 +90,13 @@ void heartbeats_advance(struct heartbeats *heartbeats, unsigned queued, int64_t 
         message = bus_message_new(TOPIC_HEARTBEATS, 0, heartbeats->key, bytes);
     bus_teller_tell(heartbeats->teller, message,
                     NULL); /* a lost one is followed by the next */
+}
+
+const struct log_clock *heartbeats_clock(struct heartbeats *heartbeats)
+{
+    struct bus_heard heard;
+    while (bus_teller_heard(heartbeats->teller, &heard))
+        log_clock_hear(&heartbeats->clock, heard.append_ms, heard.told_at,
+                       heard.heard_at);
+    return &heartbeats->clock;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "assignment.h"
+#include "log_clock.h"
 
 struct heartbeats_setup {
     struct bus *bus;
@@ -28,3 +29,5 @@ void heartbeats_drain(struct heartbeats *heartbeats);
 /* Sends one if it is due; `queued`: commands received and not answered. */
 void heartbeats_advance(struct heartbeats *heartbeats, unsigned queued, int64_t now_ms,
                         int64_t wall_ms);
+/* The log's time, as the answers to heartbeats tell it, with what is needed to carry it on. */
+const struct log_clock *heartbeats_clock(struct heartbeats *heartbeats);

@@ -110,9 +110,11 @@ void lanes_push(struct lanes *lanes, struct partition *partition,
 
 /* --- heads of lanes ------------------------------------------------------------------------------- */
 
+static const char expired[] =
+    "it was not begun before it expired; ask again if it is still wanted";
+
 static bool refuse_order(const struct lanes *lanes, const struct order *order,
-                         enum outcome *ret_outcome, struct refusal *ret_refusal,
-                         int64_t wall_ms)
+                         enum outcome *ret_outcome, struct refusal *ret_refusal)
 {
     const struct command *command = order->command;
     const char *engine_id = lanes->setup.author->engine_id;
@@ -122,10 +124,8 @@ static bool refuse_order(const struct lanes *lanes, const struct order *order,
     if (order->begun) /* the log has its id alone: another command may bear the same */
         return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
     *ret_outcome = OUTCOME_EXPIRED;
-    if (wall_ms >= command->expires_at) {
-        refusal_set(
-            ret_refusal, CODE_EXPIRED,
-            "it was not begun before it expired; ask again if it is still wanted");
+    if (lanes->log_ms >= command->expires_at) {
+        refusal_set(ret_refusal, CODE_EXPIRED, "%s", expired);
         return true;
     }
     *ret_outcome = OUTCOME_REJECTED;
@@ -145,7 +145,7 @@ static void begin_job(struct lanes *lanes, struct lane *lane, struct waiting *wa
 {
     lane->job = job_new(&lanes->setup.site, g_steal_pointer(&waiting->order));
     lane->partition = waiting->partition;
-    lane->beginning = false;
+    lane->beginning = lane->lapsed = false;
     g_clear_pointer(&lane->told_progress, g_free);
     lane->progress_told = 0;
     lane->progress_at = 0;
@@ -158,7 +158,7 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     struct waiting *waiting = g_queue_pop_head(&lane->orders);
     enum outcome outcome;
     struct refusal refusal = {0};
-    if (refuse_order(lanes, waiting->order, &outcome, &refusal, wall_ms)) {
+    if (refuse_order(lanes, waiting->order, &outcome, &refusal)) {
         struct event *event = report_ended(lanes->setup.author, lane->server_id,
                                            waiting->order->cause, outcome, refusal.code,
                                            refusal.message, wall_ms);
@@ -171,10 +171,15 @@ static void start_head(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
     lane_waiting_free(waiting);
 }
 
-static bool head_has_expired(const struct lane *lane, int64_t wall_ms)
+static bool has_expired(const struct lanes *lanes, const struct order *order)
+{
+    return !order->begun && lanes->log_ms >= order->command->expires_at;
+}
+
+static bool head_has_expired(const struct lane *lane)
 {
     const struct waiting *head = lane->orders.head->data;
-    return !head->order->begun && wall_ms >= head->order->command->expires_at;
+    return has_expired(lane->lanes, head->order);
 }
 
 /* A call that was given up holds its lane, unless it is about what has served. */
@@ -186,19 +191,46 @@ static void leave_call(struct lanes *lanes, const struct lane *lane,
                          lane->partition->number, job_given_up(job));
 }
 
-static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+static void close_job(struct lanes *lanes, struct lane *lane, struct event *event_taken)
 {
     struct job *job = g_steal_pointer(&lane->job);
-    const struct order *order = job_order(job);
-    struct event *event = report_result(lanes->setup.author, lane->server_id,
-                                        order->cause, job_take_result(job), wall_ms);
-    lane_post_result(lanes, lane, lane->partition, order, event, lane->cancels);
+    lane_post_result(lanes, lane, lane->partition, job_order(job), event_taken,
+                     lane->cancels);
     g_ptr_array_set_size(lane->cancels, 0);
     leave_call(lanes, lane, job);
     job_free(job);
     g_ptr_array_remove_fast(lanes->running, lane);
     if (!g_queue_is_empty(&lane->orders))
         g_queue_push_tail(&lanes->ready, lane);
+}
+
+static void end_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    close_job(lanes, lane,
+              report_result(lanes->setup.author, lane->server_id,
+                            job_order(lane->job)->cause, job_take_result(lane->job),
+                            wall_ms));
+}
+
+/* It has looked, and has done nothing. */
+static void expire_job(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    job_abandon(lane->job);
+    close_job(lanes, lane,
+              report_ended(lanes->setup.author, lane->server_id,
+                           job_order(lane->job)->cause, OUTCOME_EXPIRED, CODE_EXPIRED,
+                           expired, wall_ms));
+}
+
+/* Once `accepted` is handed over, the publisher decides whether it goes. */
+static void advance_beginning(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
+{
+    const bool late = lane->beginning ? lane->lapsed
+                                      : has_expired(lanes, job_order(lane->job));
+    if (late)
+        expire_job(lanes, lane, wall_ms);
+    else if (!lane->beginning)
+        lane_begin(lanes, lane, wall_ms);
 }
 
 static void end_tidy(struct lanes *lanes, struct lane *lane)
@@ -225,8 +257,8 @@ static void advance_job(struct lanes *lanes, struct lane *lane, int64_t now_ms,
                         int64_t wall_ms)
 {
     job_advance(lane->job, now_ms);
-    if (job_state(lane->job) == JOB_BEGINNING && !lane->beginning)
-        lane_begin(lanes, lane, wall_ms);
+    if (job_state(lane->job) == JOB_BEGINNING)
+        advance_beginning(lanes, lane, wall_ms);
     else if (job_state(lane->job) == JOB_ENDED && job_order(lane->job)->tidies)
         end_tidy(lanes, lane);
     else if (job_state(lane->job) == JOB_ENDED)
@@ -282,7 +314,7 @@ static void start_ready(struct lanes *lanes, bool engine_up, int64_t now_ms,
             break;
         struct lane *lane = g_queue_pop_head(&lanes->ready);
         if (!orphans_hold(lanes->orphans, lane->server_id) &&
-            (room || head_has_expired(lane, wall_ms)))
+            (room || head_has_expired(lane)))
             start_lane(lanes, lane, now_ms, wall_ms);
         else
             g_queue_push_tail(&passed_over, lane);
@@ -312,8 +344,10 @@ static int64_t lane_wakes_at(const struct lane *lane, int64_t now_ms)
                progress ? MAX(lane->progress_at, now_ms) : INT64_MAX);
 }
 
-void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms)
+void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms,
+                   int64_t log_ms)
 {
+    lanes->log_ms = log_ms;
     orphans_end(lanes->orphans);
     end_refused_pulls(lanes);
     advance_running(lanes, now_ms, wall_ms);

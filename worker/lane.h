@@ -42,9 +42,10 @@ enum lanes_cancelled lanes_cancel(struct lanes *lanes, struct order *order,
                                   int64_t wall_ms);
 
 /* Starts what may start, moves what can move, ends what has ended.  `engine_up`: without the
- * engine nothing new is begun, but what has expired is answered.  Both clocks: host time for
- * deadlines, wall time for expiry and events. */
-void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms);
+ * engine nothing new is begun, but what has expired is answered.  Three clocks: host time for
+ * deadlines, wall time for events, the log's for expiry. */
+void lanes_advance(struct lanes *lanes, bool engine_up, int64_t now_ms, int64_t wall_ms,
+                   int64_t log_ms);
 int64_t lanes_wakes_at(const struct lanes *lanes);
 
 /* Offers a reply or a line; false: it is no job's. */

@@ -28,6 +28,7 @@ struct lane {
     int64_t progress_at;
     unsigned progress_told; /* of this job */
     bool beginning;         /* the job's `accepted` has been handed over */
+    bool lapsed;            /* and has come back: it was too late for it */
     struct lanes *lanes;
 };
 
@@ -39,6 +40,7 @@ struct lanes {
     struct orphans *orphans;
     bool closed;
     int64_t wakes_at;
+    int64_t log_ms; /* the log's clock, at this turn */
     uint64_t ended[OUTCOME_COUNT];
     GHashTable *tidied; /* container id → struct tidied: when to try again */
     int64_t expiry_at;  /* host time of the next look for expired heads */

@@ -25,6 +25,13 @@ static void begin_committed(void *owner)
         job_begun(lane->job);
 }
 
+static void begin_lapsed(void *owner)
+{
+    struct lane *lane = owner;
+    lane->lapsed = true;
+    lane->lanes->wakes_at = 0;
+}
+
 static void log_result(const struct order *order, const struct result *result)
 {
     log_info("command", "command", order->command->command_id, "action",
@@ -40,7 +47,9 @@ static void add_cancel_result(struct lanes *lanes, struct letter *letter,
 {
     const bool cancelled = target->outcome == OUTCOME_CANCELLED;
     g_autofree char *late = g_strdup_printf(
-        "its target had come too far to be cancelled: %s, %s",
+        "its target had %s: %s, %s",
+        target->outcome == OUTCOME_EXPIRED ? "ended before it could be cancelled"
+                                           : "come too far to be cancelled",
         outcome_name(target->outcome), target->message);
     struct event *event = report_ended(
         lanes->setup.author, cancel->command->server_id, cancel->cause,
@@ -80,6 +89,7 @@ static void post_begun(struct lanes *lanes, struct lane *lane, int64_t wall_ms)
                      order->traceparent);
     letter_begins(letter, order->control, order->cause->offset, job_note(lane->job));
     letter_then(letter, begin_committed, lane);
+    letter_expires(letter, order->command->expires_at, begin_lapsed);
     publisher_add(lanes->setup.publisher, letter);
     lane->beginning = true;
 }

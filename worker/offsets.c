@@ -225,6 +225,14 @@ void offsets_begin(struct offsets *offsets, int64_t offset, const char *note)
     entry->note = g_strdup(note);
 }
 
+void offsets_unbegin(struct offsets *offsets, int64_t offset)
+{
+    struct entry *entry = offsets_find(offsets, offset)->data;
+
+    offsets->bytes -= note_bytes(entry->note);
+    g_clear_pointer(&entry->note, g_free);
+}
+
 void offsets_finish(struct offsets *offsets, int64_t offset)
 {
     offsets_drop(offsets, offsets_find(offsets, offset));

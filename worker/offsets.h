@@ -46,6 +46,8 @@ bool offsets_reserve(struct offsets *offsets, int64_t offset) G_GNUC_WARN_UNUSED
 /* It is marked begun, with a note for whoever has to finish it (printable ASCII); again: with
  * another note. */
 void offsets_begin(struct offsets *offsets, int64_t offset, const char *note);
+/* It is not, after all: nothing was committed. */
+void offsets_unbegin(struct offsets *offsets, int64_t offset);
 /* It has its terminal result. */
 void offsets_finish(struct offsets *offsets, int64_t offset);
 

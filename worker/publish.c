@@ -30,6 +30,8 @@ struct letter {
     GPtrArray *marks;
     letter_sent sent;
     void *owner;
+    int64_t expires_at; /* by the log's clock; 0: never */
+    letter_lapsed lapsed;
 };
 
 struct publisher {
@@ -42,6 +44,7 @@ struct publisher {
     GPtrArray *flying; /* struct letter: of the batch on its way, or NULL */
     struct bus_batch *batch;
     bool busy; /* a thread has the batch */
+    bool late; /* the bus has not taken it: it was too late for a letter in it */
     bool cut;  /* the batch was too large once: its events have been cut */
     bool over; /* the group has gone on: nothing of this assignment may go out any more */
     unsigned tries;
@@ -133,6 +136,12 @@ void letter_then(struct letter *letter, letter_sent sent, void *owner)
     letter->owner = owner;
 }
 
+void letter_expires(struct letter *letter, int64_t expires_at, letter_lapsed lapsed)
+{
+    letter->expires_at = expires_at;
+    letter->lapsed = lapsed;
+}
+
 /* --- a batch of them ----------------------------------------------------------------------------- */
 
 static struct bus_message *copy_of(const struct bus_message *message)
@@ -178,6 +187,18 @@ static void apply_marks(const struct letter *letter)
     }
 }
 
+/* Only what begins expires. */
+static void take_back_marks(const struct letter *letter)
+{
+    for (guint i = 0; i < letter->marks->len; i++) {
+        const struct mark *mark = g_ptr_array_index(letter->marks, i);
+        g_assert(!mark->finishes);
+        offsets_unbegin(mark->control ? letter->partition->control
+                                      : letter->partition->commands,
+                        mark->offset);
+    }
+}
+
 static void add_position(struct bus_batch *batch, const char *topic, int32_t number,
                          const struct offsets *offsets, const struct log_tag *tag)
 {
@@ -212,20 +233,77 @@ static void add_messages(struct publisher *publisher, struct bus_batch *batch)
     }
 }
 
-static void make_batch(struct publisher *publisher)
+/* The earliest of all, or 0. */
+static int64_t expiry_of(const GPtrArray *letters)
+{
+    int64_t first = 0;
+    for (guint i = 0; i < letters->len; i++) {
+        const struct letter *letter = g_ptr_array_index(letters, i);
+        if (letter->expires_at && (!first || letter->expires_at < first))
+            first = letter->expires_at;
+    }
+    return first;
+}
+
+static void fill_batch(struct publisher *publisher)
+{
+    g_clear_pointer(&publisher->batch, bus_batch_free);
+    if (publisher->flying->len == 0) {
+        g_clear_pointer(&publisher->flying, g_ptr_array_unref);
+        return;
+    }
+    publisher->batch = bus_batch_new(publisher->group, publisher->assignment->membership);
+    publisher->batch->before_ms = expiry_of(publisher->flying);
+    add_messages(publisher, publisher->batch);
+    add_positions(publisher, publisher->batch);
+}
+
+static bool has_lapsed(const struct letter *letter, int64_t log_ms)
+{
+    return letter->expires_at && log_ms >= letter->expires_at;
+}
+
+static void make_batch(struct publisher *publisher, int64_t log_ms)
 {
     publisher->flying = g_ptr_array_new_with_free_func(letter_free);
     while (publisher->flying->len < BATCH_LETTERS &&
            !g_queue_is_empty(&publisher->waiting)) {
         struct letter *letter = g_queue_pop_head(&publisher->waiting);
+        if (has_lapsed(letter, log_ms)) {
+            letter->lapsed(letter->owner);
+            letter_free(letter);
+            continue;
+        }
         apply_marks(letter);
         g_ptr_array_add(publisher->flying, letter);
     }
-    publisher->batch = bus_batch_new(publisher->group, publisher->assignment->membership);
-    add_messages(publisher, publisher->batch);
-    add_positions(publisher, publisher->batch);
     publisher->tries = 0;
     publisher->cut = false;
+    publisher->late = false;
+    fill_batch(publisher);
+}
+
+/* The log's clock may be ahead of what is known of it here: when the bus has said so, what
+ * expires first is over in any case. */
+static void make_batch_again(struct publisher *publisher, int64_t log_ms)
+{
+    GPtrArray *flying = publisher->flying;
+    const int64_t now = publisher->late ? MAX(log_ms, publisher->batch->before_ms)
+                                        : log_ms;
+    const guint before = flying->len;
+    publisher->late = false;
+    for (guint i = 0; i < flying->len;) {
+        struct letter *letter = g_ptr_array_index(flying, i);
+        if (!has_lapsed(letter, now)) {
+            i++;
+            continue;
+        }
+        take_back_marks(letter);
+        letter->lapsed(letter->owner);
+        g_ptr_array_remove_index(flying, i);
+    }
+    if (flying->len < before)
+        fill_batch(publisher);
 }
 
 static void cut_batch(struct publisher *publisher)
@@ -320,6 +398,10 @@ static void commit_done(void *data)
     case BUS_RETRY:
         batch_failed(publisher);
         break;
+    case BUS_LATE:
+        publisher->late = true;
+        batch_failed(publisher);
+        break;
     case BUS_REFUSED:
         batch_refused(publisher);
         break;
@@ -333,14 +415,17 @@ static void commit_done(void *data)
     g_clear_error(&publisher->outcome_error);
 }
 
-void publisher_advance(struct publisher *publisher, int64_t now_ms)
+void publisher_advance(struct publisher *publisher, int64_t now_ms, int64_t log_ms)
 {
     if (publisher->busy || publisher->error || publisher->over || !publisher->assignment)
         return;
+    if (publisher->batch && now_ms >= publisher->retry_at)
+        make_batch_again(publisher, log_ms);
     if (!publisher->batch && !g_queue_is_empty(&publisher->waiting))
-        make_batch(publisher);
+        make_batch(publisher, log_ms);
     if (!publisher->batch || now_ms < publisher->retry_at)
         return;
+    publisher->batch->now_ms = log_ms;
     publisher->retry_at = 0;
     publisher->busy = true;
     publisher->busy_since = now_ms;

@@ -115,6 +115,8 @@ static void keep_time(struct worker *worker, int64_t now_ms)
 static int64_t turn(struct worker *worker)
 {
     const int64_t now = host_ms(), wall = wall_ms();
+    worker->log_ms = log_clock_ms(heartbeats_clock(worker->heartbeats), bus_boot_ms(),
+                                  wall);
     take_signals(worker);
     errands_collect(worker->errands);
     worker_take_answers(worker);
@@ -126,11 +128,11 @@ static int64_t turn(struct worker *worker)
     worker_take_news(worker);
     const bool engine_up = watch_is_up(worker->watch);
     if (!worker->revoking) {
-        cancels_advance(worker->cancels, wall);
-        lanes_advance(worker->lanes, engine_up, now, wall);
+        cancels_advance(worker->cancels, now, wall, worker->log_ms);
+        lanes_advance(worker->lanes, engine_up, now, wall, worker->log_ms);
         observer_advance(worker->observer, now);
         inventory_advance(worker->inventory, engine_up, now, wall);
-        publisher_advance(worker->publisher, now);
+        publisher_advance(worker->publisher, now, worker->log_ms);
     }
     keep_time(worker, now);
     heartbeats_advance(worker->heartbeats, lanes_queued(worker->lanes), now, wall);

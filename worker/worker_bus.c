@@ -360,8 +360,9 @@ static bool control_has_room(const struct worker *worker)
 static void take_topic(struct worker *worker, unsigned topic_index,
                        bool (*room)(const struct worker *))
 {
-    if (!worker->assignment || worker->revoking)
-        return;
+    if (!worker->assignment || worker->revoking ||
+        !heartbeats_clock(worker->heartbeats)->is_settled)
+        return; /* by the host's clock what is still wanted might have expired */
     while (room(worker)) {
         g_autoptr(BusRecord) record = bus_consumer_take(worker->consumer, topic_index);
         if (!record)

@@ -44,6 +44,7 @@ struct worker {
     struct inventory *inventory;
     struct cancels *cancels;
     struct heartbeats *heartbeats;
+    int64_t log_ms;               /* the log's clock, at this turn */
     struct metrics_http *metrics; /* or NULL */
     int64_t metrics_at;           /* host time of the next text */
     int64_t turn_most_us;         /* the longest turn so far */

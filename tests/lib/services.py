@@ -1,6 +1,7 @@
 """services - the real engine, registry and broker that tests/run has started, as objects."""
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -127,6 +128,16 @@ class Kafka:
 
     def kill(self):
         run_script("kafka", "kill", "--dir", self.directory)
+
+    def pause(self):
+        """It stands still, as on a host that is out of memory."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
+        os.kill(int((Path(self.directory) / "pid").read_text().split()[0]), number)
 
     def start(self):
         run_script("kafka", "start", "--port", self.address.rsplit(":", 1)[1], "--dir", self.directory)

@@ -13,6 +13,7 @@ struct letter {
     GString *text;
     GPtrArray *events; /* struct event */
     letter_sent sent;
+    letter_lapsed lapsed;
     void *owner;
 };
 
@@ -52,6 +53,14 @@ static inline char *fake_publisher_commit(struct publisher *publisher)
         letter->sent(letter->owner);
     letter_free(letter);
     return text;
+}
+
+/* Its moment was over before the oldest letter could go out. */
+static inline void fake_publisher_lapse(struct publisher *publisher)
+{
+    struct letter *letter = g_ptr_array_steal_index(publisher->letters, 0);
+    letter->lapsed(letter->owner);
+    letter_free(letter);
 }
 
 struct letter *letter_new(struct partition *partition)
@@ -94,6 +103,11 @@ void letter_then(struct letter *letter, letter_sent sent, void *owner)
 {
     letter->sent = sent;
     letter->owner = owner;
+}
+
+void letter_expires(struct letter *letter, int64_t expires_at, letter_lapsed lapsed)
+{
+    letter->lapsed = lapsed;
 }
 
 void publisher_add(struct publisher *publisher, struct letter *letter_taken)

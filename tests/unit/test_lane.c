@@ -12,6 +12,7 @@
 
 #define AT_ONCE     2
 #define WALL_MS     1000000000000
+#define BRIEF_MS    5000
 #define PATIENCE_US (90 * G_USEC_PER_SEC)
 
 static const struct author author = {
@@ -77,7 +78,8 @@ static void turn(struct stage *stage, bool engine_up)
     bool going = true;
     while (going) {
         g_assert_cmpint(g_get_monotonic_time(), <, until);
-        lanes_advance(stage->lanes, engine_up, stage->now_ms, WALL_MS + stage->now_ms);
+        lanes_advance(stage->lanes, engine_up, stage->now_ms, WALL_MS + stage->now_ms,
+                      WALL_MS + stage->now_ms);
         going = errands_running(stage->setup.site.errands) > 0;
         going |= errands_collect(stage->setup.site.errands);
     }
@@ -105,6 +107,8 @@ static void twist(struct order *order, const char *word)
 {
     if (g_str_equal(word, "expired"))
         order->command->expires_at = WALL_MS;
+    else if (g_str_equal(word, "brief"))
+        order->command->expires_at = WALL_MS + BRIEF_MS;
     else if (g_str_equal(word, "begun"))
         order->begun = g_strdup("a");
     else if (g_str_equal(word, "known"))
@@ -252,6 +256,12 @@ static void commit(struct stage *stage, const char *wanted)
     compare(stage, wanted, text ? text : "nothing");
 }
 
+static void lapse(struct stage *stage, const char *none)
+{
+    fake_publisher_lapse(stage->setup.publisher);
+    g_assert_cmpint(lanes_wakes_at(stage->lanes), <=, stage->now_ms);
+}
+
 static void expect_open(struct stage *stage, const char *wanted)
 {
     g_autofree char *got = g_strdup_printf("%u", lanes_queued(stage->lanes));
@@ -313,6 +323,7 @@ static void play_line(struct stage *stage, const char *line)
         {">", expect_requests},
         {"<", answer},
         {"commit", commit},
+        {"lapse", lapse},
         {"open", expect_open},
         {"lock", expect_lock},
         {"wait", pass_time},

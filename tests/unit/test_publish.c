@@ -31,6 +31,7 @@ struct stage {
     struct publisher *publisher;
     GString *told; /* which letters have been told that they went out */
     int64_t received;
+    int64_t log_ms;
 };
 
 static enum bus_sent say(struct bus_sender *sender, const struct bus_batch *batch,
@@ -44,8 +45,10 @@ static enum bus_sent say(struct bus_sender *sender, const struct bus_batch *batc
         bus->length += g_bytes_get_size(message->value);
     }
     const struct bus_position *commands = g_ptr_array_index(batch->positions, 0);
-    g_string_append_printf(bus->texts, "; commands %" G_GINT64_FORMAT "\n",
-                           commands->offset);
+    g_string_append_printf(bus->texts, "; commands %" G_GINT64_FORMAT, commands->offset);
+    if (batch->before_ms)
+        g_string_append_printf(bus->texts, " before %" G_GINT64_FORMAT, batch->before_ms);
+    g_string_append_c(bus->texts, '\n');
     g_assert_cmpuint(bus->asked, <, ANSWERS_MOST);
     const enum bus_sent answer = bus->answers[bus->asked++];
     if (answer != BUS_SENT)
@@ -120,11 +123,31 @@ static void answer(struct stage *stage, const char *name, const char *sentence)
     publisher_add(stage->publisher, letter);
 }
 
+static void letter_has_lapsed(void *owner)
+{
+    struct stage *stage = owner;
+    g_string_append_c(stage->told, '-');
+}
+
+/* Begins the next command, one of the server `name`, unless it is `expires_at` by then. */
+static void begin(struct stage *stage, const char *name, int64_t expires_at)
+{
+    const int64_t offset = stage->received++;
+    const char *note = NULL;
+    struct letter *letter = letter_new(&stage->partition);
+    offsets_receive(stage->partition.commands, offset, &note);
+    letter_add_event(letter, report_accepted(&author, name, NULL, "r1", 1000), NULL);
+    letter_begins(letter, false, offset, "r1");
+    letter_then(letter, letter_was_sent, stage);
+    letter_expires(letter, expires_at, letter_has_lapsed);
+    publisher_add(stage->publisher, letter);
+}
+
 /* One transaction, if any is due: there and back. */
 static void turn(struct stage *stage)
 {
     const int64_t until = g_get_monotonic_time() + PATIENCE_US;
-    publisher_advance(stage->publisher, G_MAXINT64);
+    publisher_advance(stage->publisher, G_MAXINT64, stage->log_ms);
     while (publisher_is_busy(stage->publisher)) {
         g_assert_cmpint(g_get_monotonic_time(), <, until);
         errands_collect(stage->errands);
@@ -161,7 +184,7 @@ static void tries_again_after_a_pause_that_grows(void)
     turn(stage);
     const int64_t first = publisher_wakes_at(stage->publisher);
     g_assert_cmpint(first, >=, began + 100);
-    publisher_advance(stage->publisher, first - 1);
+    publisher_advance(stage->publisher, first - 1, 0);
     g_assert_cmpuint(stage->bus.asked, ==, 1);
     turn(stage);
     g_assert_cmpint(publisher_wakes_at(stage->publisher), >=, first + 100);
@@ -230,6 +253,67 @@ static void l4_what_cannot_go_out_ends_the_process(void)
     }
 }
 
+static void l18_what_has_expired_is_left_out_of_the_next_try(void)
+{
+    g_autoptr(Stage) stage = STAGE(BUS_RETRY, BUS_RETRY, BUS_SENT);
+    begin(stage, "alpha", 2000);
+    begin(stage, "beta", 3000);
+    answer(stage, "gamma", "");
+    turn(stage);
+    stage->log_ms = 1999;
+    turn(stage);
+    stage->log_ms = 2000;
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "-++");
+    g_assert_cmpstr(stage->bus.texts->str, ==,
+                    "alpha beta gamma; commands 0 before 2000\n"
+                    "alpha beta gamma; commands 0 before 2000\n"
+                    "beta gamma; commands 0 before 3000\n");
+}
+
+/* The clock here is behind: what the bus says counts. */
+static void l18_what_the_bus_calls_late_is_left_out(void)
+{
+    g_autoptr(Stage) stage = STAGE(BUS_LATE, BUS_LATE, BUS_SENT);
+    begin(stage, "alpha", 2000);
+    begin(stage, "beta", 1000);
+    answer(stage, "gamma", "");
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "");
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "-");
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "--+");
+    g_assert_cmpstr(stage->bus.texts->str, ==,
+                    "alpha beta gamma; commands 0 before 1000\n"
+                    "alpha gamma; commands 0 before 2000\n"
+                    "gamma; commands 0\n");
+}
+
+/* As if it had never been handed over: neither in the offsets, nor in the way. */
+static void l18_a_batch_of_which_nothing_is_left_is_none(void)
+{
+    g_autoptr(Stage) stage = STAGE(BUS_RETRY, BUS_SENT);
+    begin(stage, "alpha", 1000);
+    g_autofree char *before = offsets_metadata(stage->partition.commands);
+    turn(stage);
+    g_autofree char *begun = offsets_metadata(stage->partition.commands);
+    g_assert_cmpstr(begun, !=, before);
+    stage->log_ms = 1000;
+    turn(stage);
+    g_autofree char *after = offsets_metadata(stage->partition.commands);
+    g_assert_cmpstr(after, ==, before);
+    g_assert_cmpstr(stage->told->str, ==, "-");
+    g_assert_true(publisher_is_idle(stage->publisher));
+    begin(stage, "beta", 1000);
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "--");
+    answer(stage, "gamma", "");
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "--+");
+    g_assert_cmpuint(stage->bus.asked, ==, 2);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -246,5 +330,11 @@ int main(int argc, char **argv)
     g_test_add_func("/publish/l3_too_large_is_cut_once", l3_too_large_is_cut_once);
     g_test_add_func("/publish/l4_what_cannot_go_out_ends_the_process",
                     l4_what_cannot_go_out_ends_the_process);
+    g_test_add_func("/publish/l18_what_has_expired_is_left_out_of_the_next_try",
+                    l18_what_has_expired_is_left_out_of_the_next_try);
+    g_test_add_func("/publish/l18_what_the_bus_calls_late_is_left_out",
+                    l18_what_the_bus_calls_late_is_left_out);
+    g_test_add_func("/publish/l18_a_batch_of_which_nothing_is_left_is_none",
+                    l18_a_batch_of_which_nothing_is_left_is_none);
     return g_test_run();
 }
