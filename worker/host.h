@@ -62,10 +62,9 @@ bool host_finish_purge(const char *root, const char *purged, bool *ret_there,
 struct host_lock;
 /* NULL without an error: somebody else has it. */
 struct host_lock *host_try_lock(const char *root, const char *name, GError **error);
-/* Waits for it.  A holder that has not let go after `kill_after_ms` counts as stalled
- * (slow and stopped look the same from outside) and is sent SIGKILL, if it is in our pid
- * namespace and not ourselves; the wait then goes on.  A new holder has its own
- * `kill_after_ms`. `*cancel` (atomic) set to true ends the wait: NULL with
+/* Waits for it.  A holder that is busy is waited for; one whose loop has not gone round for
+ * `kill_after_ms` counts as stalled and is sent SIGKILL, if it is in our pid namespace and
+ * not ourselves; the wait then goes on.  A new holder has its own `kill_after_ms`. `*cancel` (atomic) set to true ends the wait: NULL with
  * G_IO_ERROR_CANCELLED. */
 struct host_lock *host_wait_lock(const char *root, const char *name,
                                  int64_t kill_after_ms, const int *cancel,

@@ -3,9 +3,12 @@
  * one.
  *
  * Kafka does not fence a Docker socket, so an owner of a partition holds an flock here
- * from before its first effect until its last call has returned.  A holder that does not
- * let go in time is killed: nobody can see from outside whether it is stopped, hanging or
- * slow, so the bound must be longer than any call that is worth waiting for.
+ * from before its first effect until its last call has returned.  One that is busy is
+ * waited for, however long that takes; one that shows no sign of life is killed.
+ *
+ * The sign is that its loop goes round: it waits at least once a second (worker.c), and the
+ * kernel counts that for all to see.  Nothing has to be written for it, so that a disk that
+ * hangs makes no worker look dead, and nobody else can write it.
  *
  * The kernel ends a lock with its process; the text in the file only says whom to kill.
  */
@@ -34,6 +37,12 @@ struct owner {
     int64_t pid;        /* 0: not known */
     uint64_t starttime; /* clock ticks after boot, field 22 of /proc/PID/stat */
     uint64_t namespace; /* inode of /proc/self/ns/pid */
+};
+
+/* A holder at work, or not, at one moment. */
+struct sighting {
+    struct owner owner;
+    uint64_t waits; /* how often its first thread, the loop's, has waited; 0: not known */
 };
 
 /* --- Owners ------------------------------------------------------------------------ */
@@ -90,6 +99,25 @@ static struct owner owner_read(int file)
                &owner.pid, &owner.starttime, &owner.namespace) != 3)
         return (struct owner){0};
     return owner;
+}
+
+static struct sighting sighting_of(const struct owner *owner)
+{
+    static const char name[] = "\nvoluntary_ctxt_switches:";
+    g_autofree char *path = g_strdup_printf("/proc/%" G_GINT64_FORMAT "/status",
+                                            owner->pid);
+    g_autofree char *text = NULL;
+    const char *line = NULL;
+
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        line = strstr(text, name);
+    return (struct sighting){*owner,
+                             line ? g_ascii_strtoull(line + strlen(name), NULL, 10) : 0};
+}
+
+static bool sighting_equal(const struct sighting *a, const struct sighting *b)
+{
+    return owner_equal(&a->owner, &b->owner) && a->waits == b->waits;
 }
 
 /* Kills it if it still is who it was: the descriptor holds on to the process while its
@@ -177,11 +205,12 @@ static bool is_cancelled(const int *cancel, GError **error)
     return true;
 }
 
-/* The bound is a holder's: another one in between begins it anew. */
+/* The bound is a holder's: another one in between begins it anew, and so does its sign of
+ * life. */
 struct host_lock *host_wait_lock(const char *root, const char *name,
                                  int64_t kill_after_ms, const int *cancel, GError **error)
 {
-    struct owner first = {0};
+    struct sighting last = {0};
     int64_t since_ms = clock_ms();
 
     while (!is_cancelled(cancel, error)) {
@@ -193,8 +222,9 @@ struct host_lock *host_wait_lock(const char *root, const char *name,
                 g_propagate_error(error, g_steal_pointer(&failure));
             return lock;
         }
-        if (!owner_equal(&holder, &first)) {
-            first = holder;
+        struct sighting now = sighting_of(&holder);
+        if (!sighting_equal(&now, &last)) {
+            last = now;
             since_ms = clock_ms();
         } else if (clock_ms() - since_ms >= kill_after_ms) {
             owner_kill(&holder);
@@ -205,16 +235,11 @@ struct host_lock *host_wait_lock(const char *root, const char *name,
     return NULL;
 }
 
-/* The text goes first: whoever reads it between two owners must not kill the former, who
- * lives on.  (Should that fail, the next owner's text follows at once.) */
+/* Called on loops: the text stays, for writing to a disk that hangs would not come back. */
 void host_unlock(struct host_lock *lock)
 {
-    bool cleared;
-
     if (!lock)
         return;
-    cleared = ftruncate(lock->file, 0) == 0;
-    (void)cleared;
     g_close(lock->file, NULL);
     g_free(lock);
 }

@@ -275,7 +275,8 @@ static struct host_lock *lock_now(const char *root)
     return lock;
 }
 
-/* A process that takes the lock and lets go after `ms` (0: never); it lives on. */
+/* A process that takes the lock and lets go after `ms` (0: never, and it hangs); it lives on,
+ * and is seen to, as a worker is. */
 static pid_t fork_holder(const char *root, int64_t ms)
 {
     int ready[2];
@@ -291,7 +292,9 @@ static pid_t fork_holder(const char *root, int64_t ms)
             _exit(1);
         if (ms == 0)
             pause();
-        g_usleep((gulong)ms * 1000);
+        for (int64_t end = g_get_monotonic_time() + ms * 1000;
+             g_get_monotonic_time() < end;)
+            g_usleep(10000);
         host_unlock(lock);
         pause();
     }
@@ -364,7 +367,6 @@ static void test_l2_a_stalled_holder_is_killed(struct place *place, gconstpointe
     int64_t began = g_get_monotonic_time();
     struct host_lock *lock;
 
-    kill(holder, SIGSTOP);
     lock = wait_for(place->root, 300);
     g_assert_nonnull(lock);
     g_assert_cmpint(g_get_monotonic_time() - began, >=, 300000);
@@ -372,11 +374,24 @@ static void test_l2_a_stalled_holder_is_killed(struct place *place, gconstpointe
     host_unlock(lock);
 }
 
-/* It lets go within the bound, and lives on. */
-static void test_l2_a_slow_holder_is_waited_for(struct place *place, gconstpointer unused)
+static void test_l2_a_stopped_holder_is_killed(struct place *place, gconstpointer unused)
 {
-    pid_t holder = fork_holder(place->root, 200);
-    struct host_lock *lock = wait_for(place->root, 20000);
+    pid_t holder = fork_holder(place->root, 60000);
+    struct host_lock *lock;
+
+    kill(holder, SIGSTOP);
+    lock = wait_for(place->root, 300);
+    g_assert_nonnull(lock);
+    g_assert_cmpint(end_of(holder), ==, SIGKILL);
+    host_unlock(lock);
+}
+
+/* It lets go long after the bound, and lives on. */
+static void test_l29_a_busy_holder_is_waited_for(struct place *place,
+                                                 gconstpointer unused)
+{
+    pid_t holder = fork_holder(place->root, 4000);
+    struct host_lock *lock = wait_for(place->root, 1500);
 
     g_assert_nonnull(lock);
     g_assert_true(is_alive(holder));
@@ -565,7 +580,8 @@ int main(int argc, char **argv)
     add("/host/a_lock_is_one_owners", test_a_lock_is_one_owners);
     add("/host/a_lock_ends_with_its_process", test_a_lock_ends_with_its_process);
     add("/host/l2_a_stalled_holder_is_killed", test_l2_a_stalled_holder_is_killed);
-    add("/host/l2_a_slow_holder_is_waited_for", test_l2_a_slow_holder_is_waited_for);
+    add("/host/l2_a_stopped_holder_is_killed", test_l2_a_stopped_holder_is_killed);
+    add("/host/l29_a_busy_holder_is_waited_for", test_l29_a_busy_holder_is_waited_for);
     add("/host/l2_only_the_very_holder_is_killed",
         test_l2_only_the_very_holder_is_killed);
     add("/host/a_wait_can_be_given_up", test_a_wait_can_be_given_up);
