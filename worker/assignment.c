@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define ASK_MS     30000 /* one question to the bus */
-#define TAIL_REACH 64    /* offsets before the end, in which the last record should lie */
+#define AGAIN_MS   1000  /* after a failure that may pass */
+#define POLL_MS    25
+#define TAIL_REACH 64 /* offsets before the end, in which the last record should lie */
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
@@ -136,6 +138,7 @@ struct takeover {
     GPtrArray *bus_partitions; /* of the notice: both topics */
     GArray *locks;             /* struct wanted_lock */
     struct assignment *assignment;
+    bool again;    /* it has failed before */
     int cancelled; /* atomic */
     bool done;
     GError *error;
@@ -159,7 +162,7 @@ static bool take_locks(struct takeover *takeover, GError **error)
     for (guint i = 0; i < takeover->locks->len; i++) {
         struct wanted_lock *wanted = &g_array_index(takeover->locks, struct wanted_lock,
                                                     i);
-        if (wanted->held_before)
+        if (wanted->held_before || wanted->lock)
             continue;
         g_autofree char *name = g_strdup_printf("%s.commands.%d",
                                                 takeover->setup.agent_id, wanted->number);
@@ -345,13 +348,21 @@ static bool place(struct takeover *takeover, const struct bus_position *committe
     return true;
 }
 
-static bool take_over(struct takeover *takeover, GError **error)
+/* What a failure has left is thrown away. */
+static void make_partitions(struct takeover *takeover)
 {
+    g_ptr_array_set_size(takeover->assignment->partitions, 0);
+    g_ptr_array_set_size(takeover->assignment->positions, 0);
     for (guint i = 0; i < takeover->locks->len; i++) {
         struct partition *partition = g_new0(struct partition, 1);
         partition->number = g_array_index(takeover->locks, struct wanted_lock, i).number;
         g_ptr_array_add(takeover->assignment->partitions, partition);
     }
+}
+
+static bool take_over(struct takeover *takeover, GError **error)
+{
+    make_partitions(takeover);
     if (!take_locks(takeover, error))
         return false;
     g_autoptr(GPtrArray) committed = bus_consumer_committed(
@@ -366,9 +377,18 @@ static bool take_over(struct takeover *takeover, GError **error)
     return true;
 }
 
+static void pause_a_little(const struct takeover *takeover)
+{
+    for (int ms = 0; ms < AGAIN_MS && !g_atomic_int_get(&takeover->cancelled);
+         ms += POLL_MS)
+        g_usleep(POLL_MS * 1000);
+}
+
 static void takeover_work(void *data)
 {
     struct takeover *takeover = data;
+    if (takeover->again)
+        pause_a_little(takeover);
     take_over(takeover, &takeover->error);
 }
 
@@ -441,6 +461,24 @@ void takeover_cancel(struct takeover *takeover)
 bool takeover_is_done(const struct takeover *takeover)
 {
     return takeover->done;
+}
+
+/* A broker that is away comes back.  A membership that is over is told by a notice, which ends
+ * the takeover. */
+const GError *takeover_trouble(const struct takeover *takeover)
+{
+    const GError *error = takeover->error;
+    const bool passes = g_error_matches(error, BUS_ERROR, BUS_ERROR_UNREACHABLE) ||
+                        g_error_matches(error, BUS_ERROR, BUS_ERROR_STALE);
+    return passes ? error : NULL;
+}
+
+void takeover_again(struct takeover *takeover)
+{
+    g_clear_error(&takeover->error);
+    takeover->again = true;
+    takeover->done = false;
+    errands_start(takeover->setup.errands, takeover_work, takeover_done, takeover);
 }
 
 struct assignment *takeover_finish(struct takeover *takeover, GError **error)

@@ -75,6 +75,10 @@ struct takeover *takeover_new(const struct takeover_setup *setup,
 /* It is not wanted any more: what it has locked is given back as soon as it can. */
 void takeover_cancel(struct takeover *takeover);
 bool takeover_is_done(const struct takeover *takeover);
+/* When done: why it failed, if that may pass, or NULL.  Borrowed. */
+const GError *takeover_trouble(const struct takeover *takeover);
+/* Then: once more, from a little later on; its locks stay held. */
+void takeover_again(struct takeover *takeover);
 /* When done: the assignment, or NULL with an error.  Frees the takeover. */
 struct assignment *takeover_finish(struct takeover *takeover, GError **error);
 

@@ -134,6 +134,12 @@ void worker_end_takeover(struct worker *worker)
     GError *error = NULL;
     if (!worker->takeover || !takeover_is_done(worker->takeover))
         return;
+    const GError *trouble = takeover_trouble(worker->takeover);
+    if (trouble) {
+        log_warning("takeover", "why", trouble->message, "then", "it is tried again");
+        takeover_again(worker->takeover);
+        return;
+    }
     g_autoptr(Assignment)
         assignment = takeover_finish(g_steal_pointer(&worker->takeover), &error);
     if (!assignment) {
