@@ -7,6 +7,7 @@
  */
 #include "serve.h"
 
+#include "ending.h"
 #include "ledger_rows.h"
 #include "log.h"
 #include "topics.h"
@@ -23,6 +24,7 @@
 #define BUSY_MS        200  /* how often to ask for a lock that another one holds */
 #define ARRIVE_MS      10   /* how often to look while somebody waits for the log's end */
 #define BACKOFF_MAX_MS 10000
+#define END_MS         5000 /* after a signal: a turn may wait for a broker that is gone */
 #define LOOK_MS        3000 /* how long a look at a topic may take, … */
 #define LOOK_EVERY_US  (10 * G_USEC_PER_SEC) /* … and how often there is one */
 
@@ -32,6 +34,7 @@ struct serve {
     struct relay *relay;
     struct upkeep *upkeep;
     struct api *api; /* or NULL */
+    struct ending *ending;
     int signals;
     int bell;
     int64_t backoff_ms;  /* 0: all is well */
@@ -231,6 +234,8 @@ static bool serve_begin(struct serve *serve, GError **error)
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     serve->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    serve->ending = ending_on_signal(
+        END_MS); /* lifted by nobody: the end may hang, too */
     serve->bell = bell_listen(serve->session->common->ledger, error);
     /* An agent whose topics were wrong may have been mended. */
     return serve->bell >= 0 && ledger_check(serve->session->ledger, error) &&

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+#define EARLY_END_MS 3000 /* nothing has been done yet */
+
 struct settings {
     char *agent;
     char *bus;
@@ -81,9 +83,9 @@ static const struct option options[] = {
     {"pull-most", 0, OPTION_DURATION, AT(pull_most_ms), "TIME",
      "end any pull after that; default: 2h"},
     {"takeover", 0, OPTION_DURATION, AT(takeover_ms), "TIME",
-     "kill a stalled worker that holds a partition of ours after that; default: 30s"},
+     "kill a worker that holds a partition of ours and has hung for that long; default: 30s"},
     {"drain", 0, OPTION_DURATION, AT(drain_ms), "TIME",
-     "on SIGTERM, let running commands end for that long; default: 60s"},
+     "on SIGTERM, let running commands end for that long, while the bus is there; default: 60s"},
     {"patience", 0, OPTION_FACTOR, AT(patience), "FACTOR",
      "multiply every span for which an engine that is away, refuses or hangs is waited for, and "
      "the 10 minutes after which a container counts as stable again; "
@@ -216,6 +218,7 @@ static struct worker_config worker_config(const struct settings *settings)
 
 static int run(const struct settings *settings)
 {
+    struct ending *early = ending_on_signal(EARLY_END_MS);
     GError *error = NULL;
     g_autofree char *docker_config = credentials_default_file();
     struct worker_config config = worker_config(settings);
@@ -224,6 +227,7 @@ static int run(const struct settings *settings)
     g_autoptr(Bus) bus = policy ? bus_open(settings->bus, properties, &error) : NULL;
     if (!bus)
         return usage(error);
+    config.early = early;
     config.bus = bus;
     config.policy = policy;
     config.credentials.must_exist = settings->docker_config != NULL;

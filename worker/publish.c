@@ -50,6 +50,7 @@ struct publisher {
     unsigned tries;
     int64_t retry_at;
     int64_t busy_since;
+    int64_t tried_since; /* the batch */
     int64_t stale_since; /* host time; 0: it is not */
     enum bus_sent outcome;
     GError *outcome_error;
@@ -327,6 +328,7 @@ static void drop_batch(struct publisher *publisher)
 {
     g_clear_pointer(&publisher->flying, g_ptr_array_unref);
     g_clear_pointer(&publisher->batch, bus_batch_free);
+    publisher->tried_since = 0;
 }
 
 static void drop_waiting(struct publisher *publisher)
@@ -429,6 +431,8 @@ void publisher_advance(struct publisher *publisher, int64_t now_ms, int64_t log_
     publisher->retry_at = 0;
     publisher->busy = true;
     publisher->busy_since = now_ms;
+    if (!publisher->tried_since)
+        publisher->tried_since = now_ms;
     errands_start(publisher->setup.errands, commit_work, commit_done, publisher);
 }
 
@@ -493,6 +497,11 @@ bool publisher_is_idle(const struct publisher *publisher)
 int64_t publisher_busy_ms(const struct publisher *publisher, int64_t now_ms)
 {
     return publisher->busy ? now_ms - publisher->busy_since : 0;
+}
+
+int64_t publisher_trying_ms(const struct publisher *publisher, int64_t now_ms)
+{
+    return publisher->tried_since ? now_ms - publisher->tried_since : 0;
 }
 
 int64_t publisher_stale_ms(const struct publisher *publisher, int64_t now_ms)

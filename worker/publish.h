@@ -67,6 +67,8 @@ bool publisher_is_idle(
     const struct publisher *publisher); /* nothing waits or is on its way */
 /* The transaction has been running for that long; 0 if there is none. */
 int64_t publisher_busy_ms(const struct publisher *publisher, int64_t now_ms);
+/* For how long the batch that is to go has been tried; 0 if there is none. */
+int64_t publisher_trying_ms(const struct publisher *publisher, int64_t now_ms);
 /* For how long its assignment has been over for the bus while no notice has said so. */
 int64_t publisher_stale_ms(const struct publisher *publisher, int64_t now_ms);
 /* The process must end: fenced, or an outcome that nobody knows.  Borrowed; NULL: no. */

@@ -20,6 +20,9 @@
 #define COMMIT_STUCK_MS (10 * 60 * 1000) /* a transaction that does not come back */
 #define STALE_MOST_MS   (60 * 1000)      /* a session's time-out is shorter */
 #define TRIM_AFTER_MS   5000             /* of no command */
+#define BUS_ANSWERS_MS  5000             /* when draining; else it counts as away */
+#define BUS_TAKES_MS    10000            /* likewise a batch */
+#define TEAR_DOWN_MS    5000             /* a library or a disk may hang */
 
 void worker_end(struct worker *worker, GError *error_taken)
 {
@@ -55,7 +58,16 @@ static void take_signals(struct worker *worker)
     }
 }
 
-/* Without the engine nothing that runs comes further: the next process goes on from there. */
+/* It has said so, it does not answer, or it does not take what there is to tell. */
+static bool bus_is_away(const struct worker *worker, int64_t now_ms)
+{
+    return worker->bus_away ||
+           (worker->bus_asked_at && now_ms - worker->bus_asked_at > BUS_ANSWERS_MS) ||
+           publisher_trying_ms(worker->publisher, now_ms) > BUS_TAKES_MS;
+}
+
+/* Without the engine nothing that runs comes further, and without the bus nothing is told: the
+ * next process goes on from there. */
 static void end_drain(struct worker *worker, int64_t now_ms)
 {
     if (!worker->draining)
@@ -64,7 +76,10 @@ static void end_drain(struct worker *worker, int64_t now_ms)
                       inventory_is_running(worker->inventory);
     const bool over = publisher_is_idle(worker->publisher) &&
                       (!runs || !watch_is_up(worker->watch));
-    if (!over && worker->assignment && now_ms < worker->drain_until)
+    if (!over)
+        worker_ask_bus(worker, now_ms);
+    if (!over && !bus_is_away(worker, now_ms) && worker->assignment &&
+        now_ms < worker->drain_until)
         return;
     heartbeats_drain(
         worker->heartbeats); /* its last word: what it has begun and not ended */
@@ -119,6 +134,8 @@ static int64_t turn(struct worker *worker)
                                   wall);
     take_signals(worker);
     errands_collect(worker->errands);
+    errands_collect(worker->questions);
+    errands_collect(worker->commits);
     worker_take_answers(worker);
     worker_take_notices(worker);
     worker_end_takeover(worker);
@@ -161,13 +178,17 @@ bool worker_run(const struct worker_config *config, GError **error)
 {
     struct worker worker = {.config = config};
     GError *failure = NULL;
-    if (worker_set_up(&worker, &failure)) {
+    const bool good = worker_set_up(&worker, &failure);
+    ending_free(config->early);
+    if (good) {
         worker.trim_at = host_ms() + TRIM_AFTER_MS;
         log_info("ready", "agent", config->agent_id, "worker", worker.slot);
         sd_notify(0, "READY=1");
         loop(&worker);
         failure = worker.error;
     }
+    ending_begin(TEAR_DOWN_MS,
+                 failure ? 1 : 0); /* lifted by nobody: the bus is closed yet */
     worker_tear_down(&worker);
     if (failure)
         g_propagate_error(error, failure);

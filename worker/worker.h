@@ -8,6 +8,7 @@
 
 #include "bus.h"
 #include "credentials.h"
+#include "ending.h"
 #include "policy_source.h"
 
 #include <glib.h>
@@ -33,6 +34,7 @@ struct worker_config {
     int64_t takeover_ms; /* a stalled holder of a partition's lock is killed after that */
     double patience;     /* of jobs with the engine, as a factor */
     int64_t drain_ms;    /* on SIGTERM, running commands have that long to end */
+    struct ending *early; /* of signals while it is being set up, which may wait; taken */
 };
 
 /* Runs until SIGTERM or SIGINT (true) or until it cannot go on (false); SIGHUP makes it read

@@ -6,8 +6,10 @@
 #include "crash.h"
 #include "log.h"
 
-#define QUEUED_MOST 4000  /* commands received and not answered */
-#define ASK_MS      30000 /* one question to the bus */
+#define QUEUED_MOST  4000  /* commands received and not answered */
+#define ASK_MS       30000 /* one question to the bus */
+#define BUS_THERE_MS 3000  /* likewise, when there is no time */
+#define BUS_EVERY_MS 2000
 
 /* --- assignment ----------------------------------------------------------------------------------- */
 
@@ -80,7 +82,7 @@ static void begin_takeover(struct worker *worker, const struct bus_notice *notic
         .consumer = worker->consumer,
         .codec = worker->codec,
         .locks = worker->locks,
-        .errands = worker->errands,
+        .errands = worker->questions,
         .agent_id = worker->config->agent_id,
         .lock_root = g_ptr_array_index(worker->config->policy->data_roots, 0),
         .partitions = worker->partitions,
@@ -293,7 +295,44 @@ void worker_check_log(struct worker *worker)
     check->assignment = worker->assignment;
     note_tags(check, worker->assignment);
     worker->log_check = check;
-    errands_start(worker->errands, check_log_work, check_log_done, check);
+    errands_start(worker->questions, check_log_work, check_log_done, check);
+}
+
+/* --- is the bus there? ------------------------------------------------------------------------ */
+
+struct bus_look {
+    struct worker *worker;
+    char *topic;
+    bool there;
+};
+
+static void look_for_bus(void *data)
+{
+    struct bus_look *look = data;
+    int32_t partitions;
+    look->there = bus_topic_partitions(look->worker->config->bus, look->topic,
+                                       BUS_THERE_MS, &partitions, NULL);
+}
+
+static void end_look(void *data)
+{
+    g_autofree struct bus_look *look = data;
+    struct worker *worker = look->worker;
+    worker->bus_away |= !look->there;
+    worker->bus_asked_at = 0;
+    worker->bus_ask_at = host_ms() + BUS_EVERY_MS;
+    g_free(look->topic);
+}
+
+void worker_ask_bus(struct worker *worker, int64_t now_ms)
+{
+    if (worker->bus_asked_at || now_ms < worker->bus_ask_at)
+        return;
+    struct bus_look *look = g_new0(struct bus_look, 1);
+    look->worker = worker;
+    look->topic = topic_commands(worker->config->agent_id);
+    worker->bus_asked_at = now_ms;
+    errands_start(worker->questions, look_for_bus, end_look, look);
 }
 
 /* --- notices ----------------------------------------------------------------------------------- */

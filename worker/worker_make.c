@@ -10,10 +10,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define ASK_MS         30000
-#define ERRAND_THREADS 16
-#define SLOTS_MOST     1000
-#define TURN_MOST_MS   1000
+#define ASK_MS       30000
+#define DISK_THREADS 4 /* beside one for each lane: lists, their data, the policy */
+#define QUESTIONS    8
+#define SLOTS_MOST   1000
+#define TURN_MOST_MS 1000
 
 /* --- setting up ------------------------------------------------------------------------------------------- */
 
@@ -134,19 +135,31 @@ static void wake_loop(void *context)
     docker_wake(context);
 }
 
+static unsigned changes_at_once(const struct worker_config *config)
+{
+    return config->concurrency ? config->concurrency : 2 * g_get_num_processors();
+}
+
+/* Twice as many as change something at once: the others look, or wait for a commit. */
+static unsigned lanes_at_once(const struct worker_config *config)
+{
+    return 2 * changes_at_once(config);
+}
+
 static void make_engine_side(struct worker *worker)
 {
     const struct worker_config *config = worker->config;
-    const unsigned changes = config->concurrency ? config->concurrency
-                                                 : 2 * g_get_num_processors();
     const struct docker_limits limits = {.at_once = {
-                                             [DOCKER_CHANGE] = changes,
+                                             [DOCKER_CHANGE] = changes_at_once(config),
                                              [DOCKER_STOP] = 32,
                                              [DOCKER_READ] = 8,
                                              [DOCKER_PULL] = 2,
                                          }};
     worker->docker = docker_new(config->docker_socket, &limits);
-    worker->errands = errands_new(ERRAND_THREADS, wake_loop, worker->docker);
+    worker->errands = errands_new(lanes_at_once(config) + DISK_THREADS, wake_loop,
+                                  worker->docker);
+    worker->questions = errands_new(QUESTIONS, wake_loop, worker->docker);
+    worker->commits = errands_new(1, wake_loop, worker->docker);
     worker->pulls = pulls_new(worker->docker, &config->credentials);
     worker->watch = watch_new(worker->docker);
     worker->locks = locks_new();
@@ -157,13 +170,12 @@ static void make_lanes(struct worker *worker)
     const struct publisher_setup publisher = {
         .sender = worker->sender,
         .codec = worker->codec,
-        .errands = worker->errands,
+        .errands = worker->commits,
         .agent_id = worker->config->agent_id,
         .events_partition = worker->events_partition,
     };
     worker->publisher = publisher_new(&publisher);
     worker->others = others_new();
-    const unsigned cores = g_get_num_processors();
     const struct lanes_setup lanes = {
         .site = {.docker = worker->docker,
                  .errands = worker->errands,
@@ -177,9 +189,7 @@ static void make_lanes(struct worker *worker)
         .publisher = worker->publisher,
         .locks = worker->locks,
         .author = &worker->author,
-        /* Twice as many as change something at once: the others look, or wait for a commit. */
-        .at_once = 2 * (worker->config->concurrency ? worker->config->concurrency
-                                                    : 2 * cores),
+        .at_once = lanes_at_once(worker->config),
     };
     worker->lanes = lanes_new(&lanes);
 }
@@ -208,7 +218,7 @@ static void make_observers(struct worker *worker)
     const struct cancels_setup cancels = {
         .bus = worker->config->bus,
         .codec = worker->codec,
-        .errands = worker->errands,
+        .errands = worker->questions,
         .lanes = worker->lanes,
         .publisher = worker->publisher,
         .author = &worker->author,
@@ -279,11 +289,13 @@ void worker_tear_down(struct worker *worker)
     if (worker->publisher)
         while (publisher_is_busy(worker->publisher)) {
             docker_wait(worker->docker, NULL, 0, TURN_MOST_MS);
-            errands_collect(worker->errands);
+            errands_collect(worker->commits);
         }
     if (worker->heartbeats)
         worker_set_assignment(worker, NULL);
-    g_clear_pointer(&worker->errands, errands_free); /* a takeover asks the consumer */
+    g_clear_pointer(&worker->errands, errands_free);
+    g_clear_pointer(&worker->commits, errands_free);
+    g_clear_pointer(&worker->questions, errands_free); /* a takeover asks the consumer */
     g_clear_pointer(&worker->consumer, bus_consumer_close);
     g_clear_pointer(&worker->cancels, cancels_free);
     g_clear_pointer(&worker->inventory, inventory_free);

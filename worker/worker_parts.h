@@ -33,7 +33,10 @@ struct worker {
     struct bus_consumer *consumer;
     struct bus_sender *sender;
     struct docker *docker;
-    struct errands *errands;
+    /* None waits for a thread of another kind: a disk may hang, and the bus be asked much. */
+    struct errands *errands;   /* of the disk */
+    struct errands *questions; /* to the bus */
+    struct errands *commits;   /* one thread */
     struct pulls *pulls;
     struct watch *watch;
     struct publisher *publisher;
@@ -56,8 +59,11 @@ struct worker {
     bool first_assignment;
     bool draining;
     int64_t drain_until;
-    int64_t trim_at;  /* host time; INT64_MAX: done */
-    int64_t check_at; /* host time of the next list */
+    int64_t bus_asked_at; /* host time; when draining: whether it is there; 0: not now */
+    int64_t bus_ask_at;   /* host time of the next time */
+    bool bus_away;        /* it has not answered */
+    int64_t trim_at;      /* host time; INT64_MAX: done */
+    int64_t check_at;     /* host time of the next list */
     int64_t sync_at;
     int64_t unmanaged_at;    /* host time of the last event of an unmanaged container */
     int64_t unmanaged_next;  /* host time before which they make no other Sync */
@@ -89,6 +95,8 @@ void worker_take_notices(struct worker *worker);
 void worker_end_takeover(struct worker *worker);
 void worker_finish_revoke(struct worker *worker);
 void worker_take_records(struct worker *worker);
+/* While draining: asks, on a thread and again and again, whether the bus is there. */
+void worker_ask_bus(struct worker *worker, int64_t now_ms);
 /* Asks, on a thread, whether the topics are still those of the assignment, and have not grown. */
 void worker_check_log(struct worker *worker);
 /* Everything of the old assignment goes; takes the new one, or NULL. */

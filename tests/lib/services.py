@@ -142,6 +142,22 @@ class Kafka:
     def start(self):
         run_script("kafka", "start", "--port", self.address.rsplit(":", 1)[1], "--dir", self.directory)
 
+    @contextlib.contextmanager
+    def killed(self):
+        self.kill()
+        yield
+        self.start()
+
+    @contextlib.contextmanager
+    def paused(self):
+        """It takes connections and answers nothing."""
+        pid = int((Path(self.directory) / "pid").read_text().split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
 
 class Cluster(Kafka):
     """Several brokers, of which each can go; `address` names them all."""

@@ -22,6 +22,8 @@ struct scripted_bus {
     gsize length;   /* of the values of the last one */
 };
 
+#define NOW (G_MAXINT64 - 1) /* later than any retry */
+
 struct stage {
     struct scripted_bus bus;
     struct errands *errands;
@@ -147,7 +149,7 @@ static void begin(struct stage *stage, const char *name, int64_t expires_at)
 static void turn(struct stage *stage)
 {
     const int64_t until = g_get_monotonic_time() + PATIENCE_US;
-    publisher_advance(stage->publisher, G_MAXINT64, stage->log_ms);
+    publisher_advance(stage->publisher, NOW, stage->log_ms);
     while (publisher_is_busy(stage->publisher)) {
         g_assert_cmpint(g_get_monotonic_time(), <, until);
         errands_collect(stage->errands);
@@ -224,6 +226,34 @@ static void l10_stale_ends_it_without_a_word(void)
     g_assert_cmpuint(stage->bus.asked, ==, 1);
     g_assert_cmpint(publisher_stale_ms(stage->publisher, G_MAXINT64), >, 0);
     g_assert_null(publisher_error(stage->publisher));
+}
+
+/* The notice that it waited for has come, and an assignment after it. */
+static void l29_stale_is_over_with_the_next_assignment(void)
+{
+    g_autoptr(Stage) stage = STAGE(BUS_STALE, BUS_SENT);
+    answer(stage, "alpha", "");
+    turn(stage);
+    publisher_assign(stage->publisher, NULL);
+    g_assert_cmpint(publisher_stale_ms(stage->publisher, G_MAXINT64), ==, 0);
+    publisher_assign(stage->publisher, &stage->assignment);
+    answer(stage, "beta", "");
+    turn(stage);
+    g_assert_cmpstr(stage->told->str, ==, "+");
+    g_assert_cmpint(publisher_stale_ms(stage->publisher, G_MAXINT64), ==, 0);
+    g_assert_null(publisher_error(stage->publisher));
+}
+
+/* Retried or not: since it first set out. */
+static void a_batch_that_is_not_taken_is_told(void)
+{
+    g_autoptr(Stage) stage = STAGE(BUS_RETRY, BUS_SENT);
+    g_assert_cmpint(publisher_trying_ms(stage->publisher, G_MAXINT64), ==, 0);
+    answer(stage, "alpha", "");
+    turn(stage);
+    g_assert_cmpint(publisher_trying_ms(stage->publisher, G_MAXINT64), >, 0);
+    turn(stage);
+    g_assert_cmpint(publisher_trying_ms(stage->publisher, G_MAXINT64), ==, 0);
 }
 
 static void l3_too_large_is_cut_once(void)
@@ -327,6 +357,10 @@ int main(int argc, char **argv)
                     l10_nothing_goes_out_for_an_assignment_that_is_over);
     g_test_add_func("/publish/l10_stale_ends_it_without_a_word",
                     l10_stale_ends_it_without_a_word);
+    g_test_add_func("/publish/l29_stale_is_over_with_the_next_assignment",
+                    l29_stale_is_over_with_the_next_assignment);
+    g_test_add_func("/publish/a_batch_that_is_not_taken_is_told",
+                    a_batch_that_is_not_taken_is_told);
     g_test_add_func("/publish/l3_too_large_is_cut_once", l3_too_large_is_cut_once);
     g_test_add_func("/publish/l4_what_cannot_go_out_ends_the_process",
                     l4_what_cannot_go_out_ends_the_process);
