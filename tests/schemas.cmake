@@ -5,6 +5,7 @@ muster_test(options base)
 muster_test(completion base)
 muster_test(log base)
 muster_test(ending base)
+muster_test(steady base)
 muster_test(schema contract)
 muster_test(codec contract PkgConfig::AVRO) # avro-c's decoder as the oracle
 muster_test(decode contract)
