@@ -77,7 +77,8 @@ struct bus_record {
     char *topic;
     int32_t partition;
     int64_t offset;
-    int64_t append_ms;  /* the log's append time, ms since 1970 */
+    int64_t append_ms;  /* the log's append time, ms since 1970 … */
+    bool by_log;        /* … by its own clock; else by that of whoever has sent it */
     char *key;          /* NULL: none; a key with NUL bytes inside is cut there */
     GBytes *value;      /* NULL: a tombstone */
     GPtrArray *headers; /* struct bus_header, or NULL */
@@ -113,8 +114,10 @@ struct bus_topic_look {
     bool compacted, deletes; /* cleanup.policy */
     bool append_time;
     int64_t retention_ms, retention_bytes; /* -1: for ever, any */
-    int64_t max_bytes;                     /* of a batch of records */
     int min_insync;
+    /* Known or not: what a message may have, its key and headers included, as far as the topic
+     * and this program's own client are known to take it. */
+    int64_t max_bytes;
 };
 
 GPtrArray *bus_partitions_new(void); /* of struct bus_partition, owned */

@@ -70,6 +70,10 @@ rd_kafka_resp_err_t kafka_produce(rd_kafka_t *client, GHashTable *topics,
 /* Topic name → handle; the handles go with the table, the table before its client. */
 GHashTable *kafka_topics_new(void);
 size_t kafka_message_size(const struct bus_message *message);
+/* What librdkafka takes of that at most, as the client is set up. */
+size_t kafka_message_limit(rd_kafka_t *client);
+/* A property of a client that is a number. */
+int kafka_number(rd_kafka_t *client, const char *property);
 /* An eventfd that librdkafka writes to when a queue that was empty has something. */
 int kafka_eventfd_new(GError **error); /* -1 on error */
 void kafka_eventfd_clear(int fd);

@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SIZE_SLACK 512 /* what librdkafka adds to a message on the wire, and more */
+
 /* --- Messages --------------------------------------------------------------------------- */
 
 static void copy_headers(const rd_kafka_message_t *message, struct bus_record *record)
@@ -33,6 +35,7 @@ struct bus_record *kafka_record_new(const rd_kafka_message_t *message)
     record->partition = message->partition;
     record->offset = message->offset;
     record->append_ms = rd_kafka_message_timestamp(message, &type);
+    record->by_log = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
     record->key = message->key ? g_strndup(message->key, message->key_len) : NULL;
     record->value = message->payload ? g_bytes_new(message->payload, message->len) : NULL;
     copy_headers(message, record);
@@ -104,6 +107,19 @@ size_t kafka_message_size(const struct bus_message *message)
         size += strlen(header->name) + g_bytes_get_size(header->value);
     }
     return size;
+}
+
+int kafka_number(rd_kafka_t *client, const char *property)
+{
+    char value[32] = "";
+    size_t size = sizeof(value);
+    rd_kafka_conf_get(rd_kafka_conf(client), property, value, &size);
+    return (int)g_ascii_strtoll(value, NULL, 10);
+}
+
+size_t kafka_message_limit(rd_kafka_t *client)
+{
+    return (size_t)kafka_number(client, "message.max.bytes") - SIZE_SLACK;
 }
 
 /* --- Queues in a loop --------------------------------------------------------------------- */

@@ -26,7 +26,6 @@ enum {
     ABORT_WAIT_MS = 10000,    /* where the answer is known without it */
     AGAIN_MS = 100,
     METADATA_BYTES = 4096, /* offset.metadata.max.bytes of a broker */
-    SIZE_SLACK = 512,      /* what librdkafka adds to a message on the wire, and more */
 };
 
 struct kafka_sender {
@@ -99,14 +98,6 @@ static rd_kafka_t *client_new(struct kafka *kafka, const char *id, GError **erro
     return kafka_client_new(kafka, RD_KAFKA_PRODUCER, conf, settings, error);
 }
 
-static int number_of(rd_kafka_t *client, const char *property)
-{
-    char value[32] = "";
-    size_t size = sizeof(value);
-    rd_kafka_conf_get(rd_kafka_conf(client), property, value, &size);
-    return (int)g_ascii_strtoll(value, NULL, 10);
-}
-
 static int64_t deadline_in(int ms)
 {
     return g_get_monotonic_time() + ms * INT64_C(1000);
@@ -153,9 +144,8 @@ static bool client_open(struct kafka_sender *sender, int timeout_ms, GError **er
     if (!sender->client)
         return false;
     sender->topics = kafka_topics_new();
-    sender->message_bytes = (size_t)number_of(sender->client, "message.max.bytes") -
-                            SIZE_SLACK;
-    sender->timeout_ms = number_of(sender->client, "transaction.timeout.ms");
+    sender->message_bytes = kafka_message_limit(sender->client);
+    sender->timeout_ms = kafka_number(sender->client, "transaction.timeout.ms");
     if (take_over(sender, timeout_ms, error))
         return true;
     client_close(sender);

@@ -10,7 +10,11 @@
 
 #include <string.h>
 
-enum { AGAIN_MS = 20, APART_MS = 5000 };
+enum {
+    AGAIN_MS = 20,
+    APART_MS = 5000,
+    BATCH_SLACK = 100, /* what a batch of one record has beside it (KIP-98), and more */
+};
 
 struct question {
     struct kafka *kafka;
@@ -434,7 +438,8 @@ static void take_settings(const rd_kafka_ConfigResource_t *resource,
     look->append_time = g_str_equal(times, "LogAppendTime");
     look->retention_ms = number_in(resource, "retention.ms");
     look->retention_bytes = number_in(resource, "retention.bytes");
-    look->max_bytes = number_in(resource, "max.message.bytes");
+    look->max_bytes = MIN(look->max_bytes,
+                          number_in(resource, "max.message.bytes") - BATCH_SLACK);
     look->min_insync = (int)number_in(resource, "min.insync.replicas");
 }
 
@@ -459,6 +464,7 @@ bool kafka_topic_look(struct bus *bus, const char *topic, int timeout_ms,
         g_propagate_error(error, g_steal_pointer(&why));
         return false;
     }
+    look.max_bytes = (int64_t)kafka_message_limit(question.asker);
     if (event)
         take_settings(resource, &look);
     *ret_look = look;

@@ -283,7 +283,7 @@ static bool sqlite_topic_partitions(struct bus *base, const char *topic, int tim
 static bool sqlite_topic_look(struct bus *base, const char *topic, int timeout_ms,
                               struct bus_topic_look *ret_look, GError **error)
 {
-    struct bus_topic_look look = {0};
+    struct bus_topic_look look = {.max_bytes = SQLITE_BUS_RECORD_LIMIT};
     if (!sqlite_topic_partitions(base, topic, timeout_ms, &look.partitions, error))
         return false;
     *ret_look = look;

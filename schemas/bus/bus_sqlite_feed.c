@@ -240,6 +240,7 @@ static struct bus_record *record_read(sqlite3_stmt *row, const struct cursor *cu
     record->partition = cursor->is.partition;
     record->offset = sqlite3_column_int64(row, 0) - cursor->id * SQLITE_BUS_OFFSETS;
     record->append_ms = sqlite3_column_int64(row, 1);
+    record->by_log = true;
     record->key = db_column_dup(row, 2);
     record->value = db_column_bytes(row, 4);
     return g_steal_pointer(&record);
