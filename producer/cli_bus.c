@@ -155,10 +155,11 @@ static void show_progress(const char *what, double share)
 static void tell_foreign(const struct bus_record *record, const char *why)
 {
     terminal_live(NULL);
-    fprintf(stderr,
-            "muster: %s %d@%" G_GINT64_FORMAT
-            " is left behind, since it counts nowhere and is too large: %s\n",
-            record->topic, record->partition, record->offset, why);
+    fprintf(
+        stderr,
+        "muster: %s %d@%" G_GINT64_FORMAT
+        " is left behind, since it counts nowhere and the target does not take it: %s\n",
+        record->topic, record->partition, record->offset, why);
 }
 
 static void print_copied(const struct copying *copying, const struct cargo *cargo,

@@ -15,10 +15,8 @@
 #define OPEN_MS     30000
 #define BATCH       500
 #define BATCH_BYTES (1024 * 1024)
-#define FOREIGN_BYTES \
- (1000 * 1000) /* what topics and clients take by default, with its frame */
-#define RETRIES  20
-#define RETRY_US 200000
+#define RETRIES     20
+#define RETRY_US    200000
 #define RETENTION_MS \
  (INT64_C(3600) * 1000) /* what has less than this left is not carried */
 
@@ -27,6 +25,7 @@ struct carrying {
     const struct move *move;
     struct bus_sender *sender;
     struct bus_batch *batch;
+    GArray *offsets; /* where its messages lie in the source: int64_t */
     gsize bytes;
     int64_t now;         /* wall clock, ms: for what is too old */
     GHashTable *sums;    /* "topic/partition" → GChecksum of what was carried */
@@ -190,14 +189,94 @@ static enum bus_sent commit(struct carrying *carrying, GError **error)
     return sent;
 }
 
+/* A message as a record of the source. */
+static struct bus_record record_of(const struct bus_message *message, int64_t offset)
+{
+    return (struct bus_record){.topic = message->topic,
+                               .partition = message->partition,
+                               .offset = offset,
+                               .append_ms = message->append_ms,
+                               .key = message->key,
+                               .value = message->value,
+                               .headers = message->headers};
+}
+
+static void note_sent(struct carrying *carrying)
+{
+    const GPtrArray *messages = carrying->batch->messages;
+    for (guint i = 0; i < messages->len; i++) {
+        const struct bus_record record = record_of(
+            messages->pdata[i], g_array_index(carrying->offsets, int64_t, i));
+        if (!topic_shape(record.topic, 1).compacted)
+            sum_record(carrying->sums, &record);
+    }
+    carrying->moved.records += messages->len;
+}
+
+static void empty_batch(struct carrying *carrying)
+{
+    g_ptr_array_set_size(carrying->batch->messages, 0);
+    g_array_set_size(carrying->offsets, 0);
+    carrying->bytes = 0;
+}
+
+/* What counts nowhere is carried, too, since another muster may read it; but a target that does
+ * not take it stops no copy. */
+static bool leave_behind(struct carrying *carrying, const GError *refusal)
+{
+    const struct cargo *cargo = carrying->move->cargo;
+    const struct bus_topic *events = cargo->topics->pdata[0];
+    const struct bus_record record = record_of(
+        carrying->batch->messages->pdata[0],
+        g_array_index(carrying->offsets, int64_t, 0));
+    g_auto(Reading) reading = {0};
+    if (!g_str_equal(record.topic, TOPIC_EVENTS) ||
+        !(g_error_matches(refusal, BUS_ERROR, BUS_ERROR_TOO_LARGE) ||
+          g_error_matches(refusal, BUS_ERROR, BUS_ERROR_INVALID)))
+        return false;
+    reading_take(&reading, cargo->codec, events->partitions, &record);
+    if (reading_event(&reading))
+        return false;
+    carrying->moved.foreign++;
+    carrying->move->foreign(&record, reading.why);
+    return true;
+}
+
+static bool send_batch(struct carrying *carrying, GError **error);
+
+/* To find which one the target refuses. */
+static bool send_each(struct carrying *carrying, GError **error)
+{
+    g_autoptr(GPtrArray) messages = g_steal_pointer(&carrying->batch->messages);
+    g_autoptr(GArray) offsets = g_array_copy(carrying->offsets);
+    bool good = true;
+    carrying->batch->messages = g_ptr_array_new_with_free_func(
+        (GDestroyNotify)bus_message_free);
+    g_array_set_size(carrying->offsets, 0);
+    for (guint i = 0; good && i < messages->len; i++) {
+        g_ptr_array_add(carrying->batch->messages, g_steal_pointer(&messages->pdata[i]));
+        g_array_append_val(carrying->offsets, g_array_index(offsets, int64_t, i));
+        good = send_batch(carrying, error);
+    }
+    return good;
+}
+
 static bool send_batch(struct carrying *carrying, GError **error)
 {
-    if (carrying->batch->messages->len == 0)
+    g_autoptr(GError) why = NULL;
+    const guint count = carrying->batch->messages->len;
+    if (count == 0)
         return true;
-    if (commit(carrying, error) != BUS_SENT)
+    const enum bus_sent sent = commit(carrying, &why);
+    if (sent == BUS_REFUSED && count > 1)
+        return send_each(carrying, error);
+    if (sent == BUS_SENT)
+        note_sent(carrying);
+    else if (sent != BUS_REFUSED || !leave_behind(carrying, why)) {
+        g_propagate_error(error, g_steal_pointer(&why));
         return false;
-    g_ptr_array_set_size(carrying->batch->messages, 0);
-    carrying->bytes = 0;
+    }
+    empty_batch(carrying);
     return true;
 }
 
@@ -225,32 +304,11 @@ static bool carry_record(void *taker, const struct bus_record *record, GError **
     struct carrying *carrying = taker;
     if (!is_kept(carrying, record))
         return true;
-    if (!topic_shape(record->topic, 1).compacted)
-        sum_record(carrying->sums, record);
     g_ptr_array_add(carrying->batch->messages, message_of(record));
+    g_array_append_val(carrying->offsets, record->offset);
     carrying->bytes += record->value ? g_bytes_get_size(record->value) : 0;
-    carrying->moved.records++;
     return (carrying->batch->messages->len < BATCH && carrying->bytes < BATCH_BYTES) ||
            send_batch(carrying, error);
-}
-
-/* None of ours is nearly as large.  What counts nowhere is carried, too, since another muster
- * may read it; but a topic that does not take it stops no copy. */
-static bool carry_event(void *taker, const struct bus_record *record, GError **error)
-{
-    struct carrying *carrying = taker;
-    const struct cargo *cargo = carrying->move->cargo;
-    const struct bus_topic *events = cargo->topics->pdata[0];
-    const gsize bytes = record->value ? g_bytes_get_size(record->value) : 0;
-    g_auto(Reading) reading = {0};
-    if (bytes < FOREIGN_BYTES || !g_str_equal(record->topic, TOPIC_EVENTS))
-        return carry_record(taker, record, error);
-    reading_take(&reading, cargo->codec, events->partitions, record);
-    if (reading_event(&reading))
-        return carry_record(taker, record, error);
-    carrying->moved.foreign++;
-    carrying->move->foreign(record, reading.why);
-    return true;
 }
 
 static bool carry_command(void *taker, const struct bus_record *record, GError **error)
@@ -331,7 +389,7 @@ static bool carry_all(struct carrying *carrying, GError **error)
         return false;
     carrying->sender = bus_sender_open(move->to, MOVE_ID, OPEN_MS, error);
     return carrying->sender &&
-           carry(carrying, "events", 0, cargo->shared, carry_event, error) &&
+           carry(carrying, "events", 0, cargo->shared, carry_record, error) &&
            carry(carrying, "commands", cargo->shared, cargo->topics->len, carry_command,
                  error) &&
            check_still(move, &before, error) && check_arrived(carrying, error) &&
@@ -348,7 +406,9 @@ bool move_carry(const struct move *move, struct moved *ret_moved, GError **error
     g_autoptr(BusBatch) batch = bus_batch_new(NULL, NULL);
     carrying.sums = sums;
     carrying.arrived = arrived;
+    g_autoptr(GArray) offsets = g_array_new(FALSE, FALSE, sizeof(int64_t));
     carrying.batch = batch;
+    carrying.offsets = offsets;
     bool good = carry_all(&carrying, error);
     bus_sender_close(carrying.sender);
     carrying.moved.topics = move->cargo->topics->len;

@@ -17,7 +17,7 @@ struct moved {
     int64_t records; /* carried, of all topics */
     int64_t left;    /* commands that were answered, and stay behind */
     int64_t
-        foreign; /* records of the log that count nowhere and are too large, likewise */
+        foreign; /* records of the log that count nowhere, and that the target refuses */
     guint topics;
 };
 

@@ -134,6 +134,18 @@ def test_l22_a_copy_carries_them(own_yard, own_kafka):
     assert all(row["first_offset"] is None for row in fleet.json("audit", "aside"))
 
 
+@pytest.mark.bus("sqlite")
+def test_l22_a_copy_leaves_out_only_what_the_target_refuses(own_yard, own_kafka):
+    """Large, and small once it is compressed: the target decides."""
+    fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
+    stranger.write_kinds()
+    done = fleet.run("bus", "copy", fleet.bus_url, own_kafka.url, "--json", "-X", "message.max.bytes=2000000",
+                     "-X", "compression.type=gzip")
+    assert json.loads(done.stdout)["records_left"] == 0 and "left behind" not in done.stderr
+    fleet.bus_url = own_kafka.url
+    assert list(breaches(own_yard).values()) == ["unreadable"] * UNREADABLE
+
+
 def test_l22_they_are_told_once_and_stay_in_sight(own_yard):
     fleet, stranger = own_yard.fleet, Stranger(own_yard.fleet)
     serve = fleet.start_serve()
