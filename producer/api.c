@@ -479,6 +479,7 @@ void api_stop(struct api *api)
     g_mutex_clear(&api->mutex);
     g_free(api->trouble);
     g_free(api->topic_fault);
+    g_free(api->other);
     g_free(api->ledger_path);
     g_free(api);
 }
@@ -501,7 +502,13 @@ void api_trouble(struct api *api, const char *why)
     keep_word(api, &api->trouble, why);
 }
 
-void api_topic_fault(struct api *api, const char *fault)
+void api_other(struct api *api, const char *other)
+{
+    keep_word(api, &api->other, other);
+}
+
+void api_topic_faults(struct api *api, const char *fault, guint count)
 {
     keep_word(api, &api->topic_fault, fault);
+    g_atomic_int_set(&api->topic_faults, (int)count);
 }

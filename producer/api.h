@@ -31,5 +31,7 @@ void api_stop(struct api *api); /* NULL is fine */
 void api_poke(struct api *api);
 /* What keeps the loop from sending or taking, for /readyz; NULL: nothing. */
 void api_trouble(struct api *api, const char *why);
-/* What is wrong with how a topic is set up; NULL: nothing. */
-void api_topic_fault(struct api *api, const char *fault);
+/* What is wrong with how topics are set up, and with how many; NULL: nothing. */
+void api_topic_faults(struct api *api, const char *fault, guint count);
+/* Another control plane that writes into the log; NULL: none. */
+void api_other(struct api *api, const char *other);

@@ -3,6 +3,7 @@
  */
 #include "api_write.h"
 
+#include "clock.h"
 #include "decree.h"
 #include "ledger_rows.h"
 #include "topics.h"
@@ -16,7 +17,7 @@ static bool answer_agent(struct visit *visit, const struct queued *queued,
     g_auto(View) view = {0};
     g_autoptr(AgentRow) agent = NULL;
     if (!ledger_load_agent(visit->desk->ledger, queued->agent_id, &agent, error) ||
-        !view_begin(&view, visit->desk->ledger, api_now(), error))
+        !view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error))
         return false;
     return agent ? answer_json(visit, status, view_agent_json(&view, agent))
                  : answer_not_found(visit, "agent", queued->agent_id);

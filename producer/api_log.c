@@ -4,6 +4,7 @@
 #include "api_parts.h"
 
 #include "ask.h"
+#include "clock.h"
 #include "history.h"
 #include "ledger_commands.h"
 #include "ledger_moves.h"
@@ -144,7 +145,7 @@ bool api_timeline(struct visit *visit, GError **error)
         TIME(until, struct asked),
     };
     const struct ask_table table = TABLE(fields);
-    int64_t now = api_now();
+    int64_t now = clock_now(visit->desk->ledger);
     g_auto(Asked) asked = {.since = now - DAY_MS, .until = now};
     g_autoptr(AgentRow) agent = NULL;
     if (!ask_query(&table, visit->query, &asked, error) ||

@@ -47,7 +47,9 @@ struct api {
     struct limiter *requests; /* by token */
     struct api_figures figures;
     char *trouble;     /* of the loop, or NULL */
-    char *topic_fault; /* of muster.events, or NULL */
+    char *topic_fault; /* or NULL */
+    char *other;       /* control plane, or NULL */
+    int topic_faults;  /* how many topics have one; atomic */
     int readers;       /* of the log, at this moment */
     int open;          /* exchanges that are not over; atomic, as the next */
     int stopping;

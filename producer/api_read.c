@@ -4,6 +4,7 @@
 #include "api_parts.h"
 
 #include "ask.h"
+#include "clock.h"
 #include "ledger_found.h"
 #include "ledger_rows.h"
 #include "numbers.h"
@@ -88,7 +89,7 @@ bool api_agents(struct visit *visit, GError **error)
     g_auto(View) view = {0};
     g_autoptr(GPtrArray) agents = ledger_agents(visit->desk->ledger, error);
     if (!agents || !ask_nothing(visit, error) ||
-        !view_begin(&view, visit->desk->ledger, api_now(), error))
+        !view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error))
         return false;
     json_t *list = json_array();
     g_ptr_array_sort(agents, by_name);
@@ -102,7 +103,7 @@ bool api_agent(struct visit *visit, GError **error)
     g_auto(View) view = {0};
     g_autoptr(AgentRow) agent = visit_agent(visit, error);
     if (!agent || !ask_nothing(visit, error) ||
-        !view_begin(&view, visit->desk->ledger, api_now(), error))
+        !view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error))
         return false;
     return answer_json(visit, 200, view_agent_json(&view, agent));
 }
@@ -112,7 +113,7 @@ bool api_workers(struct visit *visit, GError **error)
     g_auto(View) view = {0};
     g_autoptr(AgentRow) agent = visit_agent(visit, error);
     if (!agent || !ask_nothing(visit, error) ||
-        !view_begin(&view, visit->desk->ledger, api_now(), error))
+        !view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error))
         return false;
     json_t *list = json_array();
     for (guint i = 0; i < view.workers->len; i++) {
@@ -234,7 +235,7 @@ static bool list_servers(struct visit *visit, const char *agent_id, GError **err
     g_auto(View) view = {0};
     g_autoptr(ServerRow) after = NULL;
     if (!ask_page(visit, &page, error) ||
-        !view_begin(&view, visit->desk->ledger, api_now(), error) ||
+        !view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error) ||
         (page.after &&
          !ledger_load_server(visit->desk->ledger, page.after, &after, error)))
         return false;
@@ -282,7 +283,7 @@ static json_t *config_json(const struct visit *visit, const struct server_row *s
 bool answer_server(struct visit *visit, const struct server_row *server, GError **error)
 {
     g_auto(View) view = {0};
-    if (!view_begin(&view, visit->desk->ledger, api_now(), error))
+    if (!view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error))
         return false;
     json_t *json = view_server_json(&view, server, error);
     if (!json)

@@ -3,11 +3,13 @@
  */
 #include "api_parts.h"
 
+#include "clock.h"
 #include "ledger_aside.h"
 #include "ledger_figures.h"
 #include "ledger_log.h"
 #include "ledger_rows.h"
 #include "metrics.h"
+#include "reach.h"
 #include "view.h"
 
 #define PAGE 1000 /* servers in memory at a time */
@@ -33,6 +35,7 @@ bool api_health(struct visit *visit, GError **error)
 {
     g_autofree char *trouble = dup_word(visit->api, &visit->api->trouble);
     g_autofree char *fault = dup_word(visit->api, &visit->api->topic_fault);
+    g_autofree char *other = dup_word(visit->api, &visit->api->other);
     bool ledger = reaches_ledger(visit);
     bool bus = !trouble && feed_is_well(visit->api->feed);
     int64_t waiting = 0; /* serving goes on: a person has to look at that host's engine */
@@ -41,13 +44,19 @@ bool api_health(struct visit *visit, GError **error)
     const int64_t not_read = marked ? g_hash_table_size(marked) : 0;
     if (ledger)
         ledger = ledger_waiting(visit->desk->ledger, &waiting, NULL);
-    const bool well = ledger && bus && !fault && waiting == 0 && not_read == 0;
+    int64_t skew_ms = 0;
+    json_t *skew = ledger && clock_skew(visit->desk->ledger, &skew_ms)
+                       ? json_integer(skew_ms)
+                       : json_null();
+    const bool well = ledger && bus && !fault && !other && waiting == 0 && not_read == 0;
     return answer_json(visit, ledger && bus ? 200 : 503,
-                       json_pack("{s:s, s:b, s:b, s:s?, s:s?, s:I, s:I, s:s}", "status",
-                                 well ? "ok" : "degraded", "ledger", ledger, "bus", bus,
-                                 "trouble", trouble, "topic_fault", fault,
-                                 "waiting_engine", (json_int_t)waiting, "agents_not_read",
-                                 (json_int_t)not_read, "version", MUSTER_VERSION));
+                       json_pack("{s:s, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:I, s:o, s:s}",
+                                 "status", well ? "ok" : "degraded", "ledger", ledger,
+                                 "bus", bus, "trouble", trouble, "topic_fault", fault,
+                                 "other_control_plane", other, "waiting_engine",
+                                 (json_int_t)waiting, "agents_not_read",
+                                 (json_int_t)not_read, "clock_skew_ms", skew, "version",
+                                 MUSTER_VERSION));
 }
 
 /* --- Who asks ---------------------------------------------------------------------------------- */
@@ -108,19 +117,39 @@ static void add_count(void *taker, const char *what, const char *by, int64_t cou
     }
 }
 
+static void add_clocks(struct visit *visit, const struct view *view, GString *text)
+{
+    static const char name[] = "muster_worker_clock_skew_seconds";
+    int64_t skew_ms;
+    if (clock_skew(visit->desk->ledger, &skew_ms))
+        metrics_one(text, "muster_clock_skew_seconds", METRIC_GAUGE,
+                    "By how much this host's clock is ahead of the log's.",
+                    (double)skew_ms / 1000);
+    metrics_family(text, name, METRIC_GAUGE,
+                   "By how much a worker's clock was ahead of the log's at its last "
+                   "heartbeat.");
+    for (guint i = 0; i < view->workers->len; i++) {
+        const struct worker_row *worker = view->workers->pdata[i];
+        if (worker->clock_skew_ms != CONTRACT_NONE && reach_worker(worker, view->now))
+            metrics_sample(text, name, "worker", worker->id,
+                           (double)worker->clock_skew_ms / 1000);
+    }
+}
+
 static bool add_agents_online(struct visit *visit, GString *text, GError **error)
 {
     g_auto(View) view = {0};
     GHashTableIter iter;
     void *id;
     int online = 0;
-    if (!view_begin(&view, visit->desk->ledger, api_now(), error))
+    if (!view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger), error))
         return false;
     g_hash_table_iter_init(&iter, view.agents);
     while (g_hash_table_iter_next(&iter, &id, NULL))
         online += view_online(&view, id) == MAYBE_YES;
     metrics_one(text, "muster_agents_online", METRIC_GAUGE,
                 "Agents whose workers are heard of.", online);
+    add_clocks(visit, &view, text);
     return true;
 }
 
@@ -163,7 +192,8 @@ static bool add_remarks(struct visit *visit, GString *text, GError **error)
     GError *failure = NULL;
     g_auto(View) view = {0};
     g_autoptr(GPtrArray) page = NULL;
-    bool good = view_begin(&view, visit->desk->ledger, api_now(), &failure);
+    bool good = view_begin(&view, visit->desk->ledger, clock_now(visit->desk->ledger),
+                           &failure);
     while (good) {
         GPtrArray *next = next_servers(visit, page, &failure);
         g_clear_pointer(&page, g_ptr_array_unref);
@@ -207,7 +237,7 @@ static void add_hub(struct api *api, GString *text)
 {
     struct hub_figures figures;
     g_autofree char *trouble = dup_word(api, &api->trouble);
-    g_autofree char *fault = dup_word(api, &api->topic_fault);
+    g_autofree char *other = dup_word(api, &api->other);
     hub_figures(api->hub, &figures);
     metrics_one(text, "muster_http_connections", METRIC_GAUGE, "Open connections.",
                 http_connections(api->http));
@@ -220,7 +250,11 @@ static void add_hub(struct api *api, GString *text)
     metrics_one(text, "muster_bus_up", METRIC_GAUGE, "Whether the bus answers.",
                 !trouble && feed_is_well(api->feed));
     metrics_one(text, "muster_topic_faults", METRIC_GAUGE,
-                "Topics that are set up so that they lose records.", fault != NULL);
+                "Topics that are set up so that they lose records.",
+                g_atomic_int_get(&api->topic_faults));
+    metrics_one(text, "muster_other_control_planes", METRIC_GAUGE,
+                "Whether another control plane has written into the log within a day.",
+                other != NULL);
 }
 
 bool api_metrics(struct visit *visit, GError **error)

@@ -3,6 +3,7 @@
  */
 #include "api_wish.h"
 
+#include "clock.h"
 #include "numbers.h"
 #include "profile.h"
 
@@ -193,7 +194,7 @@ struct request wish_request(const struct visit *visit, const struct wish *wish,
         .action = action,
         .actor = visit->actor,
         .reason = wish->reason ? wish->reason : "",
-        .now = api_now(),
+        .now = clock_now(visit->desk->ledger),
         .expires_ms = wish->expires_ms,
         .fresh = wish->fresh,
         .start = wish->start,

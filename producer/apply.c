@@ -5,6 +5,7 @@
  */
 #include "apply.h"
 
+#include "clock.h"
 #include "fold.h"
 #include "ledger_aside.h"
 #include "ledger_rows.h"
@@ -351,7 +352,7 @@ static bool apply_from_worker(struct apply *apply, GBytes *bytes, GError **error
         return apply_foreign(apply, error);
     case ENGINE_FIRST:
         if (!request_agent_record(apply->ledger, apply->codec, apply->agent,
-                                  g_get_real_time() / 1000, NULL, error))
+                                  clock_now(apply->ledger), NULL, error))
             return false;
         break;
     case ENGINE_OURS:

@@ -47,7 +47,17 @@ static char *join(const GPtrArray *words)
     return g_string_free(text, FALSE);
 }
 
-static struct worker_row *worker_of(const struct heartbeat *beat, int64_t heard_at)
+/* What it is late by on its way counts, too: some milliseconds, as long as the bus answers. */
+static int64_t skew_of(const struct heartbeat *beat, const struct bus_record *record)
+{
+    int64_t skew_ms;
+    const bool is_known = record->by_log &&
+                          !__builtin_sub_overflow(beat->at, record->append_ms, &skew_ms);
+    return is_known ? skew_ms : CONTRACT_NONE;
+}
+
+static struct worker_row *worker_of(const struct heartbeat *beat,
+                                    const struct bus_record *record, int64_t now)
 {
     struct worker_row *worker = worker_row_new();
     g_free(worker->id);
@@ -55,7 +65,8 @@ static struct worker_row *worker_of(const struct heartbeat *beat, int64_t heard_
     row_set(&worker->agent_id, beat->agent_id);
     row_set(&worker->worker, beat->worker);
     row_set(&worker->engine_id, beat->engine_id);
-    worker->heard_at = heard_at;
+    worker->heard_at = MIN(record->append_ms, now);
+    worker->clock_skew_ms = skew_of(beat, record);
     worker->interval_ms = beat->interval_ms;
     worker->started_at = beat->started_at;
     row_set(&worker->host, beat->host);
@@ -88,7 +99,7 @@ static bool take_beat(struct ledger *ledger, struct codec *codec,
         return true;
     }
     g_autoptr(Heartbeat) beat = read;
-    g_autoptr(WorkerRow) worker = worker_of(beat, MIN(record->append_ms, now));
+    g_autoptr(WorkerRow) worker = worker_of(beat, record, now);
     return ledger_store_worker(ledger, worker, error);
 }
 

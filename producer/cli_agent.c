@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include "check.h"
+#include "clock.h"
 #include "decree.h"
 #include "heal.h"
 #include "ledger_upkeep.h"
@@ -100,7 +101,8 @@ static int agent_add(struct call *call, GError **error)
         return CLI_UNREACHABLE;
     g_autoptr(AgentRow) agent = agent_row_new();
     g_free(agent->id);
-    agent->id = flags->id ? g_strdup(flags->id) : uuid7_new(session_now());
+    agent->id = flags->id ? g_strdup(flags->id)
+                          : uuid7_new(clock_now(call->session.ledger));
     row_set(&agent->name, call->words[0]);
     row_set(&agent->steam_zomboid_registry, flags->registry ? flags->registry : "");
     row_set(&agent->server_data_path, flags->data_path ? flags->data_path : "");
@@ -183,7 +185,7 @@ static char *engine_of_workers(struct call *call, const struct agent_row *agent,
     const char *engine = NULL;
     for (guint i = 0; workers && i < workers->len; i++) {
         const struct worker_row *worker = workers->pdata[i];
-        if (!*worker->engine_id || !reach_worker(worker, session_now()))
+        if (!*worker->engine_id || !reach_worker(worker, clock_now(call->session.ledger)))
             continue;
         if (engine && !g_str_equal(engine, worker->engine_id)) {
             cli_usage(error,
@@ -261,7 +263,8 @@ static int agent_list(struct call *call, GError **error)
     if (!cli_catch_up(call, &stale, error))
         return CLI_UNREACHABLE;
     g_autoptr(GPtrArray) agents = ledger_agents(call->session.ledger, error);
-    if (!agents || !view_begin(&view, call->session.ledger, session_now(), error))
+    if (!agents ||
+        !view_begin(&view, call->session.ledger, clock_now(call->session.ledger), error))
         return CLI_UNREACHABLE;
     if (call->common->json) {
         json_t *list = json_array();
@@ -274,23 +277,31 @@ static int agent_list(struct call *call, GError **error)
     return stale ? CLI_UNREACHABLE : CLI_DONE;
 }
 
+/* "+12.3 s": so far ahead of the log's. */
+static char *clock_text(int64_t skew_ms)
+{
+    return skew_ms == CONTRACT_NONE ? g_strdup("-")
+                                    : g_strdup_printf("%+.1f s", (double)skew_ms / 1000);
+}
+
 static void print_workers(const struct view *view, const struct agent_row *agent)
 {
     static const struct print_column columns[] = {
         {"WORKER", PRINT_NAME},    {"THERE", PRINT_STATUS}, {"LAST HEARD", PRINT_KEEP},
         {"HOST", PRINT_CUT},       {"VERSION", PRINT_DROP}, {"ENGINE", PRINT_DROP},
-        {"PARTITIONS", PRINT_CUT}, {"QUEUED", PRINT_KEEP}};
+        {"PARTITIONS", PRINT_CUT}, {"QUEUED", PRINT_KEEP},  {"CLOCK", PRINT_KEEP}};
     struct print_table *table = print_table_new(columns, G_N_ELEMENTS(columns));
     for (guint i = 0; i < view->workers->len; i++) {
         const struct worker_row *worker = view->workers->pdata[i];
         g_autofree char *heard = print_time(worker->heard_at);
         g_autofree char *queued = g_strdup_printf("%" G_GINT64_FORMAT, worker->queued);
+        g_autofree char *clock = clock_text(worker->clock_skew_ms);
         if (!g_str_equal(worker->agent_id, agent->id))
             continue;
         print_table_add(table, worker->worker,
                         reach_worker(worker, view->now) ? "yes" : "no", heard,
                         worker->host, worker->version, worker->engine_version,
-                        worker->partitions, queued, NULL);
+                        worker->partitions, queued, clock, NULL);
     }
     print_table_end(table);
 }
@@ -304,7 +315,7 @@ static int agent_show(struct call *call, GError **error)
     g_autoptr(AgentRow) agent = cli_find_agent(call, call->words[0], error);
     if (!agent)
         return CLI_USAGE;
-    if (!view_begin(&view, call->session.ledger, session_now(), error))
+    if (!view_begin(&view, call->session.ledger, clock_now(call->session.ledger), error))
         return CLI_UNREACHABLE;
     if (call->common->json) {
         print_json(view_agent_json(&view, agent));

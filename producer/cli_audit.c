@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "authors.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "log.h"
@@ -60,7 +61,8 @@ static const char check_details[] =
     "  not_begun         a step was made, and the command was never accepted\n"
     "  begun_after_expiry  accepted over 10 s after it had expired, by the append time\n"
     "  sync_partitions   a sync that counts other partitions than its agent has\n"
-    "  sync_contradicts  a sync against what had happened after its list was begun\n";
+    "  sync_contradicts  a sync against what had happened after its list was begun\n"
+    "  second_ledger     two ledgers, so two control planes, have written side by side\n";
 
 /* --- What part of the log ------------------------------------------------------------------------- */
 
@@ -306,7 +308,7 @@ static bool end_at_ledger(struct audit *audit, GError **error)
 {
     const struct session *session = &audit->call->session;
     g_autoptr(GPtrArray) positions = eventlog_positions(session->ledger, session->bus,
-                                                        audit->partitions, error);
+                                                        NULL, audit->partitions, error);
     if (!positions)
         return false;
     for (guint i = 0; i < audit->span.ends->len; i++) {
@@ -356,6 +358,7 @@ static int audit_replay(struct call *call, GError **error)
 struct checking {
     const struct audit *audit;
     struct rulebook *rulebook;
+    struct authors *authors;
     guint breaches;
 };
 
@@ -390,16 +393,32 @@ static void print_breach(void *listener, enum breach breach, const struct event 
            breach_name(breach), sentence);
 }
 
+static void note_author(const struct checking *checking, const struct event *event,
+                        const struct bus_record *record, const struct place *place)
+{
+    const struct agent_row *agent = checking->audit->agent;
+    if (!event || !event->record || (agent && !g_str_equal(event->agent_id, agent->id)))
+        return;
+    g_autofree char *ledger = bus_record_dup_header(record, HEADER_LEDGER);
+    authors_note(checking->authors, ledger, place);
+}
+
 static bool check_event(void *taker, const struct reading *reading,
                         const struct bus_record *record, const struct place *place,
                         GError **error)
 {
     struct checking *checking = taker;
+    note_author(checking, reading->event, record, place);
     if (reading->event)
         rulebook_judge(checking->rulebook, reading->event, place);
     else
         rulebook_unreadable(checking->rulebook, place, reading->why);
     return true;
+}
+
+static void print_author(void *listener, const struct place *place, const char *sentence)
+{
+    print_breach(listener, BREACH_SECOND_LEDGER, NULL, place, sentence);
 }
 
 static int audit_check(struct call *call, GError **error)
@@ -410,9 +429,12 @@ static int audit_check(struct call *call, GError **error)
         return CLI_UNREACHABLE;
     g_autoptr(Rulebook) rulebook = rulebook_new(
         audit.partitions, span_is_whole(&audit.span), print_breach, &checking);
+    g_autoptr(Authors) authors = authors_new();
     checking.rulebook = rulebook;
+    checking.authors = authors;
     if (!run(&audit, check_event, &checking, error))
         return CLI_UNREACHABLE;
+    authors_judge(authors, print_author, &checking);
     if (!call->common->json)
         printf("%u breaches in %" G_GINT64_FORMAT " events\n", checking.breaches,
                audit.events);

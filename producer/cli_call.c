@@ -4,10 +4,13 @@
  */
 #include "cli.h"
 
+#include "clock.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "print.h"
+#include "rules.h"
 #include "terminal.h"
+#include "topics.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -22,7 +25,7 @@ struct request cli_request(const struct call *call, enum action action)
         .action = action,
         .actor = call->session.actor,
         .reason = call->flags->reason ? call->flags->reason : "",
-        .now = session_now(),
+        .now = clock_now(call->session.ledger),
         .expires_ms = call->flags->expires_ms,
         .fresh = call->flags->fresh,
         .start = call->flags->start,
@@ -73,12 +76,21 @@ struct server_row *cli_find_server(struct call *call, const char *words, GError 
     return good ? g_steal_pointer(&server) : NULL;
 }
 
+/* How large a command may be, of which a record is the most part. */
+static bool ask_bytes(struct call *call, const struct agent_row *agent, GError **error)
+{
+    const enum action action = call->row->action;
+    return action == ACTION_UNKNOWN || !rule_of(action)->takes_spec ||
+           topics_ask_bytes(call->session.ledger, call->session.bus, agent->id, error);
+}
+
 bool cli_check_agent(struct call *call, const struct agent_row *agent, GError **error)
 {
     g_autoptr(GError) wrong = NULL;
     if (call->away)
         return true;
-    if (relay_check_agent(call->session.bus, agent, &wrong))
+    if (relay_check_agent(call->session.bus, agent, &wrong) &&
+        ask_bytes(call, agent, &wrong))
         return !agent->held || ledger_lift(call->session.ledger, agent->id, error);
     if (g_error_matches(wrong, BUS_ERROR, BUS_ERROR_UNREACHABLE))
         return true; /* the ledger takes it all the same, and sends it later */

@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include "clock.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "print.h"
@@ -80,7 +81,8 @@ static bool make_shared(struct call *call, int32_t partitions,
     for (size_t i = 0; i < G_N_ELEMENTS(topics); i++) {
         topics[i].replication = (int)flags->replication;
         topics[i].min_insync = (int)flags->min_insync;
-        if (!topic_prepare(call->session.bus, &topics[i], ret_events, error))
+        if (!topic_prepare(call->session.bus, &topics[i], ret_events, error) ||
+            !topic_note_bytes(call->session.ledger, topics[i].name, ret_events, error))
             return false;
         g_autofree char *warning = topic_warning(&topics[i], ret_events);
         if (warning)
@@ -235,7 +237,7 @@ static bool listing_begin(struct listing *listing, struct call *call, GError **e
     int32_t partitions;
     listing->call = call;
     if (call->flags->since_ms)
-        listing->since_ms = session_now() - call->flags->since_ms;
+        listing->since_ms = clock_now(call->session.ledger) - call->flags->since_ms;
     g_autoptr(GPtrArray) agents = ledger_agents(call->session.ledger, error);
     if (!agents ||
         !eventlog_check(call->session.ledger, call->session.bus, &partitions, error))

@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include "clock.h"
 #include "import.h"
 #include "ledger_rows.h"
 #include "print.h"
@@ -122,7 +123,8 @@ static int import_d1(struct call *call, GError **error)
     const struct flags *flags = call->flags;
     g_auto(ImportReport) report = {0};
     bool stale;
-    g_autoptr(D1Dump) dump = d1_dump_read(call->words[0], session_now(), error);
+    g_autoptr(D1Dump)
+        dump = d1_dump_read(call->words[0], clock_now(call->session.ledger), error);
     g_autofree char *profile =
         dump ? profile_take(call->session.ledger,
                             flags->profile ? flags->profile : PROFILE_DEFAULT, error)
@@ -155,7 +157,8 @@ static GPtrArray *old_ones(struct call *call, struct agent_row *agent, GError **
         .agent_id = agent ? agent->id : NULL,
         .status = STATUS_DELETED,
         .partition = CONTRACT_NONE,
-        .deleted_before = session_now() - call->flags->deleted_before_ms,
+        .deleted_before = clock_now(call->session.ledger) -
+                          call->flags->deleted_before_ms,
     };
     return ledger_servers(call->session.ledger, &filter, true, error);
 }

@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include "clock.h"
 #include "ledger_found.h"
 #include "ledger_rows.h"
 #include "print.h"
@@ -190,7 +191,8 @@ static int list_found(struct call *call, unsigned kinds, GError **error)
         return CLI_USAGE;
     g_autoptr(GPtrArray)
         rows = ledger_found(call->session.ledger, agent ? agent->id : NULL, kinds, error);
-    if (!rows || !view_begin(&view, call->session.ledger, session_now(), error))
+    if (!rows ||
+        !view_begin(&view, call->session.ledger, clock_now(call->session.ledger), error))
         return CLI_UNREACHABLE;
     found_drop_adopted(rows);
     if (call->common->json)
@@ -213,7 +215,7 @@ static int list_servers(struct call *call, GError **error)
     struct server_filter filter;
     if (!make_filter(call, &agent, &after, &filter, error))
         return CLI_USAGE;
-    if (!view_begin(&view, call->session.ledger, session_now(), error))
+    if (!view_begin(&view, call->session.ledger, clock_now(call->session.ledger), error))
         return CLI_UNREACHABLE;
     struct sink sink = {&view, call->common->json
                                    ? NULL

@@ -6,6 +6,7 @@
 #include "cli.h"
 
 #include "adopt.h"
+#include "clock.h"
 #include "heal.h"
 #include "ledger_rows.h"
 #include "numbers.h"
@@ -282,7 +283,8 @@ static int server_show(struct call *call, GError **error)
     g_autoptr(ServerRow) server = cli_find_server(call, call->words[0], error);
     if (!server)
         return CLI_USAGE;
-    if (!view_begin(&view, call->session.ledger, session_now(), error) ||
+    if (!view_begin(&view, call->session.ledger, clock_now(call->session.ledger),
+                    error) ||
         !print_server(call, &view, server, error))
         return CLI_UNREACHABLE;
     return stale ? CLI_UNREACHABLE : CLI_DONE;

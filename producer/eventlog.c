@@ -69,31 +69,37 @@ bool eventlog_remember(struct ledger *ledger, struct bus *bus, GError **error)
            ledger_set_number(ledger, META_EVENTS_PARTITIONS, partitions, error);
 }
 
-static bool check_position(struct bus *bus, int32_t partition, int64_t next,
-                           GError **error)
+/* `*position`: where the ledger goes on, and where to begin to read. */
+static bool check_position(struct bus *bus, const struct landmarks *landmarks,
+                           int32_t partition, int64_t *position, GError **error)
 {
+    const int64_t next = *position;
     int64_t first, end;
     if (!bus_topic_range(bus, TOPIC_EVENTS, partition, EVENTLOG_MS, &first, &end, error))
         return false;
-    if (next >= first && next <= end)
+    if (next <= end) {
+        *position = landmarks ? landmarks_begin_at(landmarks, partition, first, next)
+                              : MAX(first, next);
         return true;
+    }
     g_set_error(error, BUS_ERROR, BUS_ERROR_RANGE,
                 "refused: the ledger has read " TOPIC_EVENTS
                 " %d up to offset %" G_GINT64_FORMAT
-                ", the log there goes from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-                ": it has lost events, or is another one",
-                partition, next, first, end);
+                ", the log there goes to %" G_GINT64_FORMAT
+                ": it is another one, or was put back from a backup",
+                partition, next, end);
     return false;
 }
 
-GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus, int32_t partitions,
+GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus,
+                              const struct landmarks *landmarks, int32_t partitions,
                               GError **error)
 {
     g_autoptr(GPtrArray) positions = bus_positions_new();
     for (int32_t partition = 0; partition < partitions; partition++) {
         int64_t next;
         if (!ledger_position(ledger, partition, &next, error) ||
-            (next >= 0 && !check_position(bus, partition, next, error)))
+            (next >= 0 && !check_position(bus, landmarks, partition, &next, error)))
             return NULL;
         g_ptr_array_add(positions,
                         bus_position_new(TOPIC_EVENTS, partition,

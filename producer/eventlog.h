@@ -6,6 +6,8 @@
 #include "bus.h"
 #include "ledger_log.h"
 
+struct landmarks;
+
 #define EVENTLOG_MS 10000 /* how long the bus may take to answer a question */
 
 /* BUS_ERROR_PARTITIONS if a topic has not the partitions that were recorded for it. */
@@ -22,9 +24,11 @@ bool eventlog_remember(struct ledger *ledger, struct bus *bus, GError **error);
  * it has read to its end. */
 bool eventlog_move(struct ledger *ledger, struct bus *bus, GError **error);
 
-/* Where the ledger goes on in each of `partitions`: struct bus_position, for a reader.
- * BUS_ERROR_RANGE if it is beyond the log's end or before its beginning. */
-GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus, int32_t partitions,
+/* Where the ledger goes on in each of `partitions`: struct bus_position, for a reader; with
+ * `landmarks` (or NULL) that is to meet them.  What the log has lost is passed over.
+ * BUS_ERROR_RANGE if one is beyond the log's end. */
+GPtrArray *eventlog_positions(struct ledger *ledger, struct bus *bus,
+                              const struct landmarks *landmarks, int32_t partitions,
                               GError **error);
 /* The ends of the partitions that the ledger's agents write to, or of all: struct
  * bus_position. */

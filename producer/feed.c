@@ -3,7 +3,9 @@
  */
 #include "feed.h"
 
+#include "clock.h"
 #include "codec.h"
+#include "eventlog.h"
 #include "ledger_moves.h"
 #include "ledger_log.h"
 #include "ledger_rows.h"
@@ -37,6 +39,7 @@ struct feed {
     int64_t moves;      /* the last one told */
     int64_t agents_due_us;
     int64_t again_us;
+    bool has_lost; /* the log, of what was to be read */
     int poke;
     int stopping; /* atomic, as the next */
     int well;
@@ -50,6 +53,7 @@ static char *agent_gist(const json_t *json)
 {
     json_auto_t *copy = json_copy((json_t *)json);
     json_object_del(copy, "last_event_at");
+    json_object_del(copy, "clock_skew_ms");
     return json_dumps(copy, JSON_COMPACT);
 }
 
@@ -102,7 +106,7 @@ static bool tell_rows(struct feed *feed, GHashTable *servers, GError **error)
     bool agents = g_get_monotonic_time() >= feed->agents_due_us;
     if (!hub_is_watched(feed->hub) || (g_hash_table_size(servers) == 0 && !agents))
         return true;
-    if (!view_begin(&view, feed->ledger, g_get_real_time() / 1000, error))
+    if (!view_begin(&view, feed->ledger, clock_now(feed->ledger), error))
         return false;
     g_hash_table_iter_init(&iter, servers);
     while (g_hash_table_iter_next(&iter, &id, NULL))
@@ -164,6 +168,22 @@ static bool tell_pending(struct feed *feed, GHashTable *servers, GError **error)
     return true;
 }
 
+/* Compaction and retention may have eaten what it was to read: ingest tells that. */
+static bool pass_lost(struct feed *feed, int64_t *places, GError **error)
+{
+    for (int32_t i = 0; i < hub_partitions(feed->hub); i++) {
+        int64_t first, end;
+        if (!bus_topic_range(feed->bus, TOPIC_EVENTS, i, EVENTLOG_MS, &first, &end,
+                             error))
+            return false;
+        if (places[i] < first)
+            hub_pass(feed->hub, i, first - 1);
+        places[i] = MAX(places[i], first);
+    }
+    feed->has_lost = false;
+    return true;
+}
+
 static bool open_reader(struct feed *feed, GError **error)
 {
     int32_t partitions = hub_partitions(feed->hub);
@@ -171,6 +191,8 @@ static bool open_reader(struct feed *feed, GError **error)
     g_autoptr(GPtrArray) positions = bus_positions_new();
     g_queue_clear_full(&feed->pending, (GDestroyNotify)bus_record_free);
     hub_places(feed->hub, places);
+    if (feed->has_lost && !pass_lost(feed, places, error))
+        return false;
     for (int32_t i = 0; i < partitions; i++)
         g_ptr_array_add(positions, bus_position_new(TOPIC_EVENTS, i, places[i], NULL));
     feed->reader = bus_reader_open(feed->bus, positions, error);
@@ -207,6 +229,7 @@ static void back_off(struct feed *feed, const GError *error)
     if (g_atomic_int_get(&feed->well))
         log_warning("http.feed", "why", error->message);
     g_atomic_int_set(&feed->well, 0);
+    feed->has_lost = g_error_matches(error, BUS_ERROR, BUS_ERROR_RANGE);
     g_clear_pointer(&feed->reader, bus_reader_close);
     feed->again_us = g_get_monotonic_time() + AGAIN_MS * 1000;
 }

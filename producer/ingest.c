@@ -6,11 +6,13 @@
 #include "apply.h"
 #include "aside.h"
 #include "beats.h"
+#include "clock.h"
 #include "crash.h"
 #include "eventlog.h"
 #include "landmark.h"
 #include "log.h"
 #include "refold.h"
+#include "rival.h"
 
 #define BATCH   500
 #define TELL_MS 60000 /* between two words of what was put aside */
@@ -28,6 +30,9 @@ struct ingest {
     bool hears;      /* the bus has heartbeats */
     int64_t told_us; /* when it was last told of a record that was put aside; 0: never */
     guint untold;    /* of these since then */
+    bool is_live;    /* the end has been reached: what comes is new */
+    char *fault;     /* what was lost, or NULL */
+    struct rival *rival;
 };
 
 struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec *codec,
@@ -40,13 +45,12 @@ struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec 
     if (!eventlog_check(ledger, bus, &ingest->partitions, error) ||
         !refold_if_due(ledger, bus, codec, ingest->partitions, error))
         return NULL;
-    g_autoptr(GPtrArray)
-        positions = eventlog_positions(ledger, bus, ingest->partitions, error);
-    if (!positions ||
-        !(ingest->landmarks = landmarks_load(ledger, ingest->partitions, error)))
+    ingest->landmarks = landmarks_load(ledger, ingest->partitions, error);
+    if (!ingest->landmarks || !(ingest->rival = rival_load(ledger, error)))
         return NULL;
-    landmarks_begin_at(ingest->landmarks, positions);
-    if (!beats_position(ledger, bus, positions, &ingest->hears, error))
+    g_autoptr(GPtrArray) positions = eventlog_positions(ledger, bus, ingest->landmarks,
+                                                        ingest->partitions, error);
+    if (!positions || !beats_position(ledger, bus, positions, &ingest->hears, error))
         return NULL;
     ingest->reader = bus_reader_open(bus, positions, error);
     return ingest->reader ? g_steal_pointer(&ingest) : NULL;
@@ -59,6 +63,8 @@ void ingest_close(struct ingest *ingest)
     bus_reader_close(ingest->reader);
     landmarks_free(ingest->landmarks);
     g_clear_pointer(&ingest->aim, g_ptr_array_unref);
+    g_free(ingest->fault);
+    rival_free(ingest->rival);
     g_free(ingest);
 }
 
@@ -72,36 +78,84 @@ bool ingest_knows_log(const struct ingest *ingest)
     return landmarks_met(ingest->landmarks);
 }
 
-/* --- A batch ------------------------------------------------------------------------------------ */
-
-static enum landmark meet(struct ingest *ingest, const struct bus_record *record,
-                          GError **error)
+const char *ingest_fault(const struct ingest *ingest)
 {
-    return g_str_equal(record->topic, TOPIC_EVENTS)
-               ? landmarks_meet(ingest->landmarks, record, error)
-               : LANDMARK_NEWS;
+    return ingest->fault;
 }
 
+const char *ingest_other(const struct ingest *ingest)
+{
+    return rival_text(ingest->rival);
+}
+
+/* --- The last record taken ------------------------------------------------------------------------ */
+
+/* Compaction or retention has eaten it: what else, only a replay tells. */
+static bool miss(struct ingest *ingest, int32_t partition, GError **error)
+{
+    const int64_t place = landmarks_place(ingest->landmarks, partition);
+    if (!landmarks_miss(ingest->landmarks, ingest->bus, partition, error))
+        return false;
+    g_free(ingest->fault);
+    ingest->fault = g_strdup_printf(
+        "topic " TOPIC_EVENTS " has lost records, the one at %d @ %" G_GINT64_FORMAT
+        " among them: it was compacted, or its retention is not for ever; `muster audit "
+        "replay --verify` shows what is missing",
+        partition, place);
+    log_error("ingest.gone", "why", ingest->fault);
+    return true;
+}
+
+/* Those behind which nothing comes any more. */
+static bool miss_passed(struct ingest *ingest, GError **error)
+{
+    for (int32_t i = 0; !ingest_knows_log(ingest) && i < ingest->partitions; i++) {
+        const int64_t place = landmarks_place(ingest->landmarks, i);
+        if (place >= 0 && bus_reader_passed(ingest->reader, TOPIC_EVENTS, i, place + 1) &&
+            !miss(ingest, i, error))
+            return false;
+    }
+    return true;
+}
+
+/* --- A batch ------------------------------------------------------------------------------------ */
+
 /* The first of a partition is the last one that was taken: it is looked at alone. */
+static bool meet(struct ingest *ingest, const struct bus_record *record, bool *ret_news,
+                 GError **error)
+{
+    *ret_news = true;
+    if (!g_str_equal(record->topic, TOPIC_EVENTS))
+        return true;
+    switch (landmarks_meet(ingest->landmarks, record, error)) {
+    case LANDMARK_NEWS:
+        return true;
+    case LANDMARK_GONE:
+        return miss(ingest, record->partition, error);
+    case LANDMARK_KNOWN:
+        *ret_news = false;
+        return true;
+    case LANDMARK_WRONG:
+        return false;
+    }
+    g_assert_not_reached();
+}
+
 static bool take_records(struct ingest *ingest, int timeout_ms, GPtrArray *records,
                          GError **error)
 {
     while (records->len < BATCH) {
         g_autoptr(BusRecord) record = NULL;
+        bool is_news;
         if (!bus_reader_next(ingest->reader, records->len ? 0 : timeout_ms, &record,
                              error))
             return false;
         if (!record)
-            return true;
-        switch (meet(ingest, record, error)) {
-        case LANDMARK_NEWS:
-            g_ptr_array_add(records, g_steal_pointer(&record));
-            break;
-        case LANDMARK_KNOWN:
-            break;
-        case LANDMARK_WRONG:
+            return miss_passed(ingest, error);
+        if (!meet(ingest, record, &is_news, error))
             return false;
-        }
+        if (is_news)
+            g_ptr_array_add(records, g_steal_pointer(&record));
     }
     return true;
 }
@@ -130,7 +184,8 @@ static bool take_event(struct ingest *ingest, const struct bus_record *record,
     g_auto(Reading) reading;
     reading_take(&reading, ingest->codec, ingest->partitions, record);
     if (reading_event(&reading))
-        return apply_event(ingest->ledger, ingest->codec, reading.event, record->value,
+        return rival_look(ingest->rival, reading.event, record, ingest->is_live, error) &&
+               apply_event(ingest->ledger, ingest->codec, reading.event, record->value,
                            &place, error);
     tell_aside(ingest, &reading, record);
     return aside_put(ingest->ledger, ingest->partitions, &reading, record, error);
@@ -141,7 +196,7 @@ static bool take_record(struct ingest *ingest, const struct bus_record *record,
 {
     return g_str_equal(record->topic, TOPIC_HEARTBEATS)
                ? beats_take(ingest->ledger, ingest->codec, record,
-                            g_get_real_time() / 1000, error)
+                            clock_now(ingest->ledger), error)
                : take_event(ingest, record, error);
 }
 
@@ -165,6 +220,17 @@ static bool note_positions(struct ingest *ingest, const GPtrArray *records,
     return true;
 }
 
+/* A batch that is full is not the newest. */
+static bool learn_time(struct ingest *ingest, const GPtrArray *records, GError **error)
+{
+    const struct bus_record *newest = records->pdata[0];
+    for (guint i = 1; i < records->len; i++)
+        if (((const struct bus_record *)records->pdata[i])->append_ms > newest->append_ms)
+            newest = records->pdata[i];
+    return !ingest->is_live || records->len == BATCH ||
+           clock_learn(ingest->ledger, newest, error);
+}
+
 static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **error)
 {
     crash_point("ingest.before");
@@ -173,7 +239,8 @@ static bool take_all(struct ingest *ingest, const GPtrArray *records, GError **e
     bool good = true;
     for (guint i = 0; good && i < records->len; i++)
         good = take_record(ingest, records->pdata[i], error);
-    if (!good || !note_positions(ingest, records, error)) {
+    if (!good || !note_positions(ingest, records, error) ||
+        !learn_time(ingest, records, error)) {
         ledger_rollback(ingest->ledger);
         return false;
     }
@@ -254,6 +321,7 @@ bool ingest_arrived(struct ingest *ingest, bool *ret_arrived, GError **error)
     bool arrived = !ingest->aim || has_passed(ingest, ingest->aim);
     if (arrived && ingest->aim && !note_ends(ingest, ingest->aim, error))
         return false;
+    ingest->is_live = ingest->is_live || (arrived && ingest->aim);
     if (arrived)
         g_clear_pointer(&ingest->aim, g_ptr_array_unref);
     *ret_arrived = arrived;

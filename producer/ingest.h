@@ -30,6 +30,10 @@ struct ingest *ingest_open(struct ledger *ledger, struct bus *bus, struct codec 
 void ingest_close(struct ingest *ingest);
 /* Whether the log has shown that it is the one that the ledger has read so far. */
 bool ingest_knows_log(const struct ingest *ingest);
+/* What the log has lost of what was taken, in a sentence; NULL: nothing that is known.  Borrowed. */
+const char *ingest_fault(const struct ingest *ingest);
+/* Another control plane that writes into the log, in a sentence; NULL: none that is known. */
+const char *ingest_other(const struct ingest *ingest);
 int ingest_fd(struct ingest *ingest); /* readable when a step may have something */
 
 /* Waits up to `timeout_ms` for events, takes what is there (bounded), and commits. */

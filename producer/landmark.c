@@ -4,9 +4,11 @@
 #include "landmark.h"
 
 #include "contract.h"
+#include "eventlog.h"
 
 struct mark {
     int64_t offset; /* -1: none, or it has been met */
+    int64_t next;   /* the ledger goes on there: between the two lie markers alone */
     int64_t append_ms;
     char *digest;
 };
@@ -43,7 +45,10 @@ struct landmarks *landmarks_load(struct ledger *ledger, int32_t partitions,
                                  GError **error)
 {
     g_autoptr(Query) load = query(
-        ledger, "SELECT partition, at_offset, append_ms, digest FROM landmarks", error);
+        ledger,
+        "SELECT partition, at_offset, append_ms, digest, next FROM landmarks "
+        "JOIN positions USING (partition)",
+        error);
     if (!load)
         return NULL;
     struct landmarks *landmarks = g_new0(struct landmarks, 1);
@@ -60,6 +65,7 @@ struct landmarks *landmarks_load(struct ledger *ledger, int32_t partitions,
         mark->offset = query_get_integer(load, 1);
         mark->append_ms = query_get_integer(load, 2);
         mark->digest = g_strdup(query_get_text(load, 3));
+        mark->next = query_get_integer(load, 4);
     }
     if (step == QUERY_END)
         return landmarks;
@@ -67,26 +73,23 @@ struct landmarks *landmarks_load(struct ledger *ledger, int32_t partitions,
     return NULL;
 }
 
-void landmarks_begin_at(const struct landmarks *landmarks, GPtrArray *positions)
+int64_t landmarks_begin_at(const struct landmarks *landmarks, int32_t partition,
+                           int64_t first, int64_t next)
 {
-    for (int32_t i = 0; i < landmarks->partitions; i++) {
-        struct bus_position *position = positions->pdata[i];
-        if (landmarks->marks[i].offset >= 0 && position->offset >= 0)
-            position->offset = MIN(position->offset, landmarks->marks[i].offset);
-    }
+    const struct mark *mark = &landmarks->marks[partition];
+    return MAX(first, mark->offset < 0 ? next : MIN(next, mark->offset));
 }
 
-static enum landmark wrong(const struct bus_record *record, const struct mark *mark,
-                           const char *what, GError **error)
+static bool wrong(int32_t partition, const struct mark *mark, const char *what,
+                  GError **error)
 {
     g_set_error(error, BUS_ERROR, BUS_ERROR_RANGE,
-                "refused: the bus holds another log than the ledger was made from: at "
-                "%s %d @ %" G_GINT64_FORMAT
-                ", the last record that was taken, %s. Another "
-                "--bus or --ledger is meant, the topic was made anew or put back from a "
-                "backup, or compaction has eaten it",
-                record->topic, record->partition, mark->offset, what);
-    return LANDMARK_WRONG;
+                "refused: the bus holds another log than the ledger was made from: "
+                "at " TOPIC_EVENTS " %d @ %" G_GINT64_FORMAT
+                ", the last record that was taken, %s. Another --bus or --ledger is "
+                "meant, or the topic was made anew or put back from a backup",
+                partition, mark->offset, what);
+    return false;
 }
 
 enum landmark landmarks_meet(struct landmarks *landmarks, const struct bus_record *record,
@@ -95,11 +98,14 @@ enum landmark landmarks_meet(struct landmarks *landmarks, const struct bus_recor
     struct mark *mark = &landmarks->marks[record->partition];
     if (mark->offset < 0)
         return LANDMARK_NEWS;
-    if (record->offset != mark->offset)
-        return wrong(record, mark, "there is none now", error);
+    if (record->offset >= mark->next)
+        return LANDMARK_GONE;
     g_autofree char *digest = digest_of(record);
-    if (record->append_ms != mark->append_ms || !g_str_equal(digest, mark->digest))
-        return wrong(record, mark, "there is another one now", error);
+    if (record->offset != mark->offset || record->append_ms != mark->append_ms ||
+        !g_str_equal(digest, mark->digest)) {
+        wrong(record->partition, mark, "there is another one now", error);
+        return LANDMARK_WRONG;
+    }
     mark->offset = -1;
     return LANDMARK_KNOWN;
 }
@@ -109,13 +115,26 @@ bool landmarks_await(const struct landmarks *landmarks, const struct bus_record 
     return landmarks->marks[record->partition].offset == record->offset;
 }
 
-bool landmarks_check(const struct landmarks *landmarks, int32_t partition, GError **error)
+int64_t landmarks_place(const struct landmarks *landmarks, int32_t partition)
 {
-    const struct bus_record none = {.topic = (char *)TOPIC_EVENTS,
-                                    .partition = partition};
-    const struct mark *mark = &landmarks->marks[partition];
-    return mark->offset < 0 ||
-           wrong(&none, mark, "there is none now", error) != LANDMARK_WRONG;
+    return landmarks->marks[partition].offset;
+}
+
+/* Append times never fall: where the log has gone another way since then, what lies before that
+ * place, be it a marker, came later than our record. */
+bool landmarks_miss(struct landmarks *landmarks, struct bus *bus, int32_t partition,
+                    GError **error)
+{
+    struct mark *mark = &landmarks->marks[partition];
+    int64_t younger;
+    if (!bus_topic_offset_at(bus, TOPIC_EVENTS, partition, mark->append_ms + 1,
+                             EVENTLOG_MS, &younger, error))
+        return false;
+    if (younger <= mark->offset)
+        return wrong(partition, mark,
+                     "there is none now, and what lies before is younger", error);
+    mark->offset = -1;
+    return true;
 }
 
 bool landmarks_met(const struct landmarks *landmarks)

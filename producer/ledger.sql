@@ -285,3 +285,7 @@ ALTER TABLE workers ADD COLUMN reads TEXT NOT NULL DEFAULT ''; -- fingerprints o
 -- version 11
 
 ALTER TABLE servers ADD COLUMN recorded INTEGER NOT NULL DEFAULT 1; -- a Record of it is in the log
+
+-- version 12
+
+ALTER TABLE workers ADD COLUMN clock_skew_ms INTEGER; -- its clock ahead of the log's

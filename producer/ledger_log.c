@@ -67,6 +67,18 @@ bool ledger_set_number(struct ledger *ledger, const char *key, int64_t number,
     return ledger_set_string(ledger, key, text, error);
 }
 
+char *ledger_id(struct ledger *ledger, GError **error)
+{
+    g_autofree char *fresh = g_uuid_string_random();
+    struct query *make = query(
+        ledger, "INSERT OR IGNORE INTO meta VALUES ('ledger.id', ?1)", error);
+    if (!make)
+        return NULL;
+    g_autoptr(GBytes) value = g_bytes_new(fresh, strlen(fresh));
+    query_bytes(make, 1, value);
+    return query_run(make, error) ? ledger_get_string(ledger, "ledger.id", error) : NULL;
+}
+
 char *ledger_get_profile(struct ledger *ledger, const char *name, GError **error)
 {
     struct query *get = query(ledger, "SELECT json FROM profiles WHERE name = ?1", error);
@@ -239,6 +251,20 @@ bool ledger_confirm(struct ledger *ledger, const char *event_id, GError **error)
         return false;
     query_text(drop, 1, event_id);
     return query_run(drop, error);
+}
+
+bool ledger_is_queued(struct ledger *ledger, const char *event_id, bool *ret_queued,
+                      GError **error)
+{
+    struct query *look = query(ledger, "SELECT 1 FROM outbox WHERE event_id = ?1", error);
+    if (!look)
+        return false;
+    query_text(look, 1, event_id);
+    enum query_step step = query_step(look, error);
+    if (step != QUERY_FAILED)
+        *ret_queued = step == QUERY_ROW;
+    query_end(look);
+    return step != QUERY_FAILED;
 }
 
 bool ledger_is_unsent(struct ledger *ledger, const char *event_id, bool *ret_unsent,

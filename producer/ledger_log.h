@@ -32,6 +32,8 @@ bool ledger_set_number(struct ledger *ledger, const char *key, int64_t number,
 char *ledger_get_string(struct ledger *ledger, const char *key, GError **error);
 bool ledger_set_string(struct ledger *ledger, const char *key, const char *text,
                        GError **error);
+/* Who this ledger is, for the log: a UUID that it is given when it is first asked; g_free it. */
+char *ledger_id(struct ledger *ledger, GError **error);
 /* Profiles that people brought; NULL without error: none of that name. */
 char *ledger_get_profile(struct ledger *ledger, const char *name, GError **error);
 GPtrArray *ledger_profile_names(struct ledger *ledger, GError **error); /* char * */
@@ -68,6 +70,9 @@ bool ledger_drop_command(struct ledger *ledger, const char *event_id, GError **e
 /* Seen in the log: out of the outbox. */
 bool ledger_confirm(struct ledger *ledger, const char *event_id, GError **error);
 /* Whether this event still waits to be sent. */
+/* Whether it waits, sent or not, to be seen in the log: by this ledger it was asked. */
+bool ledger_is_queued(struct ledger *ledger, const char *event_id, bool *ret_queued,
+                      GError **error);
 bool ledger_is_unsent(struct ledger *ledger, const char *event_id, bool *ret_unsent,
                       GError **error);
 /* All that the log is not known to have, in order: GBytes, encoded events. */

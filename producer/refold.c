@@ -61,6 +61,12 @@ static bool note_waiting(struct refold *refold, GError **error)
     return events != NULL;
 }
 
+static bool meet_landmark(struct refold *refold, GError **error)
+{
+    return landmarks_place(refold->landmarks, refold->partition) < 0 ||
+           landmarks_miss(refold->landmarks, refold->bus, refold->partition, error);
+}
+
 /* `*ret_whole`: the log has its beginning.  That it is the ledger's log, ingest does not know yet:
  * nothing may be written before the last record that was taken has been met. */
 static bool replay_partition(struct refold *refold, bool *ret_whole, GError **error)
@@ -77,8 +83,8 @@ static bool replay_partition(struct refold *refold, bool *ret_whole, GError **er
     struct bus_position *end = span.ends->pdata[0];
     *ret_whole = span_is_whole(&span);
     end->offset = MIN(end->offset, MAX(next, 0));
-    return !*ret_whole || (replay_run(&replay, &span, &events, error) &&
-                           landmarks_check(refold->landmarks, refold->partition, error));
+    return !*ret_whole ||
+           (replay_run(&replay, &span, &events, error) && meet_landmark(refold, error));
 }
 
 /* --- Rows ------------------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
  */
 #include "relay.h"
 
+#include "clock.h"
 #include "crash.h"
 #include "decree.h"
 #include "eventlog.h"
@@ -22,6 +23,7 @@ struct relay {
     GHashTable *seen;          /* ids of agents whose topics were looked at … */
     int64_t seen_since;        /* … since then (monotonic, µs) */
     int32_t partitions;        /* of muster.events */
+    char *ledger_id;           /* NULL until there is something to send */
 };
 
 struct relay *relay_new(struct ledger *ledger, struct bus *bus, struct codec *codec)
@@ -40,6 +42,7 @@ void relay_free(struct relay *relay)
         return;
     bus_sender_close(relay->sender);
     g_hash_table_unref(relay->seen);
+    g_free(relay->ledger_id);
     g_free(relay);
 }
 
@@ -184,6 +187,8 @@ static bool start_sender(struct relay *relay, GError **error)
 {
     if (relay->sender)
         return true;
+    if (!relay->ledger_id && !(relay->ledger_id = ledger_id(relay->ledger, error)))
+        return false;
     if (!eventlog_check(relay->ledger, relay->bus, &relay->partitions, error))
         return false;
     g_autoptr(BusSender) sender = bus_sender_open(relay->bus, RELAY_ID, BUS_MS, error);
@@ -195,17 +200,18 @@ static bool start_sender(struct relay *relay, GError **error)
 
 /* --- Sending -------------------------------------------------------------------------------------- */
 
-static void add_to_batch(struct bus_batch *batch, const struct outgoing *outgoing,
-                         int32_t events_partitions)
+static void add_to_batch(const struct relay *relay, struct bus_batch *batch,
+                         const struct outgoing *outgoing)
 {
     if (outgoing->topic)
         g_ptr_array_add(batch->messages,
                         bus_message_new(outgoing->topic, (int32_t)outgoing->partition,
                                         outgoing->key, outgoing->command));
-    g_ptr_array_add(batch->messages,
-                    bus_message_new(TOPIC_EVENTS,
-                                    partition_of(outgoing->agent_id, events_partitions),
-                                    outgoing->event_key, outgoing->event));
+    struct bus_message *record = bus_message_new(
+        TOPIC_EVENTS, partition_of(outgoing->agent_id, relay->partitions),
+        outgoing->event_key, outgoing->event);
+    bus_message_add_header(record, HEADER_LEDGER, relay->ledger_id);
+    g_ptr_array_add(batch->messages, record);
 }
 
 static bool send_each(struct relay *relay, const GPtrArray *unsent, GError **error);
@@ -226,7 +232,7 @@ static bool close_command(struct relay *relay, struct outgoing *outgoing,
     log_error("relay.closed", "agent", outgoing->agent_id, "command",
               outgoing->command_id, "why", why->message);
     if (!decree_unsendable(relay->ledger, relay->codec, outgoing, why->message,
-                           g_get_real_time() / 1000, error))
+                           clock_now(relay->ledger), error))
         return false;
     g_clear_pointer(&outgoing->topic, g_free);
     return true;
@@ -255,7 +261,7 @@ static bool send_all(struct relay *relay, const GPtrArray *unsent, GError **erro
     g_autoptr(GError) trouble = NULL;
     for (guint i = 0; i < unsent->len; i++) {
         struct outgoing *outgoing = unsent->pdata[i];
-        add_to_batch(batch, outgoing, relay->partitions);
+        add_to_batch(relay, batch, outgoing);
         g_ptr_array_add(event_ids, outgoing->event_id);
     }
     crash_point("relay.before");

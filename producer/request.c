@@ -157,6 +157,26 @@ static bool check_readers(const struct work *work, const struct command *command
     return workers != NULL;
 }
 
+/* What its topic does not take would be closed later, or hold its agent up. */
+static bool check_bytes(const struct work *work, const char *topic, const char *key,
+                        GBytes *value, GError **error)
+{
+    const int64_t bytes = (int64_t)(g_bytes_get_size(value) + (key ? strlen(key) : 0));
+    int64_t most;
+    if (!topic_bytes(work->ledger, topic, &most, error))
+        return false;
+    if (most == CONTRACT_NONE || bytes <= most)
+        return true;
+    g_set_error(error, REQUEST_ERROR, REQUEST_ERROR_REFUSED,
+                "this makes %" G_GINT64_FORMAT
+                " bytes, and topic %s takes %" G_GINT64_FORMAT
+                ": ask for less (values of variables are the most of it), or let it and "
+                "the client take more: max.message.bytes of the topic, -X "
+                "message.max.bytes",
+                bytes, topic, most);
+    return false;
+}
+
 static bool queue_letters(struct work *work, const struct letter *letter,
                           const struct event *event, GError **error)
 {
@@ -176,8 +196,12 @@ static bool queue_letters(struct work *work, const struct letter *letter,
         outgoing->key = g_strdup(event->server_id);
         outgoing->command = codec_encode_command(work->codec, command);
         g_assert(outgoing->command);
+        if (!check_bytes(work, outgoing->topic, outgoing->key, outgoing->command, error))
+            return false;
     }
     g_assert(outgoing->event);
+    if (!check_bytes(work, TOPIC_EVENTS, outgoing->event_key, outgoing->event, error))
+        return false;
     return ledger_queue(work->ledger, outgoing, error);
 }
 

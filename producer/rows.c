@@ -153,6 +153,7 @@ static const struct column worker_columns[] = {
     WORKER(queued,         INTEGER),
     WORKER(draining,       BOOL),
     WORKER(reads,          TEXT),
+    WORKER(clock_skew_ms,  INTEGER_OPTIONAL),
 };
 
 #define TABLE(name, row, columns) {name, sizeof(struct row), columns, G_N_ELEMENTS(columns)}

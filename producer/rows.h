@@ -167,6 +167,8 @@ struct worker_row {
     bool draining;
     char *
         reads; /* fingerprints of the command schemas that it reads, by comma; "": not told */
+    int64_t
+        clock_skew_ms; /* its clock is so far ahead of the log's; CONTRACT_NONE: not known */
 };
 
 enum column_kind {

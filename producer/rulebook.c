@@ -57,6 +57,7 @@ static const char *const names[BREACH_COUNT] = {
     [BREACH_BEGUN_LATE]       = "begun_after_expiry",
     [BREACH_SYNC_PARTITIONS]  = "sync_partitions",
     [BREACH_SYNC_CONTRADICTS] = "sync_contradicts",
+    [BREACH_SECOND_LEDGER]    = "second_ledger",
 };
 /* clang-format on */
 

@@ -28,6 +28,7 @@ enum breach {
     BREACH_BEGUN_LATE,       /* accepted over ten seconds after it had expired */
     BREACH_SYNC_PARTITIONS,  /* a sync that counts other partitions than its agent has */
     BREACH_SYNC_CONTRADICTS, /* a sync against what happened after its list was begun */
+    BREACH_SECOND_LEDGER,    /* two ledgers have written side by side: see authors.h */
     BREACH_COUNT,
 };
 

@@ -7,10 +7,11 @@
  */
 #include "serve.h"
 
+#include "clock.h"
 #include "ending.h"
 #include "ledger_rows.h"
 #include "log.h"
-#include "topics.h"
+#include "topic_watch.h"
 #include "upkeep.h"
 
 #include <errno.h>
@@ -25,21 +26,18 @@
 #define ARRIVE_MS      10   /* how often to look while somebody waits for the log's end */
 #define BACKOFF_MAX_MS 10000
 #define END_MS         5000 /* after a signal: a turn may wait for a broker that is gone */
-#define LOOK_MS        3000 /* how long a look at a topic may take, … */
-#define LOOK_EVERY_US  (10 * G_USEC_PER_SEC) /* … and how often there is one */
 
 struct serve {
     struct session *session;
     struct lock *relay_lock;
     struct relay *relay;
     struct upkeep *upkeep;
+    struct topic_watch *topics;
     struct api *api; /* or NULL */
     struct ending *ending;
     int signals;
     int bell;
-    int64_t backoff_ms;  /* 0: all is well */
-    int64_t look_due_us; /* at the log's topic */
-    char *fault;         /* of it, as last told, or NULL */
+    int64_t backoff_ms; /* 0: all is well */
     bool relay_idle;
     bool relay_waits; /* until it is known that the log is the right one */
     bool ingest_idle;
@@ -110,33 +108,29 @@ static bool turn_upkeep(struct serve *serve, GError **error)
     if (!serve->relay || !serve->session->ingest || !serve->ingest_idle ||
         !serve->arrived)
         return true;
-    if (!upkeep_step(serve->upkeep, session_now(), &queued, error))
+    if (!upkeep_step(serve->upkeep, clock_now(serve->session->ledger), &queued, error))
         return false;
     if (queued)
         serve->relay_idle = false;
     return true;
 }
 
-/* An admin can change a topic at any time: told, and never an end. */
+/* What topics lose, or have lost, is in sight as long as it is so. */
 static bool turn_topics(struct serve *serve, GError **error)
 {
-    struct bus_topic_look look;
-    int64_t now_us = g_get_monotonic_time();
-    if (now_us < serve->look_due_us)
-        return true;
-    if (!bus_topic_look(serve->session->bus, TOPIC_EVENTS, LOOK_MS, &look, error))
+    const struct ingest *ingest = serve->session->ingest;
+    if (!topic_watch_step(serve->topics, g_get_monotonic_time(), error))
         return false;
-    const struct bus_topic wanted = topic_shape(TOPIC_EVENTS, look.partitions);
-    g_autofree char *fault = topic_fault(&wanted, &look);
-    serve->look_due_us = now_us + LOOK_EVERY_US;
-    if (g_strcmp0(fault, serve->fault) == 0)
-        return true;
-    if (fault)
-        log_error("serve.topic", "fault", fault);
-    if (serve->api)
-        api_topic_fault(serve->api, fault);
-    g_free(serve->fault);
-    serve->fault = g_steal_pointer(&fault);
+    guint count = topic_watch_count(serve->topics);
+    g_autofree char *fault = topic_watch_dup_fault(serve->topics);
+    if (!fault && ingest) {
+        fault = g_strdup(ingest_fault(ingest));
+        count = fault != NULL;
+    }
+    if (serve->api) {
+        api_topic_faults(serve->api, fault, count);
+        api_other(serve->api, ingest ? ingest_other(ingest) : NULL);
+    }
     return true;
 }
 
@@ -273,12 +267,13 @@ bool serve_run(struct session *session, const struct serve_options *options,
     log_info("serve.started", "bus", session->common->bus, "ledger",
              session->common->ledger);
     serve.upkeep = upkeep_new(session->ledger, session->bus, session->codec);
+    serve.topics = topic_watch_new(session->ledger, session->bus);
     bool good = serve_begin(&serve, error) && start_http(&serve, options, error) &&
                 loop(&serve, error);
     sd_notify(0, "STOPPING=1");
     api_stop(serve.api);
     upkeep_free(serve.upkeep);
-    g_free(serve.fault);
+    topic_watch_free(serve.topics);
     relay_free(serve.relay);
     lock_release(serve.relay_lock);
     if (serve.signals >= 0)

@@ -4,6 +4,7 @@
 #include "topics.h"
 
 #include "contract.h"
+#include "eventlog.h"
 #include "ledger_log.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -100,6 +101,44 @@ char *topic_warning(const struct bus_topic *wanted, const struct bus_topic_look 
     return NULL;
 }
 
+/* --- Sizes -------------------------------------------------------------------------------- */
+
+#define META_BYTES "topic.bytes." /* and the topic's name */
+
+bool topic_bytes(struct ledger *ledger, const char *topic, int64_t *ret_bytes,
+                 GError **error)
+{
+    g_autofree char *key = g_strconcat(META_BYTES, topic, NULL);
+    return ledger_get_number(ledger, key, ret_bytes, error);
+}
+
+bool topic_note_bytes(struct ledger *ledger, const char *topic,
+                      const struct bus_topic_look *look, GError **error)
+{
+    g_autofree char *key = g_strconcat(META_BYTES, topic, NULL);
+    int64_t noted;
+    if (!ledger_get_number(ledger, key, &noted, error))
+        return false;
+    return noted == look->max_bytes ||
+           ledger_set_number(ledger, key, look->max_bytes, error);
+}
+
+static bool ask_bytes(struct ledger *ledger, struct bus *bus, const char *topic,
+                      GError **error)
+{
+    struct bus_topic_look look;
+    return bus_topic_look(bus, topic, EVENTLOG_MS, &look, error) &&
+           topic_note_bytes(ledger, topic, &look, error);
+}
+
+bool topics_ask_bytes(struct ledger *ledger, struct bus *bus, const char *agent_id,
+                      GError **error)
+{
+    g_autofree char *commands = topic_commands(agent_id);
+    return ask_bytes(ledger, bus, TOPIC_EVENTS, error) &&
+           ask_bytes(ledger, bus, commands, error);
+}
+
 /* --- Making ------------------------------------------------------------------------------- */
 
 bool topic_prepare(struct bus *bus, const struct bus_topic *topic,
@@ -127,7 +166,8 @@ static bool make(struct ledger *ledger, struct bus *bus, char *name, int64_t par
     struct bus_topic topic = topic_shape(owned, (int32_t)partitions);
     topic.replication = (int)MAX(replication, 0);
     topic.min_insync = (int)MAX(min_insync, 0);
-    return topic_prepare(bus, &topic, &look, error);
+    return topic_prepare(bus, &topic, &look, error) &&
+           topic_note_bytes(ledger, owned, &look, error);
 }
 
 bool topics_make_for(struct ledger *ledger, struct bus *bus, const char *agent_id,

@@ -215,6 +215,20 @@ json_t *view_server_json(const struct view *view, const struct server_row *serve
     return json;
 }
 
+/* Of the workers that are there: their host has one clock, and one of them may know it best. */
+static json_t *skew_json(const GPtrArray *workers, int64_t now)
+{
+    int64_t farthest = CONTRACT_NONE;
+    for (guint i = 0; workers && i < workers->len; i++) {
+        const struct worker_row *worker = workers->pdata[i];
+        const int64_t skew_ms = worker->clock_skew_ms;
+        if (skew_ms != CONTRACT_NONE && reach_worker(worker, now) &&
+            (farthest == CONTRACT_NONE || llabs(skew_ms) > llabs(farthest)))
+            farthest = skew_ms;
+    }
+    return farthest == CONTRACT_NONE ? json_null() : json_integer(farthest);
+}
+
 json_t *view_agent_json(const struct view *view, const struct agent_row *agent)
 {
     json_t *json = row_to_json(&table_agents, agent);
@@ -225,6 +239,7 @@ json_t *view_agent_json(const struct view *view, const struct agent_row *agent)
     json_object_set_new(json, "online", json_of(view_online(view, agent->id)));
     json_object_set_new(json, "workers", json_integer(there));
     json_object_set_new(json, "not_read", json_boolean(view_is_marked(view, agent->id)));
+    json_object_set_new(json, "clock_skew_ms", skew_json(workers, view->now));
     return json;
 }
 

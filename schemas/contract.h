@@ -137,6 +137,9 @@ const char *record_kind_name(enum record_kind kind);
 #define HEADER_TRACEPARENT \
  "traceparent" /* W3C Trace Context, passed from command to events */
 
+/* Header of a Record: the id of the ledger that has written it. */
+#define HEADER_LEDGER "muster-ledger"
+
 char *topic_commands(const char *agent_id); /* "muster.commands.<agent>"; g_free it */
 char *topic_control(const char *agent_id);  /* "muster.control.<agent>"; g_free it */
 char *group_workers(const char *agent_id);  /* "muster.worker.<agent>"; g_free it */

@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 import requests
+from client import Client
 from commander import partition_of
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -180,6 +181,20 @@ def test_l23_a_log_that_an_admin_makes_lose_records_is_red(own_kafka, topics, ne
     assert serve.process.poll() is None
 
 
+def test_l23_an_agents_topic_that_eats_commands_is_red(own_kafka, topics, new_fleet_on):
+    fleet = new_fleet_on(own_kafka).init()
+    control = f"muster.control.{fleet.add_agent()}"
+    serve = fleet.start_serve()
+    for wrong, named in (({"cleanup_policy": "compact"}, "cleanup.policy=compact"),
+                         ({"retention_ms": 60000}, "retention.ms=60000")):
+        topics.set(control, **wrong)
+        wait_for("the fault in health", lambda: named in (health(fleet)["topic_fault"] or ""))
+        assert control in health(fleet)["topic_fault"] and health(fleet)["status"] == "degraded"
+    topics.set(control)
+    wait_for("serve to be well", lambda: health(fleet)["status"] == "ok")
+    assert serve.output().count("serve.topic ") >= 2
+
+
 # --- L24
 
 
@@ -210,6 +225,26 @@ def test_l24_a_command_that_its_topic_does_not_take_holds_nobody_up(own_kafka, t
     assert [action for action, outcome, _ in ended(fleet, other) if not outcome] == ["create", "stop"]
     assert fleet.json("agent", "list")[0]["held"] is None
     fleet.run("audit", "replay", "--verify")
+
+
+def test_l24_a_command_that_is_too_large_is_refused_at_the_request(own_kafka, topics, new_fleet_on):
+    fleet = new_fleet_on(own_kafka).init()
+    agent = fleet.add_agent()
+    commands = f"muster.commands.{agent}"
+    topics.set(commands, max_message_bytes=4000)
+    words = ("server", "create", agent, "game", "--image", "registry.test/game", "--image-tag", "1", "--game-port", 1,
+             "--udp-port", 2, "--rcon-port", 3, "-e", f"WORLD={'x' * 9000}")
+    refused = fleet.run(*words, expect=2).stderr
+    assert f"topic {commands} takes 3900" in refused and "max.message.bytes" in refused and "xxx" not in refused
+    assert fleet.json("server", "list") == []
+    fleet.start_serve()
+    token = fleet.json("token", "add", "--role", "operator", "--name", "o")["token"]
+    problem = Client(f"http://127.0.0.1:{fleet.http_port}", token).problem("POST", f"/agents/{agent}/servers", 409, {
+        "name": "game", "image": "registry.test/game", "image_tag": "1", "game_port": 1, "udp_port": 2, "rcon_port": 3,
+        "config": {"WORLD": "x" * 9000}})
+    assert f"topic {commands} takes 3900" in problem["detail"]
+    topics.set(commands, max_message_bytes=100000)
+    fleet.run(*words)
 
 
 # --- L26

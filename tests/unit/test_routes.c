@@ -130,7 +130,7 @@ static const struct {
     const struct table *table;
     const char *added[12]; /* by view.c */
 } rows[] = {
-    {"Agent", &table_agents, {"online", "workers", "not_read"}},
+    {"Agent", &table_agents, {"online", "workers", "not_read", "clock_skew_ms"}},
     {"Worker", &table_workers, {"there"}},
     {"Server",
      &table_servers,
