@@ -9,8 +9,7 @@
 
 struct steady steady_begin(int64_t shown_ms, int64_t boot_ms)
 {
-    return (struct steady){
-        .offset_ms = shown_ms - boot_ms, .since = boot_ms, .leap_since = NO_LEAP};
+    return (struct steady){.offset_ms = shown_ms - boot_ms, .leap_since = NO_LEAP};
 }
 
 static bool is_near(int64_t one_ms, int64_t other_ms)
@@ -48,9 +47,4 @@ bool steady_take(struct steady *steady, int64_t shown_ms, int64_t boot_ms,
 int64_t steady_now(const struct steady *steady, int64_t boot_ms)
 {
     return boot_ms + steady->offset_ms;
-}
-
-bool steady_holds(const struct steady *steady, int64_t boot_ms, int64_t ms)
-{
-    return steady->leap_since == NO_LEAP && boot_ms - steady->since >= ms;
 }

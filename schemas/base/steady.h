@@ -14,11 +14,9 @@
 #define STEADY_WAIT_MS 60000 /* a leap that has lasted so long is believed */
 
 struct steady {
-    int64_t
-        offset_ms; /* what is believed: the other clock is so far ahead of CLOCK_BOOTTIME … */
-    int64_t since; /* … since then, by a leap or from the beginning (CLOCK_BOOTTIME) */
-    int64_t leap_ms;    /* as far as it is now, and not believed yet … */
-    int64_t leap_since; /* … since then; -1: it is as it was */
+    int64_t offset_ms;  /* believed: so far is the other clock ahead of CLOCK_BOOTTIME */
+    int64_t leap_ms;    /* so far it is now, which is not believed yet, … */
+    int64_t leap_since; /* … since then (CLOCK_BOOTTIME); -1: it is as it was */
 };
 
 struct steady steady_begin(int64_t shown_ms, int64_t boot_ms);
@@ -26,5 +24,3 @@ struct steady steady_begin(int64_t shown_ms, int64_t boot_ms);
 bool steady_take(struct steady *steady, int64_t shown_ms, int64_t boot_ms,
                  int64_t slack_ms);
 int64_t steady_now(const struct steady *steady, int64_t boot_ms);
-/* Whether it has gone on without a leap for so long. */
-bool steady_holds(const struct steady *steady, int64_t boot_ms, int64_t ms);
