@@ -1,18 +1,26 @@
-"""Topics as others make and change them, and brokers that are away: cases L23, L24, L26.
+"""Topics as others make and change them, and brokers that are away or lost: cases L23, L24, L26.
 
 The topics have the names that every control plane gives them: each test has a broker of its own, or
 leaves the cluster without topics.
 """
+import contextlib
+import itertools
+import shutil
 import sqlite3
+import threading
+from pathlib import Path
 
 import pytest
 import requests
 from client import Client
 from commander import partition_of
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from fleet import Fleet, wait_for
+from log_reader import LogReader
+from outpost import TERMINAL
 from services import PATIENCE_S, Kafka, Ports, run_script
+from yard import Yard
 
 EVENTS = "muster.events"
 
@@ -55,6 +63,17 @@ class Topics:
 
     def partitions(self, name):
         return self.client.list_topics(name, timeout=PATIENCE_S).topics[name].partitions
+
+    def in_sync(self, node):
+        """Of the partitions with a replica on that broker, those of the cluster's own topics too: "all", "some" or
+        "none" have all records there.  None: who was asked does not answer at once, and may be gone."""
+        with contextlib.suppress(KafkaException):
+            topics = self.client.list_topics(timeout=5).topics.values()
+            partitions = [partition for topic in topics for partition in topic.partitions.values()]
+            there = [partition for partition in partitions if node in partition.replicas]
+            have = sum(node in partition.isrs for partition in there)
+            return "all" if have == len(there) else "some" if have else "none"
+        return None
 
     def replicas(self, name):
         return {len(partition.replicas) for partition in self.partitions(name).values()}
@@ -288,3 +307,92 @@ def test_l26_what_waits_for_replicas_goes_out_afterwards(cluster, cluster_topics
     other = leader_of(cluster_topics, fleet.add_agent()) % 3 + 1
     serve = fleet.start_serve()
     outlive(fleet, serve, lambda: cluster.kill_node(other), lambda: cluster.start_node(other))
+
+
+# --- a broker is lost
+
+
+class Load(threading.Thread):
+    """Commands, one after another, until stop(): each is asked of `muster`, and none is waited for."""
+
+    def __init__(self, fleet, servers):
+        super().__init__(daemon=True)
+        self.fleet, self.servers, self.over = fleet, servers, threading.Event()
+        self.asked, self.problems = 0, []
+
+    def run(self):
+        orders = [(action, server) for action in ("stop", "start", "restart") for server in self.servers]
+        for action, server in itertools.cycle(orders):
+            done = self.fleet.run("server", action, server, expect=None)
+            if done.returncode not in (0, 4):  # 4: accepted, and not sent yet
+                self.problems.append(done.stderr)
+            self.asked += 1
+            if self.over.is_set():
+                return
+
+    def goes_on(self, number=10):
+        wanted = self.asked + number
+        wait_for(f"{number} more commands", lambda: self.asked >= wanted)
+
+    def stop(self):
+        self.over.set()
+        self.join(PATIENCE_S)
+        assert not self.problems and not self.is_alive(), self.problems
+
+
+@pytest.fixture
+def new_yard_on(new_fleet_on, short_dir):
+    made = []
+
+    def make(kafka):
+        fleet = new_fleet_on(kafka).init()
+        fleet.add_agent()
+        made.append(Yard(fleet, short_dir))
+        return made[-1]
+
+    yield make
+    for yard in made:
+        for process in yard.fleet.processes:
+            process.stop()
+        yard.engine.stop()
+
+
+def open_ones(fleet):
+    with contextlib.closing(sqlite3.connect(fleet.ledger)) as ledger:
+        return ledger.execute("SELECT command_id FROM commands WHERE finished_at IS NULL").fetchall()
+
+
+def each_has_one_result(yard):
+    """Whatever was accepted, the log has one end of it."""
+    fleet, ends = yard.fleet, {}
+    for event in LogReader(fleet.bus_url.removeprefix("kafka://")).events(yard.agent):
+        if event["body"].get("outcome") in TERMINAL:
+            ends.setdefault(event["cause"]["command_id"], []).append(event["body"]["outcome"])
+    with contextlib.closing(sqlite3.connect(fleet.ledger)) as ledger:
+        asked = {row[0] for row in ledger.execute("SELECT command_id FROM commands")}
+    assert ends.keys() == asked and {tuple(end) for end in ends.values()} == {("done",)}, (ends, asked - ends.keys())
+    return len(asked)
+
+
+@pytest.mark.parametrize("node", [1, *(pytest.param(node, marks=pytest.mark.long) for node in (2, 3))])
+def test_l23_any_of_three_brokers_is_lost_and_replaced_under_load(cluster, cluster_topics, new_yard_on, node):
+    """With its disk; the topics are as `muster init` makes them."""
+    yard = new_yard_on(cluster)
+    serve = yard.fleet.start_serve()
+    yard.start_worker()
+    load = Load(yard.fleet, [yard.create()[0] for _ in range(3)])
+    load.start()
+    load.goes_on()
+    cluster.kill_node(node)
+    wait_for("the others to go on without it", lambda: cluster_topics.in_sync(node) == "none")
+    load.goes_on()
+    shutil.rmtree(Path(cluster.directory) / str(node) / "data")
+    cluster.start_node(node)
+    wait_for("it to have all again", lambda: cluster_topics.in_sync(node) == "all")
+    load.goes_on()
+    load.stop()
+    wait_for("all to have ended", lambda: not open_ones(yard.fleet))
+    assert each_has_one_result(yard) >= 3 + load.asked
+    assert serve.process.poll() is None and health(yard.fleet)["status"] == "ok"
+    yard.verify()
+    assert yard.check() == []
