@@ -15,6 +15,7 @@ from pathlib import Path
 from log_reader import LogReader
 from services import PATIENCE_S, Ports
 
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 BUILD = Path(os.environ.get("MUSTER_BUILD", "build")).resolve()
 
 
@@ -161,9 +162,10 @@ class Fleet:
         return process.wait_ready() if ready else process
 
     def start_worker(self, *extra, name=None, agent=None, docker=None, registry=None, ready=True,
-                     env_log=None, root_first=None):
+                     env_log=None, root_first=None, clock=None):
         """A muster-worker of the agent; extra words are options as they stand.  With
-        `root_first` its locks lie there, as if on another host."""
+        `root_first` its locks lie there, as if on another host; with `clock`, as "+400d", the wall
+        clock of that host is set so."""
         number = sum(p.name.startswith("worker") for p in self.processes) + 1
         roots = [root for root in (root_first, self.data_root) if root]
         command = [BUILD / "muster-worker", "--agent", agent or self.agent, "--bus", self.bus_url,
@@ -172,7 +174,7 @@ class Fleet:
                    "--registry", registry or f"{self.registry.address}/"]
         if name:
             command += ["--worker", name]
-        return self.start(env_log or f"worker-{number}", [*command, *extra], ready)
+        return self.start(env_log or f"worker-{number}", [*by_clock(clock), *command, *extra], ready)
 
     def start_serve(self, *extra, ready=True, port=None):
         self.http_port = port or Ports.take()
@@ -236,6 +238,14 @@ class Fleet:
             for name in self.engine.names(self.id):
                 self.engine.remove(name)
         assert not problems, "\n".join(problems)
+
+
+def by_clock(shift):
+    """What makes a program, whose words follow, see another wall clock; and no other of the clocks."""
+    if not shift:
+        return []
+    assert FAKETIME.exists(), f"{FAKETIME} is missing: tests/setup installs it"
+    return ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME={shift}", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
 
 
 def flags(options):

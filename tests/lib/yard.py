@@ -17,8 +17,8 @@ class Yard:
         self.engine = ScriptedEngine(directory / "docker.sock", images=[f"{IMAGE}:latest"]).start()
         self.worker = None
 
-    def start_worker(self, *extra):
-        self.worker = self.fleet.start_worker(*extra, docker=self.engine.path, registry="registry.test/")
+    def start_worker(self, *extra, clock=None):
+        self.worker = self.fleet.start_worker(*extra, docker=self.engine.path, registry="registry.test/", clock=clock)
         return self.worker
 
     def create(self, *extra):
