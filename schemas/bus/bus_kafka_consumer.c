@@ -10,6 +10,11 @@
  * assignment undoes that some time later, in the middle of the next.)  A record of an earlier
  * assignment that is still queued is dropped by librdkafka's version barrier.  librdkafka
  * commits no offset and stores none.
+ *
+ * Being fenced has two causes.  Another process of our name: the end.  Or a broker that was
+ * started again has taken requests of ours, of before and after we had to join anew, for those
+ * of two processes.  So the client is made anew, once a minute at most: of two processes, which
+ * then fence each other in turns, one ends.
  */
 #include "bus_kafka.h"
 
@@ -20,6 +25,8 @@ enum {
     SAME_WORDS_US = 30 *
                     G_USEC_PER_SEC, /* the same passing error is told once in that time */
     WORDS_KEPT = 64,
+    RENEWED_US = 60 *
+                 G_USEC_PER_SEC, /* fenced again within that time: it is another one */
 };
 
 struct kafka_membership {
@@ -34,19 +41,63 @@ struct source {
     struct bus_record *held; /* taken from the queue while looking for errors */
 };
 
+/* A thread may be asking it while it is made anew. */
+struct client {
+    rd_kafka_t *handle;
+    gatomicrefcount references;
+};
+
 struct kafka_consumer {
     struct bus_consumer base;
     struct kafka *kafka;
     char *group;
+    char *instance;
     GStrv topics;
-    rd_kafka_t *client;
+    GMutex lock; /* of `shared` */
+    struct client *shared;
+    rd_kafka_t *client;       /* its handle; for the thread of the loop */
     rd_kafka_queue_t *events; /* rebalances and errors */
     GPtrArray *sources;       /* struct source; empty: nothing is mine */
     guint turn;               /* the source to look at first */
     GQueue asides;            /* struct bus_notice, found where records were looked for */
-    GHashTable *told;         /* text → when, int64_t *, by g_get_monotonic_time() */
+    GHashTable *heard;        /* text → when, int64_t *, by g_get_monotonic_time() */
     int fd;
+    bool told;          /* partitions, as ours; until they are given back */
+    bool fenced;        /* to be made anew once they are */
+    int64_t renewed_us; /* when it was, by g_get_monotonic_time(); 0: never */
 };
+
+/* --- The client --------------------------------------------------------------------------- */
+
+/* A static member leaves nothing behind to say: no LeaveGroup, no offsets.  So the client is
+ * taken down without rd_kafka_consumer_close(), which would wait for a rebalance. */
+static void client_unref(struct client *client)
+{
+    if (!g_atomic_ref_count_dec(&client->references))
+        return;
+    rd_kafka_destroy_flags(client->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    g_free(client);
+}
+
+static struct client *client_ref(struct kafka_consumer *consumer)
+{
+    g_mutex_lock(&consumer->lock);
+    struct client *client = consumer->shared;
+    g_atomic_ref_count_inc(&client->references);
+    g_mutex_unlock(&consumer->lock);
+    return client;
+}
+
+static void use_client(struct kafka_consumer *consumer, rd_kafka_t *handle)
+{
+    struct client *client = g_new0(struct client, 1);
+    g_atomic_ref_count_init(&client->references);
+    client->handle = handle;
+    g_mutex_lock(&consumer->lock);
+    consumer->shared = client;
+    consumer->client = handle;
+    g_mutex_unlock(&consumer->lock);
+}
 
 /* --- Membership --------------------------------------------------------------------------- */
 
@@ -144,6 +195,49 @@ static bool subscribe(struct kafka_consumer *consumer, GError **error)
     return !code;
 }
 
+static void aside_free(void *gone)
+{
+    bus_notice_clear(gone);
+    g_free(gone);
+}
+
+static bool begin(struct kafka_consumer *consumer, GError **error)
+{
+    rd_kafka_t *handle = client_new(consumer->kafka, consumer->group, consumer->instance,
+                                    error);
+    if (!handle)
+        return false;
+    use_client(consumer, handle);
+    rd_kafka_poll_set_consumer(consumer->client);
+    consumer->events = rd_kafka_queue_get_consumer(consumer->client);
+    kafka_queue_watch(consumer->events, consumer->fd);
+    return subscribe(consumer, error);
+}
+
+/* Queues go before the client. */
+static void end(struct kafka_consumer *consumer)
+{
+    g_ptr_array_set_size(consumer->sources, 0);
+    if (consumer->events)
+        unwatch(consumer->events);
+    g_clear_pointer(&consumer->events, rd_kafka_queue_destroy);
+    g_mutex_lock(&consumer->lock);
+    struct client *client = g_steal_pointer(&consumer->shared);
+    consumer->client = NULL;
+    g_mutex_unlock(&consumer->lock);
+    if (client)
+        client_unref(client);
+}
+
+static bool renew(struct kafka_consumer *consumer, GError **error)
+{
+    end(consumer);
+    g_queue_clear_full(&consumer->asides, aside_free);
+    consumer->fenced = false;
+    consumer->renewed_us = g_get_monotonic_time();
+    return begin(consumer, error);
+}
+
 struct bus_consumer *kafka_consumer_open(struct bus *bus, const char *group,
                                          const char *instance, const char *const *topics,
                                          GError **error)
@@ -153,45 +247,31 @@ struct bus_consumer *kafka_consumer_open(struct bus *bus, const char *group,
     consumer->base.ops = &bus_kafka_ops;
     consumer->kafka = (struct kafka *)bus;
     consumer->group = g_strdup(group);
+    consumer->instance = g_strdup(instance);
+    g_mutex_init(&consumer->lock);
     consumer->topics = g_strdupv((GStrv)topics);
     consumer->sources = g_ptr_array_new_with_free_func(source_free);
-    consumer->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    consumer->heard = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     consumer->fd = kafka_eventfd_new(error);
     if (consumer->fd < 0)
         return NULL;
-    consumer->client = client_new(consumer->kafka, group, instance, error);
-    if (!consumer->client)
-        return NULL;
-    rd_kafka_poll_set_consumer(consumer->client);
-    consumer->events = rd_kafka_queue_get_consumer(consumer->client);
-    kafka_queue_watch(consumer->events, consumer->fd);
-    if (!subscribe(consumer, error))
+    if (!begin(consumer, error))
         return NULL;
     return g_steal_pointer(&base);
 }
 
-static void aside_free(void *gone)
-{
-    bus_notice_clear(gone);
-    g_free(gone);
-}
-
-/* A static member leaves nothing behind to say: no LeaveGroup, no offsets.  So the client is
- * taken down without rd_kafka_consumer_close(), which would wait for a rebalance. */
 void kafka_consumer_close(struct bus_consumer *base)
 {
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
-    g_ptr_array_unref(consumer->sources); /* queues go before the client */
-    if (consumer->events)
-        unwatch(consumer->events);
-    g_clear_pointer(&consumer->events, rd_kafka_queue_destroy);
-    if (consumer->client)
-        rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    end(consumer);
+    g_ptr_array_unref(consumer->sources);
     if (consumer->fd >= 0)
         close(consumer->fd);
     g_queue_clear_full(&consumer->asides, aside_free);
-    g_hash_table_unref(consumer->told);
+    g_hash_table_unref(consumer->heard);
+    g_mutex_clear(&consumer->lock);
     g_strfreev(consumer->topics);
+    g_free(consumer->instance);
     g_free(consumer->group);
     g_free(consumer);
 }
@@ -227,6 +307,7 @@ static void note_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *ev
     notice->partitions = partitions_of(rd_kafka_event_topic_partition_list(event));
     if (assigned) {
         notice->kind = BUS_NOTICE_ASSIGNED;
+        consumer->told = true;
         notice->membership = membership_new(consumer->client);
     } else {
         notice->kind = rd_kafka_assignment_lost(consumer->client) ? BUS_NOTICE_LOST
@@ -238,15 +319,35 @@ static void note_rebalance(struct kafka_consumer *consumer, rd_kafka_event_t *ev
 static bool is_news(struct kafka_consumer *consumer, const char *text)
 {
     int64_t now = g_get_monotonic_time();
-    int64_t *told = g_hash_table_lookup(consumer->told, text);
+    int64_t *told = g_hash_table_lookup(consumer->heard, text);
     if (told && now - *told < SAME_WORDS_US)
         return false;
-    if (g_hash_table_size(consumer->told) >= WORDS_KEPT)
-        g_hash_table_remove_all(consumer->told);
+    if (g_hash_table_size(consumer->heard) >= WORDS_KEPT)
+        g_hash_table_remove_all(consumer->heard);
     told = g_new(int64_t, 1);
     *told = now;
-    g_hash_table_replace(consumer->told, g_strdup(text), told);
+    g_hash_table_replace(consumer->heard, g_strdup(text), told);
     return true;
+}
+
+static bool may_be_ourselves(const struct kafka_consumer *consumer,
+                             rd_kafka_resp_err_t fatal)
+{
+    int64_t now = g_get_monotonic_time();
+    return fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID &&
+           (!consumer->renewed_us || now - consumer->renewed_us > RENEWED_US);
+}
+
+/* What is ours has to be given back first. */
+static void note_fenced(struct kafka_consumer *consumer, const char *text,
+                        struct bus_notice *notice)
+{
+    if (consumer->fenced)
+        return; /* it was told */
+    consumer->fenced = true;
+    notice->kind = consumer->told ? BUS_NOTICE_LOST : BUS_NOTICE_ERROR;
+    notice->partitions = bus_partitions_new();
+    notice->message = g_strdup(text);
 }
 
 /* False: the consumer has come to its end. */
@@ -256,6 +357,10 @@ static bool note_error(struct kafka_consumer *consumer, rd_kafka_event_t *event,
     char text[512] = "";
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->client, text,
                                                      sizeof(text));
+    if (fatal && may_be_ourselves(consumer, fatal)) {
+        note_fenced(consumer, text, notice);
+        return true;
+    }
     if (fatal) {
         g_set_error(error, BUS_ERROR, BUS_ERROR_FATAL, "consumer of group %s: %s",
                     consumer->group, text);
@@ -330,6 +435,8 @@ bool kafka_consumer_notice(struct bus_consumer *base, struct bus_notice *ret_not
 {
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
     struct bus_notice notice = {.kind = BUS_NOTICE_NONE};
+    if (consumer->fenced && !consumer->told && !renew(consumer, error))
+        return false;
     kafka_eventfd_clear(
         consumer->fd); /* before any queue is looked at, or one gets lost */
     while (notice.kind == BUS_NOTICE_NONE) {
@@ -384,7 +491,9 @@ GPtrArray *kafka_consumer_committed(struct bus_consumer *base,
         const struct bus_partition *asked = g_ptr_array_index(partitions, i);
         rd_kafka_topic_partition_list_add(list, asked->topic, asked->partition);
     }
-    rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client, list, timeout_ms);
+    struct client *client = client_ref(consumer);
+    rd_kafka_resp_err_t code = rd_kafka_committed(client->handle, list, timeout_ms);
+    client_unref(client);
     for (int i = 0; !code && i < list->cnt; i++)
         code = list->elems[i].err;
     if (code) {
@@ -435,6 +544,11 @@ bool kafka_consumer_start(struct bus_consumer *base, const GPtrArray *positions,
 bool kafka_consumer_release(struct bus_consumer *base, GError **error)
 {
     struct kafka_consumer *consumer = (struct kafka_consumer *)base;
+    consumer->told = false;
+    if (consumer->fenced) {
+        kafka_eventfd_ring(consumer->fd); /* the next notice() makes it anew */
+        return true;
+    }
     g_ptr_array_set_size(consumer->sources, 0);
     return assign(consumer, NULL, error);
 }

@@ -1,6 +1,6 @@
 """What stands still: a broker, a disk, a stop that takes long; and who waits for it, or ends.
 
-L29; a data root that hangs; SIGTERM while the bus is gone.  On scripted engines.
+L29, L30; a data root that hangs; SIGTERM while the bus is gone.  On scripted engines.
 """
 import contextlib
 import ctypes
@@ -10,12 +10,21 @@ import time
 from pathlib import Path
 
 import pytest
-from commander import a_spec
-from fleet import wait_for
+from commander import a_spec, partition_of
+from conftest import keep
+from fleet import Fleet, wait_for
 from services import PATIENCE_S
 
 FOR_EVER = ("--drain", "1h")  # longer than a test waits
 SOON_S = 40  # where "seconds" are promised: several times as many as it takes
+
+
+def server_in(outpost, partition, **changes):
+    """A server whose commands go to that partition."""
+    while True:
+        server_id = outpost.server(**changes)
+        if partition_of(server_id, outpost.partitions) == partition:
+            return server_id
 
 
 def run(outpost, *server_ids):
@@ -55,6 +64,22 @@ def test_l29_a_busy_worker_is_not_killed_by_one_that_waits(narrow_outpost):
     outpost.judge()
 
 
+def test_l29_a_worker_that_joins_takes_what_is_free(new_outpost, kafka):
+    outpost = new_outpost(kafka, partitions=2)
+    old = outpost.worker("b", assigned=True)
+    busy, free = server_in(outpost, 1), server_in(outpost, 0)
+    run(outpost, busy, free)
+    stop = begin_stop(outpost, busy)
+    heir = outpost.worker("a")
+    wait_for("each to have one", lambda: [outpost.partitions_of(worker) for worker in (old, heir)] == [1, 1])
+    restart = outpost.send("restart", free, "done")
+    assert outpost.outcome(restart) == "done" and outpost.result(restart)["worker"] == "a"
+    assert stop not in outpost.tail.answered() and old.process.poll() is None
+    outpost.scripted.release()
+    assert outpost.outcome(stop) == "done" and outpost.result(stop)["worker"] == "b"
+    outpost.judge()
+
+
 @pytest.mark.bus("sqlite")
 def test_l29_a_worker_that_was_stale_goes_on(yard):
     """Nobody could write for longer than its lease; what it had begun is finished by itself."""
@@ -68,6 +93,34 @@ def test_l29_a_worker_that_was_stale_goes_on(yard):
         wait_for("the lease to be missed", lambda: worker.output().count(" revoked") > revoked)
         assert yard.fleet.server("restart", server)["outcome"] == "done"
     assert worker.process.poll() is None
+
+
+# --- L30: the broker stands still
+
+
+@pytest.mark.parametrize("how", ["paused", "restarted"])
+def test_l30_no_worker_has_to_be_started_again(new_outpost, own_kafka, how):
+    outposts = [new_outpost(own_kafka, partitions=2) for _ in range(2)]
+    workers = [outpost.worker(slot) for outpost in outposts for slot in "ab"]
+    for outpost in outposts:
+        outpost.wait_assigned(*outpost.processes)
+        servers = [outpost.server(labels={"test.term-ms": "1500"}) for _ in range(6)]
+        for action in ("create", "stop", "start", "restart", "stop", "delete"):
+            for server_id in servers:
+                outpost.send(action, server_id, "done")
+    for outpost in outposts:
+        wait_for("stops", lambda outpost=outpost: len(outpost.scripted.requests("POST", "/stop")) >= 2)
+    if how == "paused":
+        with own_kafka.paused():
+            time.sleep(45)
+    else:
+        own_kafka.stop()
+        own_kafka.start()
+    for outpost in outposts:
+        outpost.wait_answered()
+        outpost.judge()
+    for worker in workers:
+        assert worker.process.poll() is None, worker.output()
 
 
 # --- A data root hangs
@@ -170,3 +223,32 @@ def test_sigterm_ends_programs_whose_bus_takes_nothing(yard):
         ends_soon(serve)
     yard.start_worker()
     fleet.wait_status(server, "stopped")
+
+
+@pytest.fixture
+def own_fleet(request, short_dir, own_kafka):
+    directory = short_dir / "fleet"
+    directory.mkdir()
+    fleet = keep(request, Fleet(directory, own_kafka.url, kafka=own_kafka))
+    fleet.init().add_agent()
+    yield fleet
+    fleet.close()
+
+
+def unsent(fleet):
+    with contextlib.closing(sqlite3.connect(fleet.ledger)) as ledger:
+        return ledger.execute("SELECT count(*) FROM outbox WHERE sent_at IS NULL").fetchone()[0]
+
+
+@pytest.mark.parametrize("how", ["paused", "killed"])
+def test_sigterm_ends_serve_without_a_broker(own_fleet, own_kafka, how):
+    fleet = own_fleet
+    serve = fleet.start_serve()
+    server, _ = fleet.create(None, image="registry.test/game", wait=False)
+    with own_kafka.paused() if how == "paused" else own_kafka.killed():
+        fleet.server("stop", server, wait=False, expect=4)  # queued, and told that it does not go out
+        time.sleep(2)  # serve sends
+        ends_soon(serve)
+    serve = fleet.start_serve()
+    wait_for("all to be sent", lambda: unsent(fleet) == 0)
+    ends_soon(serve)
