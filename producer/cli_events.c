@@ -30,7 +30,7 @@ static const struct option init_options[] = {
 };
 static const struct option sync_options[] = {
     FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"),
-    FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired"),
+    FLAG("expires", 0, DURATION, expires_ms, "TIME", "not begun by then: expired (at most 6d)"),
 };
 static const struct option events_options[] = {
     FLAG("follow", 'f', FLAG, follow, NULL, "go on with what comes"),
@@ -131,6 +131,9 @@ static int sync_agent(struct call *call, GError **error)
 {
     struct session *session = &call->session;
     const struct request request = cli_request(call, ACTION_SYNC);
+    if (request.expires_ms > CLI_EXPIRES_MAX)
+        return cli_usage(error, "--expires: at most 6d, since the topic keeps commands "
+                                "for 7");
     g_autoptr(AgentRow) agent = cli_find_agent(call, call->words[0], error);
     if (!agent || !cli_check_agent(call, agent, error))
         return CLI_USAGE;

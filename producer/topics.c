@@ -17,8 +17,8 @@ static const struct {
     {TOPIC_EVENTS, -1, false, true},
     {TOPIC_HEARTBEATS, -1, true, true},
     {TOPIC_DEADLETTER, 30 * DAY_MS, false, false},
-    {"muster.commands.", 7 * DAY_MS, false, true},
-    {"muster.control.", 7 * DAY_MS, false, true},
+    {"muster.commands.", COMMANDS_KEPT_MS, false, true},
+    {"muster.control.", COMMANDS_KEPT_MS, false, true},
 };
 
 struct bus_topic topic_shape(const char *name, int32_t partitions)

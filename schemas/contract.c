@@ -87,6 +87,22 @@ char *uuid7_new(int64_t now_ms)
                            b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+int64_t uuid7_ms(const char *id)
+{
+    static const char form[] = "xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx";
+    int64_t ms = 0;
+    for (size_t i = 0; i < sizeof form; i++) { /* its NUL, too */
+        const bool fits = form[i] == 'x'   ? g_ascii_isxdigit(id[i])
+                          : form[i] == 'v' ? id[i] && strchr("89abAB", id[i])
+                                           : id[i] == form[i];
+        if (!fits)
+            return CONTRACT_NONE;
+        if (i < 13 && form[i] == 'x')
+            ms = ms << 4 | g_ascii_xdigit_value(id[i]);
+    }
+    return ms;
+}
+
 /* --- Lives ------------------------------------------------------------------------- */
 
 #define DEFINE_LIFE(type)             \

@@ -139,6 +139,9 @@ const char *record_kind_name(enum record_kind kind);
 
 /* Header of a Record: the id of the ledger that has written it. */
 #define HEADER_LEDGER "muster-ledger"
+#define COMMANDS_KEPT_MS   \
+ (INT64_C(7) * 24 * 3600 * \
+  1000) /* commands and control, unless somebody changes their topics */
 
 char *topic_commands(const char *agent_id); /* "muster.commands.<agent>"; g_free it */
 char *topic_control(const char *agent_id);  /* "muster.control.<agent>"; g_free it */
@@ -553,6 +556,8 @@ struct volume *volume_new(const char *name, const char *container_path);
 /* A fresh UUIDv7 (RFC 9562), g_free it.  `now_ms` is the wall clock; the random part comes
  * from the system. */
 char *uuid7_new(int64_t now_ms);
+/* The time that a UUIDv7 bears, in ms since 1970; CONTRACT_NONE: it is none. */
+int64_t uuid7_ms(const char *id);
 
 /* g_autoptr(Command) command = …; the typedefs exist for g_autoptr alone. */
 typedef struct command Command;

@@ -7,6 +7,7 @@ muster_test(offsets planner)
 muster_test(pace planner)
 muster_test(policy planner)
 muster_test(pull planner)
+muster_test(recent planner)
 muster_test(stranger planner)
 muster_test(verdict planner)
 

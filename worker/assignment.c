@@ -89,6 +89,8 @@ static void partition_free(void *data)
     struct partition *partition = data;
     offsets_free(partition->commands);
     offsets_free(partition->control);
+    repeats_free(partition->commands_repeats);
+    repeats_free(partition->control_repeats);
     answered_free(partition->answered);
     g_free(partition);
 }
@@ -355,6 +357,8 @@ static void make_partitions(struct takeover *takeover)
     g_ptr_array_set_size(takeover->assignment->positions, 0);
     for (guint i = 0; i < takeover->locks->len; i++) {
         struct partition *partition = g_new0(struct partition, 1);
+        partition->commands_repeats = repeats_new(false);
+        partition->control_repeats = repeats_new(true);
         partition->number = g_array_index(takeover->locks, struct wanted_lock, i).number;
         g_ptr_array_add(takeover->assignment->partitions, partition);
     }

@@ -21,12 +21,15 @@
 #include "host.h"
 #include "log_tag.h"
 #include "offsets.h"
+#include "repeats.h"
 
 /* One partition number: the commands and the control topic's. */
 struct partition {
     int32_t number;
     struct offsets *commands;
     struct offsets *control;
+    struct repeats *commands_repeats;
+    struct repeats *control_repeats;
     struct log_tag commands_tag;
     struct log_tag control_tag;
     struct answered *answered; /* NULL: the offsets know */

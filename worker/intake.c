@@ -5,10 +5,25 @@
 
 #include "crash.h"
 #include "log.h"
+#include "placed.h"
+#include "recent.h"
+
+#define HOUR_MS   (INT64_C(3600) * 1000)
+#define HELD_MOST 1000 /* records of a partition, while one is looked up */
 
 static struct log_tag *tag_of(struct partition *partition, bool control)
 {
     return control ? &partition->control_tag : &partition->commands_tag;
+}
+
+static struct repeats *repeats_of(const struct partition *partition, bool control)
+{
+    return control ? partition->control_repeats : partition->commands_repeats;
+}
+
+static struct offsets *offsets_of(const struct partition *partition, bool control)
+{
+    return control ? partition->control : partition->commands;
 }
 
 static char *place_of(const struct bus_record *record)
@@ -67,7 +82,7 @@ static bool is_over_by_place(struct partition *partition, bool control,
                                             record->append_ms);
     if (!is_over(known, record, ""))
         return false;
-    offsets_finish(control ? partition->control : partition->commands, record->offset);
+    offsets_finish(offsets_of(partition, control), record->offset);
     return true;
 }
 
@@ -89,57 +104,32 @@ static void reject_undecodable(struct intake *intake, struct partition *partitio
 
 /* --- what is refused at once --------------------------------------------------------------------- */
 
-/* A command that nobody could answer by its id is no better than garbage. */
-static const char *what_is_missing(const struct command *command)
+/* Nobody could say later whether it had been there before: its id does not tell its age, or it
+ * may be begun when the topic has forgotten it. */
+static char *wrong_in_time(const struct command *command, int64_t append_ms)
 {
-    if (!*command->command_id)
-        return "the command has no command_id";
-    if (command->expires_at == CONTRACT_NONE || command->expires_at <= 0)
-        return "the command has no expires_at";
+    const int64_t made_ms = uuid7_ms(command->command_id);
+    if (made_ms == CONTRACT_NONE)
+        return g_strdup_printf("the command_id %.64s is not a UUIDv7",
+                               command->command_id);
+    if (made_ms > append_ms + RECENT_AHEAD_MS)
+        return g_strdup_printf("by its command_id it was made %" G_GINT64_FORMAT
+                               " s after the bus took it: correct the sender's clock",
+                               (made_ms - append_ms) / 1000);
+    if (command->expires_at - append_ms > COMMANDS_KEPT_MS)
+        return g_strdup_printf(
+            "it expires %" G_GINT64_FORMAT " h after the bus took it: expires_at "
+            "may be %" G_GINT64_FORMAT " h later, as long as its topic is kept",
+            (command->expires_at - append_ms) / HOUR_MS, COMMANDS_KEPT_MS / HOUR_MS);
     return NULL;
 }
 
-/* A command counts where its agent and its server put it, and nowhere else: a server's order
- * hangs on that, and a copy elsewhere must not answer for the real one. */
-static const char *misplaced(const struct intake *intake, const struct command *command,
-                             bool control, int32_t partitions,
-                             const struct bus_record *record, char **ret_message)
+static const char *wrong_here(const struct command *command, int64_t append_ms,
+                              char **ret_message)
 {
     const enum action action = action_from_name(command->action);
-    const bool is_control = action == ACTION_SYNC || action == ACTION_CANCEL;
-    const char *server = command->server_id;
-    if (!g_str_equal(command->agent_id, intake->author->agent_id)) {
-        *ret_message = g_strdup_printf(
-            "the command %s is for the agent %s, this one is %s", command->command_id,
-            command->agent_id, intake->author->agent_id);
-        return CODE_WRONG_AGENT;
-    }
-    if (action != ACTION_UNKNOWN && control != is_control) {
-        *ret_message = g_strdup_printf("%s belongs into the %s topic", command->action,
-                                       is_control ? "control" : "commands");
-        return CODE_WRONG_PLACE;
-    }
-    if (!server || !*server)
-        return NULL;
-    if (g_strcmp0(record->key, server) != 0) {
-        *ret_message = g_strdup_printf(
-            "the command %s of server %s has the key %.64s: the key is the server's id",
-            command->command_id, server, record->key ? record->key : "(none)");
-        return CODE_WRONG_PLACE;
-    }
-    const int32_t right = partition_of(server, partitions);
-    if (record->partition == right)
-        return NULL;
-    *ret_message = g_strdup_printf(
-        "the command %s of server %s lies in partition %d; its "
-        "key belongs into %d (murmur2)",
-        command->command_id, server, record->partition, right);
-    return CODE_WRONG_PLACE;
-}
-
-static const char *wrong_here(const struct command *command, char **ret_message)
-{
-    const enum action action = action_from_name(command->action);
+    if ((*ret_message = wrong_in_time(command, append_ms)))
+        return CODE_INVALID;
     if (action == ACTION_UNKNOWN) {
         *ret_message = g_strdup_printf("this worker knows no action \"%s\"",
                                        command->action);
@@ -157,22 +147,83 @@ static const char *wrong_here(const struct command *command, char **ret_message)
     return NULL;
 }
 
-/* Named by its place: a result under its id would close the real command. */
-static bool is_rejected_by_place(struct intake *intake, struct partition *partition,
-                                 bool control, const struct bus_record *record,
-                                 const struct command *command, int64_t wall_ms)
+/* --- records ------------------------------------------------------------------------------------------ */
+
+/* One that was received, and what is known of it so far. */
+struct arrival {
+    struct partition *partition;
+    bool control;
+    const struct bus_record *record;
+    struct command *command; /* NULL: it cannot be one, `why` */
+    char *why;               /* a sentence */
+    const char *misplaced; /* a code: it does not count where it lies, `why`; else NULL */
+    const char *begun;     /* note of an earlier owner, or of the log; NULL: it has not */
+    enum offsets_taken taken;
+};
+
+static void arrival_clear(struct arrival *arrival)
 {
-    g_autofree char *message = NULL;
-    const int32_t partitions = tag_of(partition, control)->partitions;
-    const char *code = misplaced(intake, command, control, partitions, record, &message);
-    if (!code)
-        return false;
-    if (!is_over_by_place(partition, control, record))
-        reject(intake, partition, control, record, NULL, NULL, code, message, wall_ms);
-    return true;
+    command_free(arrival->command);
+    g_free(arrival->why);
+}
+typedef struct arrival Arrival;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arrival, arrival_clear)
+
+static void read_arrival(const struct intake *intake, struct arrival *arrival)
+{
+    g_autoptr(GError) error = NULL;
+    const struct bus_record *record = arrival->record;
+    gsize length = 0;
+    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
+    const struct place_found found = {
+        .agent_id = intake->author->agent_id,
+        .control = arrival->control,
+        .key = record->key,
+        .partition = record->partition,
+        .partitions = tag_of(arrival->partition, arrival->control)->partitions,
+    };
+    if (codec_decode_command(intake->codec, bytes, length, &arrival->command, &error) !=
+        DECODED) {
+        arrival->why = g_strdup(error->message);
+        return;
+    }
+    /* A command that nobody could answer by its id is no better than garbage. */
+    const char *missing = placed_what_is_missing(arrival->command);
+    if (missing) {
+        g_clear_pointer(&arrival->command, command_free);
+        arrival->why = g_strdup(missing);
+        return;
+    }
+    if (arrival->taken != OFFSETS_BEGUN)
+        arrival->misplaced = placed_judge(arrival->command, &found, &arrival->why);
 }
 
-/* --- records ------------------------------------------------------------------------------------------ */
+/* What has begun, or has its answer, was judged when it came first. */
+static enum repeat judge_repeat(struct intake *intake, const struct arrival *arrival)
+{
+    struct repeats *repeats = repeats_of(arrival->partition, arrival->control);
+    const struct bus_record *record = arrival->record;
+    const char *id = arrival->command->command_id;
+    const enum known known = answered_command(
+        arrival->partition->answered, id, arrival->command->server_id, record->append_ms);
+    enum repeat repeat = REPEAT_NO;
+    if (arrival->taken == OFFSETS_FRESH && known != KNOWN_ANSWERED &&
+        known != KNOWN_UNREADABLE)
+        repeat = repeats_judge(repeats, &intake->repeats, id, record,
+                               tag_of(arrival->partition, arrival->control)->partitions);
+    if (repeat != REPEAT_ASKING)
+        repeats_note(repeats, id, record);
+    return repeat;
+}
+
+static void end_silently(const struct arrival *arrival)
+{
+    g_autofree char *place = place_of(arrival->record);
+    offsets_finish(offsets_of(arrival->partition, arrival->control),
+                   arrival->record->offset);
+    log_warning("command.repeated", "at", place, "command", arrival->command->command_id,
+                "then", "nothing: a command with this id lies before it");
+}
 
 static struct order *order_new(struct command *command_taken,
                                const struct bus_record *record, bool control,
@@ -188,68 +239,113 @@ static struct order *order_new(struct command *command_taken,
     return order;
 }
 
-static void take_command(struct intake *intake, struct partition *partition, bool control,
-                         const struct bus_record *record, struct command *command_taken,
-                         const char *begun, int64_t wall_ms)
+static void give(struct intake *intake, struct arrival *arrival)
 {
-    g_autoptr(Command) command = command_taken;
+    struct partition *partition = arrival->partition;
+    struct order *order = order_new(g_steal_pointer(&arrival->command), arrival->record,
+                                    arrival->control, arrival->begun);
+    if (action_from_name(order->command->action) == ACTION_CANCEL)
+        cancels_add(intake->cancels, partition, order);
+    else if (arrival->control)
+        inventory_command(intake->inventory, partition, order);
+    else
+        lanes_push(intake->lanes, partition, order);
+}
+
+static void take_command(struct intake *intake, struct arrival *arrival, int64_t wall_ms)
+{
     g_autofree char *message = NULL;
     g_autofree char *note = NULL;
-    struct offsets *offsets = control ? partition->control : partition->commands;
+    struct partition *partition = arrival->partition;
+    const struct bus_record *record = arrival->record;
+    const struct command *command = arrival->command;
+    struct offsets *offsets = offsets_of(partition, arrival->control);
     const enum known known = answered_command(partition->answered, command->command_id,
                                               command->server_id, record->append_ms);
     if (is_over(known, record, command->command_id)) {
         offsets_finish(offsets, record->offset);
         return;
     }
-    const char *code = begun ? NULL : wrong_here(command, &message);
+    const char *code = arrival->begun ? NULL
+                                      : wrong_here(command, record->append_ms, &message);
     if (code) {
-        reject(intake, partition, control, record, command, NULL, code, message, wall_ms);
+        reject(intake, partition, arrival->control, record, command, NULL, code, message,
+               wall_ms);
         return;
     }
-    if (!begun && known == KNOWN_BEGUN) { /* and whoever comes after us is to know it */
+    if (!arrival->begun &&
+        known == KNOWN_BEGUN) { /* whoever comes after us is to know it */
         note = answered_note(partition->answered, command->command_id);
         offsets_begin(offsets, record->offset, note);
-        begun = note;
+        arrival->begun = note;
     }
-    struct order *order = order_new(g_steal_pointer(&command), record, control, begun);
-    if (action_from_name(order->command->action) == ACTION_CANCEL)
-        cancels_add(intake->cancels, partition, order);
-    else if (control)
-        inventory_command(intake->inventory, partition, order);
+    give(intake, arrival);
+}
+
+/* Named by its place: a result under its id would close the real command. */
+static void reject_misplaced(struct intake *intake, const struct arrival *arrival,
+                             int64_t wall_ms)
+{
+    if (!is_over_by_place(arrival->partition, arrival->control, arrival->record))
+        reject(intake, arrival->partition, arrival->control, arrival->record, NULL, NULL,
+               arrival->misplaced, arrival->why, wall_ms);
+}
+
+/* False: it has to wait. */
+static bool take_record(struct intake *intake, struct partition *partition, bool control,
+                        const struct bus_record *record, int64_t wall_ms)
+{
+    struct offsets *offsets = offsets_of(partition, control);
+    g_auto(Arrival) arrival = {
+        .partition = partition,
+        .control = control,
+        .record = record,
+        .taken = offsets_expect(offsets, record->offset),
+    };
+    enum repeat repeat = REPEAT_NO;
+    read_arrival(intake, &arrival);
+    if (arrival.command && !arrival.misplaced)
+        repeat = judge_repeat(intake, &arrival);
+    if (repeat == REPEAT_ASKING)
+        return false;
+    offsets_receive(offsets, record->offset, &arrival.begun);
+    log_tag_receive(tag_of(partition, control), record->offset, record->append_ms);
+    if (arrival.taken == OFFSETS_DONE)
+        return true;
+    crash_point("intake.record");
+    if (!arrival.command)
+        reject_undecodable(intake, partition, control, record, arrival.why, wall_ms);
+    else if (arrival.misplaced)
+        reject_misplaced(intake, &arrival, wall_ms);
+    else if (repeat == REPEAT_YES)
+        end_silently(&arrival);
     else
-        lanes_push(intake->lanes, partition, order);
+        take_command(intake, &arrival, wall_ms);
+    return true;
 }
 
 void intake_record(struct intake *intake, struct partition *partition, bool control,
-                   const struct bus_record *record, int64_t wall_ms)
+                   struct bus_record *record_taken, int64_t wall_ms)
 {
-    const char *note = NULL;
-    struct offsets *offsets = control ? partition->control : partition->commands;
-    const enum offsets_taken taken = offsets_receive(offsets, record->offset, &note);
-    log_tag_receive(tag_of(partition, control), record->offset, record->append_ms);
-    if (taken == OFFSETS_DONE)
-        return;
-    crash_point("intake.record");
-    struct command *command = NULL;
-    g_autoptr(GError) error = NULL;
-    gsize length = 0;
-    const void *bytes = record->value ? g_bytes_get_data(record->value, &length) : "";
-    if (codec_decode_command(intake->codec, bytes, length, &command, &error) != DECODED) {
-        reject_undecodable(intake, partition, control, record, error->message, wall_ms);
-        return;
-    }
-    const char *missing = what_is_missing(command);
-    if (missing) {
-        reject_undecodable(intake, partition, control, record, missing, wall_ms);
-        command_free(command);
-        return;
-    }
-    if (taken != OFFSETS_BEGUN &&
-        is_rejected_by_place(intake, partition, control, record, command, wall_ms)) {
-        command_free(command);
-        return;
-    }
-    take_command(intake, partition, control, record, command,
-                 taken == OFFSETS_BEGUN ? note : NULL, wall_ms);
+    g_autoptr(BusRecord) record = record_taken;
+    struct repeats *repeats = repeats_of(partition, control);
+    if (repeats_held(repeats) > 0 ||
+        !take_record(intake, partition, control, record, wall_ms))
+        repeats_hold(repeats, g_steal_pointer(&record));
+}
+
+bool intake_release(struct intake *intake, struct partition *partition, bool control,
+                    int64_t wall_ms)
+{
+    struct repeats *repeats = repeats_of(partition, control);
+    const struct bus_record *record = repeats_first(repeats);
+    if (!record || !take_record(intake, partition, control, record, wall_ms))
+        return false;
+    repeats_drop_first(repeats);
+    return true;
+}
+
+bool intake_is_full(const struct partition *partition, bool control)
+{
+    return repeats_held(repeats_of(partition, control)) >= HELD_MOST;
 }

@@ -4,7 +4,8 @@
  * What cannot be decoded goes to the dead letters and gets a `rejected` result named by
  * partition and offset, and so does what lies where it does not count (another agent's,
  * another key, partition or topic); what is unknown or contradicts itself is `rejected` by
- * its command id.  The partition always moves on.
+ * its command id.  A command id that was there before ends silently.  The partition always
+ * moves on.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 #include "publish.h"
 
 struct intake {
+    struct repeats_setup repeats;
     struct codec *codec;
     struct publisher *publisher;
     struct lanes *lanes;
@@ -23,6 +25,12 @@ struct intake {
     const struct author *author;
 };
 
-/* Takes note of one received record; `control`: of the control topic. */
+/* Takes note of one received record, now or once it is known what it is (repeats.h); `control`:
+ * of the control topic. */
 void intake_record(struct intake *intake, struct partition *partition, bool control,
-                   const struct bus_record *record, int64_t wall_ms);
+                   struct bus_record *record_taken, int64_t wall_ms);
+/* The first of those that were held, if it is known by now; whether it was taken. */
+bool intake_release(struct intake *intake, struct partition *partition, bool control,
+                    int64_t wall_ms);
+/* No more should be received: too many are held. */
+bool intake_is_full(const struct partition *partition, bool control);

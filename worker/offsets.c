@@ -175,6 +175,22 @@ static enum offsets_taken offsets_take_awaited(struct offsets *offsets,
     return OFFSETS_BEGUN;
 }
 
+enum offsets_taken offsets_expect(const struct offsets *offsets, int64_t offset)
+{
+    if (offset < offsets->received)
+        return OFFSETS_DONE;
+    if (offset >= offsets->known)
+        return OFFSETS_FRESH;
+    for (const GList *link = offsets->awaited; link; link = link->next) {
+        const struct entry *entry = link->data;
+        if (entry->offset == offset)
+            return entry->note ? OFFSETS_BEGUN : OFFSETS_FRESH;
+        if (entry->offset > offset)
+            break;
+    }
+    return OFFSETS_DONE;
+}
+
 enum offsets_taken offsets_receive(struct offsets *offsets, int64_t offset,
                                    const char **ret_note)
 {

@@ -37,6 +37,8 @@ struct offsets *offsets_new(int64_t watermark); /* nothing received at or above 
 struct offsets *offsets_load(int64_t watermark, const char *metadata, GError **error);
 void offsets_free(struct offsets *offsets);
 
+/* What offsets_receive() will say of it. */
+enum offsets_taken offsets_expect(const struct offsets *offsets, int64_t offset);
 /* A record was received; offsets rise.  `*ret_note` is set on BEGUN (borrowed; "" if empty). */
 enum offsets_taken offsets_receive(struct offsets *offsets, int64_t offset,
                                    const char **ret_note);

@@ -402,21 +402,44 @@ static bool control_has_room(const struct worker *worker)
     return true;
 }
 
+/* What was held is received like any other: as far as there is room. */
+static void take_held(struct worker *worker, bool control,
+                      bool (*room)(const struct worker *))
+{
+    for (guint i = 0; i < worker->assignment->partitions->len; i++) {
+        struct partition *partition = g_ptr_array_index(worker->assignment->partitions,
+                                                        i);
+        while (room(worker) &&
+               intake_release(&worker->intake, partition, control, wall_ms()))
+            ;
+    }
+}
+
+static bool holds_most(const struct worker *worker, bool control)
+{
+    for (guint i = 0; i < worker->assignment->partitions->len; i++)
+        if (intake_is_full(g_ptr_array_index(worker->assignment->partitions, i), control))
+            return true;
+    return false;
+}
+
 static void take_topic(struct worker *worker, unsigned topic_index,
                        bool (*room)(const struct worker *))
 {
+    const bool control = topic_index == TOPIC_INDEX_CONTROL;
     if (!worker->assignment || worker->revoking ||
         !heartbeats_clock(worker->heartbeats)->is_settled)
         return; /* by the host's clock what is still wanted might have expired */
-    while (room(worker)) {
+    take_held(worker, control, room);
+    while (room(worker) && !holds_most(worker, control)) {
         g_autoptr(BusRecord) record = bus_consumer_take(worker->consumer, topic_index);
         if (!record)
             return;
         struct partition *partition = assignment_partition(worker->assignment,
                                                            record->partition);
         if (partition)
-            intake_record(&worker->intake, partition, topic_index == TOPIC_INDEX_CONTROL,
-                          record, wall_ms());
+            intake_record(&worker->intake, partition, control, g_steal_pointer(&record),
+                          wall_ms());
     }
 }
 

@@ -227,6 +227,10 @@ static void make_observers(struct worker *worker)
     lanes_on_told(worker->lanes, told_by_lane, worker);
     lanes_on_touched(worker->lanes, touched_by_lane, worker->inventory);
     worker->intake = (struct intake){
+        .repeats = {.bus = worker->config->bus,
+                    .codec = worker->codec,
+                    .errands = worker->errands,
+                    .agent_id = worker->config->agent_id},
         .codec = worker->codec,
         .publisher = worker->publisher,
         .lanes = worker->lanes,

@@ -2,6 +2,7 @@
 
 For tests of the worker alone, and for records that our own control plane never writes.
 """
+import secrets
 import time
 import uuid
 
@@ -88,6 +89,27 @@ def a_spec(name, image, data_path, ports=(), **changes):
     return spec
 
 
+def uuid7(ms=None):
+    """An id of this moment, or of that one: commands have such ids."""
+    ms = int(time.time() * 1000) if ms is None else ms
+    value = ms << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(uuid.UUID(int=value))
+
+
+def a_command(agent_id, action, server_id, spec, /, expires_in=600, **changes):
+    now = int(time.time() * 1000)
+    command = {
+        "command_id": uuid7(now), "agent_id": agent_id, "engine_id": None,
+        "server_id": server_id, "action": action, "issued_at": now,
+        "expires_at": now + int(expires_in * 1000), "actor": "test", "reason": "",
+        "spec": spec, "target": None,
+        "options": {"pull": "by_action", "start": False, "fresh": False,
+                    "skip_save": False, "unmarked": False},
+    }
+    command.update(changes)
+    return command
+
+
 class Commander:
     def __init__(self, bootstrap, agent_id, partitions=4):
         self.agent_id = agent_id
@@ -97,18 +119,8 @@ class Commander:
         self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0,
                                   "message.max.bytes": 2000000})  # the broker is to say no
 
-    def command(self, action, server_id, spec, expires_in=600, **changes):
-        now = int(time.time() * 1000)
-        command = {
-            "command_id": str(uuid.uuid4()), "agent_id": self.agent_id, "engine_id": None,
-            "server_id": server_id, "action": action, "issued_at": now,
-            "expires_at": now + int(expires_in * 1000), "actor": "test", "reason": "",
-            "spec": spec, "target": None,
-            "options": {"pull": "by_action", "start": False, "fresh": False,
-                        "skip_save": False, "unmarked": False},
-        }
-        command.update(changes)
-        return command
+    def command(self, action, server_id, spec, **changes):
+        return a_command(self.agent_id, action, server_id, spec, **changes)
 
     def topic(self, action):
         kind = "control" if action in ("sync", "cancel") else "commands"

@@ -29,7 +29,7 @@ class Stranger:
         self.elsewhere = (self.partition + 1) % EVENTS
 
     def write(self, value, key=None, partition=None):
-        """Bytes, None or an event; returns where it lies: (partition, offset)."""
+        """Bytes, None or a record of the schema; returns where it lies: (partition, offset)."""
         value = self.codec.encode(value) if isinstance(value, dict) else value
         partition = self.partition if partition is None else partition
         write = self._write_kafka if self.fleet.bus_url.startswith("kafka://") else self._write_file

@@ -109,6 +109,31 @@ static void test_partitions_are_kafkas(void)
 
 /* --- Ids --------------------------------------------------------------------------- */
 
+static void l20_the_time_of_an_id(void)
+{
+    static const struct {
+        const char *id;
+        int64_t ms;
+    } rows[] = {
+        {"017f22e2-79b0-7cc3-98c4-dc0c0c07398f", 1645557742000}, /* RFC 9562, A.6 */
+        {"017F22E2-79B0-7CC3-B8C4-DC0C0C07398F", 1645557742000},
+        {"00000000-0000-7000-8000-000000000000", 0},
+        {"ffffffff-ffff-7fff-bfff-ffffffffffff", (INT64_C(1) << 48) - 1},
+        {"919108f7-52d1-4320-9bac-f847db4148a8", CONTRACT_NONE}, /* of version 4 */
+        {"017f22e2-79b0-7cc3-c8c4-dc0c0c07398f", CONTRACT_NONE},
+        {"017f22e2-79b0-7cc3-98c4-dc0c0c07398", CONTRACT_NONE},
+        {"017f22e2-79b0-7cc3-98c4-dc0c0c07398f0", CONTRACT_NONE},
+        {"017f22e279b07cc398c4dc0c0c07398f", CONTRACT_NONE},
+        {"{17f22e2-79b0-7cc3-98c4-dc0c0c07398f", CONTRACT_NONE},
+        {"017f22e2-79b0-7", CONTRACT_NONE},
+        {"", CONTRACT_NONE},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        g_assert_cmpint(uuid7_ms(rows[i].id), ==, rows[i].ms);
+    g_autofree char *id = uuid7_new(1800000000123);
+    g_assert_cmpint(uuid7_ms(id), ==, 1800000000123);
+}
+
 static void test_uuid7(void)
 {
     const int64_t now = INT64_C(0x018bcfe56800);
@@ -265,6 +290,7 @@ int main(int argc, char **argv)
     g_test_add_func("/contract/topics", test_topics);
     g_test_add_func("/contract/partitions_are_kafkas", test_partitions_are_kafkas);
     g_test_add_func("/contract/uuid7", test_uuid7);
+    g_test_add_func("/contract/l20_the_time_of_an_id", l20_the_time_of_an_id);
     g_test_add_func("/contract/new_is_complete", test_new_is_complete);
     g_test_add_func("/contract/free_takes_null", test_free_takes_null_and_the_half_built);
     g_test_add_func("/contract/dup_is_deep", test_dup_is_deep);

@@ -17,6 +17,7 @@ static void receive(struct offsets *offsets, int64_t offset, enum offsets_taken 
 {
     const char *note = NULL;
 
+    g_assert_cmpint(offsets_expect(offsets, offset), ==, wanted);
     g_assert_cmpint(offsets_receive(offsets, offset, &note), ==, wanted);
     g_assert_cmpstr(note, ==, wanted_note);
 }
@@ -453,7 +454,9 @@ static void world_receive(struct world *world)
     world->next++;
     if (record->life == LIFE_GONE)
         return; /* retention has it: nobody receives it */
+    enum offsets_taken expected = offsets_expect(world->offsets, record->offset);
     enum offsets_taken taken = offsets_receive(world->offsets, record->offset, &note);
+    g_assert_cmpint(taken, ==, expected);
     if (record->life == LIFE_UNSEEN)
         record->life = LIFE_OPEN;
     record->here = true;
