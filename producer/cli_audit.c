@@ -6,6 +6,7 @@
 #include "cli.h"
 
 #include "authors.h"
+#include "cli_heard.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
 #include "log.h"
@@ -38,6 +39,8 @@ static const char replay_details[] =
     "TIME is 2026-01-31T12:00:00Z, with a zone, or milliseconds since 1970; OFFSET a smaller "
     "number.\nWith --from, what comes out is what the log says from there on: agents are taken "
     "from the\nledger, and servers are those of which something was asked since.\n"
+    "A container that bears a server's label which no Record has given is told of at the end,\n"
+    "with --json as an object with \"recorded\": false.\n"
     "--verify folds the log from its beginning up to where the ledger has read, and compares\n"
     "the columns that the log determines: 0 equal, 1 different, each difference in a "
     "sentence.\nRows with a request that is not in the log yet may differ; how many do is "
@@ -60,6 +63,10 @@ static const char check_details[] =
     "  after_result      accepted or in progress after the terminal result\n"
     "  not_begun         a step was made, and the command was never accepted\n"
     "  begun_after_expiry  accepted over 10 s after it had expired, by the append time\n"
+    "  repeated_id       two commands of one id were begun\n"
+    "  misplaced         a command under a key, or in a partition or topic, that is not its own\n"
+    "  value_in_name     a Record with the value of an env, which is secret\n"
+    "  same_name         two servers of one name on an agent, none of them purged\n"
     "  sync_partitions   a sync that counts other partitions than its agent has\n"
     "  sync_contradicts  a sync against what had happened after its list was begun\n"
     "  second_ledger     two ledgers, so two control planes, have written side by side\n";
@@ -73,6 +80,7 @@ struct audit {
     struct server_row *server; /* or NULL: all */
     int32_t partitions;        /* of muster.events */
     struct span span;
+    struct heard *heard;
     int64_t events; /* read */
 };
 
@@ -81,6 +89,7 @@ static void audit_end(struct audit *audit)
     agent_row_free(audit->agent);
     server_row_free(audit->server);
     span_clear(&audit->span);
+    heard_free(audit->heard);
 }
 typedef struct audit Audit;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Audit, audit_end)
@@ -176,12 +185,29 @@ static bool seed_agents(struct folding *folding, struct ledger *ledger, GError *
     return agents != NULL;
 }
 
+/* What folds, and listens for what nobody recorded. */
+struct listening {
+    struct folding *folding;
+    struct heard *heard;
+};
+
+static bool listen_and_fold(void *taker, const struct reading *reading,
+                            const struct bus_record *record, const struct place *place,
+                            GError **error)
+{
+    const struct listening *listening = taker;
+    if (reading_event(reading))
+        heard_note(listening->heard, reading->event, place);
+    return folding_take(listening->folding, reading, record, place, error);
+}
+
 static bool fold(struct audit *audit, struct folding *folding, GError **error)
 {
+    struct listening listening = {folding, audit->heard};
     const struct session *session = &audit->call->session;
     if (!folding_begin(folding, session->codec, audit->partitions, error) ||
         (audit->call->flags->from && !seed_agents(folding, session->ledger, error)) ||
-        !run(audit, folding_take, folding, error))
+        !run(audit, listen_and_fold, &listening, error))
         return false;
     if (folding->aside > 0)
         fprintf(stderr,
@@ -243,6 +269,15 @@ static bool print_fleet(const struct audit *audit, struct folding *folding,
     return good;
 }
 
+/* Where the log is not read from its beginning, their Records may lie before. */
+static bool print_unrecorded(const struct audit *audit, const struct folding *folding,
+                             GError **error)
+{
+    return audit->server || !span_is_whole(&audit->span) ||
+           cli_heard_tell(audit->call, audit->heard, folding->ledger,
+                          audit->agent ? audit->agent->id : NULL, error);
+}
+
 static int show_fleet(struct audit *audit, GError **error)
 {
     g_auto(Folding) folding = {0};
@@ -251,11 +286,11 @@ static int show_fleet(struct audit *audit, GError **error)
     g_autoptr(GPtrArray) servers = folded_servers(audit, &folding, error);
     if (!servers)
         return CLI_UNREACHABLE;
-    if (!audit->call->common->json)
-        return print_fleet(audit, &folding, servers, error) ? CLI_DONE : CLI_UNREACHABLE;
-    for (guint i = 0; i < servers->len; i++)
+    if (!audit->call->common->json && !print_fleet(audit, &folding, servers, error))
+        return CLI_UNREACHABLE;
+    for (guint i = 0; audit->call->common->json && i < servers->len; i++)
         print_json(row_to_json(&table_servers, servers->pdata[i]));
-    return CLI_DONE;
+    return print_unrecorded(audit, &folding, error) ? CLI_DONE : CLI_UNREACHABLE;
 }
 
 /* --- Verifying ------------------------------------------------------------------------------------ */
@@ -349,6 +384,7 @@ static int audit_replay(struct call *call, GError **error)
         return CLI_UNREACHABLE;
     if (!audit_begin(&audit, error))
         return CLI_UNREACHABLE;
+    audit.heard = heard_new();
     return flags->verify ? verify(&audit, error) : show_fleet(&audit, error);
 }
 

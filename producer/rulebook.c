@@ -30,7 +30,9 @@ struct rulebook {
 /* A command without a terminal result so far. */
 struct command_seen {
     bool recorded;
-    bool accepted;
+    bool accepted; /* or in progress */
+    bool begun;
+    int64_t offset;     /* from which it has */
     int64_t expires_at; /* CONTRACT_NONE: the log does not say */
 };
 
@@ -55,6 +57,10 @@ static const char *const names[BREACH_COUNT] = {
     [BREACH_AFTER_RESULT]     = "after_result",
     [BREACH_NOT_BEGUN]        = "not_begun",
     [BREACH_BEGUN_LATE]       = "begun_after_expiry",
+    [BREACH_REPEATED_ID]      = "repeated_id",
+    [BREACH_MISPLACED]        = "misplaced",
+    [BREACH_VALUE_IN_NAME]    = "value_in_name",
+    [BREACH_SAME_NAME]        = "same_name",
     [BREACH_SYNC_PARTITIONS]  = "sync_partitions",
     [BREACH_SYNC_CONTRADICTS] = "sync_contradicts",
     [BREACH_SECOND_LEDGER]    = "second_ledger",
@@ -76,6 +82,7 @@ static void agent_seen_free(void *gone)
     g_hash_table_unref(agent->workers);
     g_hash_table_unref(agent->servers);
     g_hash_table_unref(agent->gatherings);
+    names_free(agent->names);
     g_free(agent);
 }
 
@@ -171,6 +178,7 @@ static struct agent_seen *agent_new(struct rulebook *rulebook, const char *id)
     agent->workers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     agent->servers = evidence_table_new();
     agent->gatherings = gatherings_new();
+    agent->names = names_new();
     g_hash_table_insert(rulebook->agents, g_strdup(id), agent);
     return agent;
 }
@@ -287,6 +295,23 @@ static void judge_begin(const struct judged *judged, const char *id,
                     id, late_ms);
 }
 
+/* One id is one command, in one place: a worker that goes on with it reads it there again. */
+static void judge_open(const struct judged *judged, const char *id,
+                       struct command_seen *command)
+{
+    const struct cause *cause = judged->event->cause;
+    command->accepted = true;
+    if (judged->event->result->outcome != OUTCOME_ACCEPTED)
+        return;
+    if (command->begun && cause->offset != command->offset)
+        judged_tell(judged, BREACH_REPEATED_ID,
+                    "command %s has begun from offset %" G_GINT64_FORMAT
+                    " of %s/%" G_GINT64_FORMAT ", and from %" G_GINT64_FORMAT " before",
+                    id, cause->offset, cause->topic, cause->partition, command->offset);
+    command->begun = true;
+    command->offset = cause->offset;
+}
+
 static void judge_command(const struct judged *judged, const char *id)
 {
     struct rulebook *rulebook = judged->rulebook;
@@ -309,7 +334,20 @@ static void judge_command(const struct judged *judged, const char *id)
     if (outcome_is_terminal(outcome))
         end_command(judged, id);
     else
-        command_of(rulebook, id)->accepted = true;
+        judge_open(judged, id, command_of(rulebook, id));
+}
+
+/* Whoever sends commands does not do as the log's producers have to. */
+static void judge_refused(const struct judged *judged)
+{
+    const struct result *result = judged->event->result;
+    const struct cause *cause = judged->event->cause;
+    if (result->outcome == OUTCOME_REJECTED &&
+        (g_str_equal(result->code, CODE_WRONG_PLACE) ||
+         g_str_equal(result->code, CODE_WRONG_AGENT)))
+        judged_tell(judged, BREACH_MISPLACED,
+                    "offset %" G_GINT64_FORMAT " of %s/%" G_GINT64_FORMAT ": %s",
+                    cause->offset, cause->topic, cause->partition, result->message);
 }
 
 static void judge_cause(const struct judged *judged)
@@ -320,6 +358,8 @@ static void judge_cause(const struct judged *judged)
     if (event->result && !is_named)
         judged_tell(judged, BREACH_NO_CAUSE, "a result (%s) of no command",
                     outcome_name(event->result->outcome));
+    if (event->result && is_named)
+        judge_refused(judged);
     if (!cause || !*cause->command_id)
         return;
     if (event->record)
@@ -340,6 +380,7 @@ void rulebook_judge(struct rulebook *rulebook, const struct event *event,
     judge_time(&judged);
     bool counts = event->record || judge_engine(&judged);
     judge_cause(&judged);
+    names_judge(&judged);
     if (event->record && event->record->agent)
         fold_agent(judged.agent->row, event, place);
     if (counts && event->sync)

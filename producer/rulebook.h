@@ -26,6 +26,10 @@ enum breach {
     BREACH_AFTER_RESULT,     /* accepted or in progress after its terminal result */
     BREACH_NOT_BEGUN,        /* a step was made without accepted before */
     BREACH_BEGUN_LATE,       /* accepted over ten seconds after it had expired */
+    BREACH_REPEATED_ID,      /* two records of one command id were both carried out */
+    BREACH_MISPLACED,        /* a command that lay where it does not count */
+    BREACH_VALUE_IN_NAME,    /* a Record whose names of env hold a value */
+    BREACH_SAME_NAME,        /* two servers of one name on an agent */
     BREACH_SYNC_PARTITIONS,  /* a sync that counts other partitions than its agent has */
     BREACH_SYNC_CONTRADICTS, /* a sync against what happened after its list was begun */
     BREACH_SECOND_LEDGER,    /* two ledgers have written side by side: see authors.h */

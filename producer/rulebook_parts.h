@@ -21,6 +21,7 @@ struct agent_seen {
     GHashTable *servers; /* id → struct evidence */
     GHashTable
         *gatherings; /* partition → struct sync: chunks of one that is not whole yet */
+    struct names *names;
 };
 
 void judged_tell(const struct judged *judged, enum breach breach, const char *format, ...)
@@ -34,3 +35,11 @@ GHashTable *gatherings_new(void);
 void evidence_note(const struct judged *judged);
 /* Judges a sync against it, once all its chunks are there. */
 void evidence_judge_sync(const struct judged *judged);
+
+/* --- rulebook_names.c --------------------------------------------------------------------- */
+
+/* Which server has which name. */
+struct names *names_new(void);
+void names_free(struct names *names);
+/* Judges the names that a Record gives: of the server, and of its env. */
+void names_judge(const struct judged *judged);

@@ -7,9 +7,11 @@ import time
 import uuid
 
 import pytest
+from commander import a_command, a_spec, partition_of
 from fleet import wait_for
-from yard import live, now, tamper
 from log_reader import Codec, LogReader
+from stranger import Stranger
+from yard import IMAGE, live, now, tamper
 
 # Replay
 
@@ -215,3 +217,23 @@ def test_what_breaks_the_rules_is_found(yard):
     assert ("wrong_partition", offset) in {(b["breach"], b["offset"]) for b in whole if b["agent_id"] == yard.agent}
     text = yard.fleet.run("audit", "check", "--agent", yard.agent, expect=1).stdout
     assert f"command {result['cause']['command_id']} is done, it has ended at offset" in text
+
+
+def test_a_server_that_nobody_recorded_is_told_of(yard):
+    """Another control plane has made it, or a container was copied with its labels."""
+    fleet = yard.fleet
+    yard.start_worker()
+    known, _ = yard.create()
+    server, name = str(uuid.uuid4()), fleet.new_name()
+    spec = a_spec(name, f"{IMAGE}:latest", str(fleet.data_root))
+    poster = Stranger(fleet, "command", f"muster.commands.{fleet.agent}")
+    poster.write(a_command(fleet.agent, "create", server, spec), server, partition_of(server, 4))
+    rows = wait_for("its result", lambda: (found := yard.replay()) if len(yard.replay()) > 1 else None)
+    assert "recorded" not in rows[known] and rows[known]["status"] == "running"
+    assert (rows[server]["recorded"], rows[server]["container_status"]) == (False, "running")
+    assert f"server {server} on agent {fleet.agent}" in rows[server]["message"]
+    assert rows[server]["message"] in fleet.run("audit", "replay").stdout
+    assert server not in fleet.run("audit", "replay", "--server", known).stdout
+    yard.verify()
+    yard.remove(spec["container"])
+    wait_for("it to be told as gone", lambda: server not in yard.replay())

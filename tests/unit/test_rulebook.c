@@ -26,7 +26,7 @@ struct trial {
 struct told {
     GPtrArray *words;
     int64_t at, begun, seen, expires, offset, partition, partitions, chunk, chunks;
-    const char *engine, *worker, *agent;
+    const char *engine, *worker, *agent, *server, *name, *env, *code;
     bool again;
     bool idle;
 };
@@ -36,6 +36,7 @@ static void note_breach(void *listener, enum breach breach, const struct event *
 {
     struct trial *trial = listener;
     g_assert_cmpuint(strlen(sentence), >, 10);
+    g_assert_null(strstr(sentence, "hunter2"));
     g_string_append_printf(trial->breaches, "%s%s", trial->breaches->len ? " " : "",
                            breach_name(breach));
 }
@@ -73,7 +74,9 @@ static struct told told_from(const char *text, int64_t clock)
                         .chunks = 1,
                         .engine = "",
                         .worker = "w1",
-                        .agent = AGENT};
+                        .agent = AGENT,
+                        .server = SERVER,
+                        .code = ""};
     g_auto(GStrv) all = g_strsplit(text, " ", -1);
     for (char **word = all; *word; word++) {
         if (g_str_equal(*word, "again"))
@@ -91,7 +94,11 @@ static struct told told_from(const char *text, int64_t clock)
                  !take_number(*word, "partitions", &told.partitions) &&
                  !take_text(*word, "engine", &told.engine) &&
                  !take_text(*word, "worker", &told.worker) &&
-                 !take_text(*word, "agent", &told.agent))
+                 !take_text(*word, "agent", &told.agent) &&
+                 !take_text(*word, "server", &told.server) &&
+                 !take_text(*word, "name", &told.name) &&
+                 !take_text(*word, "env", &told.env) &&
+                 !take_text(*word, "code", &told.code))
             g_ptr_array_add(told.words, g_strdup(*word));
     }
     g_ptr_array_add(told.words, NULL);
@@ -137,6 +144,17 @@ static struct record *record_from(const char *kind, const struct told *told)
                    : g_str_equal(kind, "lost") ? RECORD_LOST
                                                : RECORD_COMMAND;
     record->expires_at = told->expires;
+    if (told->name) {
+        record->server = server_record_new();
+        row_set(&record->server->name, told->name);
+        record->server->spec = spec_new();
+    }
+    if (told->env) {
+        struct pair *pair = g_new0(struct pair, 1);
+        pair->key = g_strdup(told->env);
+        pair->value = g_strdup("");
+        g_ptr_array_add(record->server->spec->env, pair);
+    }
     if (record->kind == RECORD_AGENT) {
         record->agent = agent_record_new();
         record->agent->partitions = 4;
@@ -201,7 +219,7 @@ static struct event *event_from(const struct told *told)
         event->sync = sync_from(words, told);
         return event;
     }
-    row_set(&event->server_id, SERVER);
+    row_set(&event->server_id, told->server);
     if (g_str_equal(words[0], "agent") || g_str_equal(words[0], "asked") ||
         g_str_equal(words[0], "lost")) {
         event->record = record_from(words[0], told);
@@ -212,6 +230,7 @@ static struct event *event_from(const struct told *told)
         event->state = state_from(words[1]);
     } else {
         event->result = result_from(words, told->idle);
+        row_set(&event->result->code, told->code);
         event->cause = cause_from(words[1], told);
     }
     return event;
