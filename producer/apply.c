@@ -345,14 +345,24 @@ static bool apply_foreign(struct apply *apply, GError **error)
     return ledger_store_server(apply->ledger, server, error);
 }
 
+/* The first engine that is heard of is the agent's. */
+static bool pin_engine(const struct apply *apply, GError **error)
+{
+    const struct request request = {
+        .actor = "muster", .reason = "", .now = clock_now(apply->ledger)};
+    g_autoptr(AgentRow) before = agent_row_dup(apply->agent);
+    row_set(&before->engine_id, NULL);
+    return request_agent_record(apply->ledger, apply->codec, before, apply->agent,
+                                &request, NULL, error);
+}
+
 static bool apply_from_worker(struct apply *apply, GBytes *bytes, GError **error)
 {
     switch (fold_engine(apply->agent, apply->event)) {
     case ENGINE_FOREIGN:
         return apply_foreign(apply, error);
     case ENGINE_FIRST:
-        if (!request_agent_record(apply->ledger, apply->codec, apply->agent,
-                                  clock_now(apply->ledger), NULL, error))
+        if (!pin_engine(apply, error))
             return false;
         break;
     case ENGINE_OURS:

@@ -3,6 +3,7 @@
  */
 #include "decree.h"
 
+#include "changed.h"
 #include "ledger_aside.h"
 #include "ledger_upkeep.h"
 #include "letter.h"
@@ -106,9 +107,12 @@ struct queued *decree_rebind(struct ledger *ledger, struct codec *codec,
     g_autofree char *event_id = uuid7_new(request->now);
     if (!agent)
         return NULL;
+    g_autoptr(AgentRow) before = agent_row_dup(agent);
     row_set(&agent->engine_id, engine_id);
     agent->updated_at = MAX(request->now, agent->updated_at + 1);
-    const struct letter letter = letter_of(RECORD_AGENT, event_id, request);
+    g_autoptr(GPtrArray) changed = changed_in_agent(before, agent);
+    struct letter letter = letter_of(RECORD_AGENT, event_id, request);
+    letter.changed = changed;
     g_autoptr(Event) event = letter_record(&letter, agent->id, NULL, agent);
     return finish(ledger, codec, request, event, error);
 }

@@ -60,7 +60,7 @@ static enum taken store_agent(struct taking *taking, const struct agent_row *age
     struct import_report *report = taking->report;
     g_clear_pointer(&report->last_event_id, g_free);
     if (!ledger_store_agent(taking->ledger, agent, error) ||
-        !request_agent_record(taking->ledger, taking->codec, agent, taking->request->now,
+        !request_agent_record(taking->ledger, taking->codec, NULL, agent, taking->request,
                               &report->last_event_id, error))
         return TAKEN_FAILED;
     report->agents++;

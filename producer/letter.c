@@ -111,6 +111,10 @@ struct event *letter_record(const struct letter *letter, const char *agent_id,
         record->expires_at = letter->expires_at;
         record->options = options_dup(letter->options);
     }
+    if (!letter->command_id)
+        row_set(&record->actor, letter->actor);
+    for (guint i = 0; letter->changed && i < letter->changed->len; i++)
+        g_ptr_array_add(record->changed, g_strdup(letter->changed->pdata[i]));
     row_set(&record->target, letter->target);
     row_set(&record->reason, letter->reason);
     return event;

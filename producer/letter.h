@@ -24,7 +24,8 @@ struct letter {
     const char *target;
     const char *engine_id;
     const struct options *options;
-    const struct spec *spec; /* NULL: none */
+    const struct spec *spec;  /* NULL: none */
+    const GPtrArray *changed; /* char *, see changed.h; NULL: none */
 };
 
 struct command *letter_command(const struct letter *letter, const char *agent_id,

@@ -134,10 +134,15 @@ static void add_record(GString *line, const struct event *event)
     if (event->cause)
         g_string_append_printf(line, " %s by %s", event->cause->action,
                                or_dash(event->cause->actor));
+    else if (*record->actor)
+        g_string_append_printf(line, " by %s", record->actor);
     if (record->server)
         g_string_append_printf(line, " of %s", record->server->name);
     if (record->agent)
         g_string_append_printf(line, " %s", record->agent->name);
+    for (guint i = 0; i < record->changed->len; i++)
+        g_string_append_printf(line, "%s%s", i ? ", " : ", changed ",
+                               (const char *)record->changed->pdata[i]);
     if (*record->reason)
         g_string_append_printf(line, ": %s", record->reason);
 }

@@ -7,6 +7,7 @@
 #include "request.h"
 
 #include "apart.h"
+#include "changed.h"
 #include "check.h"
 #include "fold.h"
 #include "ledger_upkeep.h"
@@ -484,15 +485,17 @@ struct queued *request_change(struct ledger *ledger, struct codec *codec,
         return NULL;
     }
     /* What lies in another's since before this was asked can still be changed otherwise. */
-    g_autofree char *profile = g_strdup(work.server->profile);
+    g_autoptr(ServerRow) before = server_row_dup(work.server);
     take_change(work.server, changed, request->now);
     if (!make_spec(&work, error))
         return NULL;
     if ((!g_str_equal(work.spec->data_dir, work.server->data_dir) ||
-         !g_str_equal(profile, work.server->profile)) &&
+         !g_str_equal(before->profile, work.server->profile)) &&
         !check_directories(&work, error))
         return NULL;
+    g_autoptr(GPtrArray) fields = changed_in_server(before, work.server);
     struct letter letter = record_letter(request, RECORD_SERVER, event_id);
+    letter.changed = fields;
     g_clear_pointer(&work.spec->adopt, g_free); /* a change adopts nothing anew */
     letter.spec = work.spec;
     g_autoptr(Queued)
@@ -527,13 +530,15 @@ bool request_bring(struct ledger *ledger, struct codec *codec, struct server_row
 }
 
 bool request_agent_record(struct ledger *ledger, struct codec *codec,
-                          const struct agent_row *agent, int64_t now, char **ret_event_id,
+                          const struct agent_row *before, const struct agent_row *agent,
+                          const struct request *request, char **ret_event_id,
                           GError **error)
 {
-    const struct request request = {.actor = "muster", .reason = "", .now = now};
-    struct work work = {ledger, codec, &request};
-    g_autofree char *event_id = uuid7_new(now);
-    const struct letter letter = record_letter(&request, RECORD_AGENT, event_id);
+    struct work work = {ledger, codec, request};
+    g_autofree char *event_id = uuid7_new(request->now);
+    g_autoptr(GPtrArray) changed = changed_in_agent(before, agent);
+    struct letter letter = record_letter(request, RECORD_AGENT, event_id);
+    letter.changed = changed;
     g_autoptr(Event) event = letter_record(&letter, agent->id, NULL, agent);
     if (!queue_letters(&work, &letter, event, error))
         return false;
@@ -573,13 +578,15 @@ struct queued *request_agent(struct ledger *ledger, struct codec *codec,
 {
     G_GNUC_UNUSED g_auto(Work) work = {ledger, codec, request}; /* ends the transaction */
     g_autofree char *event_id = NULL;
-    if (!ledger_begin(ledger, error) || !request_check_agent(ledger, agent, error))
+    g_autoptr(AgentRow) before = NULL;
+    if (!ledger_begin(ledger, error) || !request_check_agent(ledger, agent, error) ||
+        !ledger_load_agent(ledger, agent->id, &before, error))
         return NULL;
     if (agent->created_at == 0)
         agent->created_at = request->now;
     agent->updated_at = MAX(request->now, agent->updated_at + 1);
     if (!ledger_store_agent(ledger, agent, error) ||
-        !request_agent_record(ledger, codec, agent, request->now, &event_id, error))
+        !request_agent_record(ledger, codec, before, agent, request, &event_id, error))
         return NULL;
     g_autoptr(Queued) queued = queued_new(NULL, NULL, agent->id, event_id);
     if (!request_commit_one(ledger, request, queued, error))

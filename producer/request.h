@@ -99,7 +99,9 @@ struct queued *request_agent(struct ledger *ledger, struct codec *codec,
 /* Whether request_agent() would take it, before topics are made for it. */
 bool request_check_agent(struct ledger *ledger, const struct agent_row *agent,
                          GError **error);
-/* The Record of an agent as it is; within a transaction (ingest pins engines so). */
+/* The Record of an agent as it is; `before`: as it was, NULL if it is new.  Within a
+ * transaction. */
 bool request_agent_record(struct ledger *ledger, struct codec *codec,
-                          const struct agent_row *agent, int64_t now, char **ret_event_id,
+                          const struct agent_row *before, const struct agent_row *agent,
+                          const struct request *request, char **ret_event_id,
                           GError **error);

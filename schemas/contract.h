@@ -348,7 +348,10 @@ struct record {
     struct options *options;      /* RECORD_COMMAND; else NULL */
     char *target;                 /* a cancel's; else NULL */
     char *reason;
-    char *code; /* RECORD_LOST: how the command ends; "" is CODE_LOST */
+    char *code;  /* RECORD_LOST: how the command ends; "" is CODE_LOST */
+    char *actor; /* who asked, if there is no command: that has its own in `cause` */
+    GPtrArray
+        *changed; /* char *: fields of a row that was there; config.NAME, no values */
 };
 
 /* Words of a State's remarks; a newer worker may know more. */

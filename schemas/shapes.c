@@ -268,6 +268,8 @@ static const struct field record_fields[] = {
     IS(target, STRING_OPTIONAL),
     IS(reason, STRING),
     IS(code, STRING),
+    IS(actor, STRING),
+    IS(changed, STRINGS),
 };
 SHAPE(record, record, "Record")
 #undef STRUCT

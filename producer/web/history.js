@@ -14,12 +14,18 @@ const KINDS = {
     release: "Released after many absences",
 };
 
-function recordWords({ kind, reason }, cause) {
+function recordWords({ kind, reason, actor, changed }, cause) {
     const text =
         kind === "command"
             ? `${actionWords(cause?.action).word} was asked for${by(cause?.actor)}`
-            : (KINDS[kind] ?? kind);
-    return { tone: "calm", icon: "record", text: `${text}.`, more: reason ? [`“${reason}”`] : [] };
+            : `${KINDS[kind] ?? kind}${by(actor)}`;
+    const fields = changed?.length ? `changed: ${changed.join(", ")}` : "";
+    return {
+        tone: "calm",
+        icon: "record",
+        text: `${text}.`,
+        more: [fields, reason && `“${reason}”`].filter(Boolean),
+    };
 }
 
 const stepWords = ({ name, did, ms, retries }) =>

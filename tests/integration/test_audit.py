@@ -237,3 +237,21 @@ def test_a_server_that_nobody_recorded_is_told_of(yard):
     yard.verify()
     yard.remove(spec["container"])
     wait_for("it to be told as gone", lambda: server not in yard.replay())
+
+
+def test_every_record_says_who_asked_and_what_was_changed(yard):
+    fleet = yard.fleet
+    yard.start_worker()
+    server, _ = yard.create()
+    fleet.run("server", "set", server, "--image-tag", "42", "-e", "SECRET_TOKEN=hunter3", "-e", "NEW=1")
+    fleet.run("agent", "set", fleet.agent, "--on-missing", "start")
+    fleet.server("stop", server)
+    records = [event for event in fleet.events()
+               if event["agent_id"] == fleet.agent and event["body"]["type"] == "Record"]
+    assert all(event["body"]["actor"] or event["cause"]["actor"] for event in records)
+    changed = {event["body"]["kind"]: event["body"]["changed"] for event in records if event["body"]["changed"]}
+    assert changed == {"server": ["image_tag", "config.NEW", "config.SECRET_TOKEN"], "agent": ["on_missing"]}
+    assert [event["body"]["changed"] for event in records if event["body"]["kind"] == "command"] == [[], []]
+    text = fleet.run("events", "--server", server).stdout
+    assert ", changed image_tag, config.NEW, config.SECRET_TOKEN" in text and "hunter" not in text
+    assert yard.check() == []

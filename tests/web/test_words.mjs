@@ -91,6 +91,11 @@ const EVENTS = [
         "Start was asked for by token:anna.",
     ],
     [
+        { body: { type: "Record", kind: "server", actor: "cli:ann", changed: ["config.MAP"] } },
+        "calm",
+        "The record was changed by cli:ann.",
+    ],
+    [
         { body: { type: "Result", outcome: "done", message: "", steps: [] }, cause: CAUSE },
         "good",
         "Started.",
