@@ -1,4 +1,7 @@
-"""L27: a clock that leaps, of the control plane's host and of an agent's.  A worker's: test_time.py"""
+"""L27: a clock that is wrong, of the control plane's host and of an agent's.  What a worker does by it: test_time.py
+
+On the embedded bus: librdkafka's waits cannot be told a false time.
+"""
 import contextlib
 import os
 import time
@@ -34,6 +37,7 @@ def skew(fleet):
     return requests.get(url, timeout=PATIENCE_S).json()["clock_skew_ms"]
 
 
+@pytest.mark.bus("sqlite")
 def test_l27_no_command_ends_by_a_clock_that_is_ahead(yard):
     """Of the control plane: neither those that wait, nor those that are asked for meanwhile."""
     fleet = yard.fleet
@@ -63,6 +67,7 @@ def test_l27_no_command_ends_by_a_clock_that_is_ahead(yard):
     assert fleet.status(server) == "running"
 
 
+@pytest.mark.bus("sqlite")
 @pytest.mark.parametrize("shift, seconds", [("-1h", -3600), ("+2h", 7200)])
 def test_l27_the_skew_of_a_host_is_shown(yard, shift, seconds):
     fleet = yard.fleet
