@@ -16,7 +16,7 @@ from stranger import EVENTS, PLACE
 
 DECIDED_MOST_S = 90
 CONTROL = {"sync", "cancel"}  # what goes over that topic
-STRAYS = {"unreadable", "wrong_partition"}  # what audit says of records that nobody of ours has written
+STRAYS = {"unreadable", "wrong_partition", "misplaced"}  # what audit says of records that nobody of ours has written
 
 
 class Read(NamedTuple):
