@@ -36,15 +36,15 @@ static void add_counts(GPtrArray *names, const struct counts *counts, size_t n_c
             g_ptr_array_add(names, g_strdup(counts[i].name));
 }
 
-/* What is in the one and not, or otherwise, in the other; with `gone` only what is not at all. */
-static void add_config(GPtrArray *names, const json_t *one, const json_t *other,
+/* What is in `config` and not, or otherwise, in `beside`; with `gone` only what is not at all. */
+static void add_config(GPtrArray *names, const json_t *config, const json_t *beside,
                        bool gone)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)one, key, value)
+    json_object_foreach((json_t *)config, key, value)
     {
-        const json_t *there = json_object_get(other, key);
+        const json_t *there = json_object_get(beside, key);
         if (gone ? !there : !json_equal(value, there))
             g_ptr_array_add(names, g_strconcat("config.", key, NULL));
     }
