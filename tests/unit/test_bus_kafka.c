@@ -318,7 +318,9 @@ static void test_offset_at(struct fixture *fixture, const void *data)
     bus_topic_offset_at(fixture->bus, fixture->events, 0, between, PATIENCE_MS, &offset,
                         &error);
     g_assert_no_error(error);
-    g_assert_cmpint(offset, ==, 4); /* 0 1 2, a marker */
+    /* 0 1 2, and a marker, which a broker that is busy writes after it has answered */
+    g_assert_cmpint(offset, >=, 3);
+    g_assert_cmpint(offset, <=, 4);
     bus_topic_offset_at(fixture->bus, fixture->events, 0, 0, PATIENCE_MS, &offset,
                         &error);
     g_assert_cmpint(offset, ==, 0);
