@@ -108,6 +108,9 @@ static bool append_word(GString *out, const struct filling *at, const char *fiel
 {
     const char *value = g_hash_table_lookup(at->words, name);
 
+    if (!value) /* one that is made of what stands here, or after it */
+        return fill_complain(error, RESOLVE_ERROR_PROFILE,
+                             "profile: %s: {%s} is not known here yet", field, name);
     g_string_append(out, value);
     return *value || fill_complain(error, RESOLVE_ERROR_RECORD,
                                    "%s: is needed for %s and not given", name, field);

@@ -323,6 +323,8 @@ static void test_templates_are_refused(void)
         {"{\"name\": \"x\", \"owner\": \"steam\"}",
          "profile: owner: 'steam' is no uid:gid"},
         {"{\"name\": \"x\", \"user\": \"a b\"}", "profile: user"},
+        {"{\"name\": \"x\", \"container\": \"x{data_dir}\"}",
+         "profile: container: {data_dir} is not known here yet"},
         {"{\"name\": \"x\", \"hostname\": \"{data_path}\"}", "profile: hostname"},
         {"{\"name\": \"x\", \"tmpfs\": [{\"container_path\": \"tmp\"}]}",
          "profile: tmpfs: 'tmp' is no plain absolute path"},
