@@ -58,6 +58,9 @@ def crash_build():
 
 
 def is_of_tier(item):
+    # libfaketime and the runtime of a sanitizer stop each other; the tier without one has these.
+    if os.environ.get("MUSTER_BRIEF") and item.get_closest_marker("false_clock"):
+        return False
     if TIER != "long" and item.get_closest_marker("long"):
         return False
     if TIER != "quick":

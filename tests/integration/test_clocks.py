@@ -15,6 +15,8 @@ from services import PATIENCE_S
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 DAY_MS = 86_400_000
 
+pytestmark = pytest.mark.false_clock
+
 
 @contextlib.contextmanager
 def clock(shift):

@@ -124,6 +124,7 @@ def test_l18_what_expires_while_the_broker_stands_still_does_not_begin(own_host,
 # --- L27: clocks that are wrong
 
 
+@pytest.mark.false_clock
 @pytest.mark.bus("sqlite")  # where a host's clock dates the log; nor can librdkafka's waits be told a false time
 def test_l27_a_host_that_is_400_days_ahead_for_a_while(yard):
     """No command expires by it, nothing is dated by it or dropped, and no worker stays there by it."""
