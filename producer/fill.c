@@ -110,7 +110,9 @@ static bool append_word(GString *out, const struct filling *at, const char *fiel
 
     if (!value) /* one that is made of what stands here, or after it */
         return fill_complain(error, RESOLVE_ERROR_PROFILE,
-                             "profile: %s: {%s} is not known here yet", field, name);
+                             "profile: %s: {%s} is not known here yet; take what the "
+                             "record gives, such as {name} or {id}",
+                             field, name);
     g_string_append(out, value);
     return *value || fill_complain(error, RESOLVE_ERROR_RECORD,
                                    "%s: is needed for %s and not given", name, field);
