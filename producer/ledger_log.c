@@ -253,33 +253,32 @@ bool ledger_confirm(struct ledger *ledger, const char *event_id, GError **error)
     return query_run(drop, error);
 }
 
-bool ledger_is_queued(struct ledger *ledger, const char *event_id, bool *ret_queued,
-                      GError **error)
+static bool finds(struct ledger *ledger, const char *sql, const char *event_id,
+                  bool *ret_found, GError **error)
 {
-    struct query *look = query(ledger, "SELECT 1 FROM outbox WHERE event_id = ?1", error);
+    struct query *look = query(ledger, sql, error);
     if (!look)
         return false;
     query_text(look, 1, event_id);
     enum query_step step = query_step(look, error);
     if (step != QUERY_FAILED)
-        *ret_queued = step == QUERY_ROW;
+        *ret_found = step == QUERY_ROW;
     query_end(look);
     return step != QUERY_FAILED;
+}
+
+bool ledger_is_queued(struct ledger *ledger, const char *event_id, bool *ret_queued,
+                      GError **error)
+{
+    return finds(ledger, "SELECT 1 FROM outbox WHERE event_id = ?1", event_id, ret_queued,
+                 error);
 }
 
 bool ledger_is_unsent(struct ledger *ledger, const char *event_id, bool *ret_unsent,
                       GError **error)
 {
-    struct query *look = query(
-        ledger, "SELECT 1 FROM outbox WHERE event_id = ?1 AND sent_at IS NULL", error);
-    if (!look)
-        return false;
-    query_text(look, 1, event_id);
-    enum query_step step = query_step(look, error);
-    if (step != QUERY_FAILED)
-        *ret_unsent = step == QUERY_ROW;
-    query_end(look);
-    return step != QUERY_FAILED;
+    return finds(ledger, "SELECT 1 FROM outbox WHERE event_id = ?1 AND sent_at IS NULL",
+                 event_id, ret_unsent, error);
 }
 
 bool ledger_hold(struct ledger *ledger, const char *agent_id, const char *why, bool sends,
