@@ -9,10 +9,9 @@ import time
 import pytest
 import requests
 from client import Client
-from fleet import wait_for
+from fleet import false_clock, wait_for
 from services import PATIENCE_S
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 DAY_MS = 86_400_000
 
 pytestmark = pytest.mark.false_clock
@@ -21,11 +20,12 @@ pytestmark = pytest.mark.false_clock
 @contextlib.contextmanager
 def clock(shift):
     """Programs that are started have such a clock: "+400d"."""
-    os.environ.update({"LD_PRELOAD": FAKETIME, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+    settings = false_clock(shift)
+    os.environ.update(settings)
     try:
         yield
     finally:
-        for name in ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC"):
+        for name in settings:
             del os.environ[name]
 
 

@@ -244,8 +244,13 @@ def by_clock(shift):
     """What makes a program, whose words follow, see another wall clock; and no other of the clocks."""
     if not shift:
         return []
+    return ["env", *(f"{name}={value}" for name, value in false_clock(shift).items())]
+
+
+def false_clock(shift):
+    """The environment that does it."""
     assert FAKETIME.exists(), f"{FAKETIME} is missing: tests/setup installs it"
-    return ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME={shift}", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    return {"LD_PRELOAD": str(FAKETIME), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def flags(options):
