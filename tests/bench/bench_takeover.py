@@ -14,7 +14,6 @@ from.  Nothing else may talk over the loopback meanwhile.
 import argparse
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -23,6 +22,8 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
+
+from builds import use_build
 
 ROOT = Path(__file__).resolve().parents[2]
 FILLER = "x" * 2000  # of an environment: a command of a real server is as long
@@ -37,14 +38,6 @@ def options():
     parser.add_argument("--kafka", default=os.environ.get("MUSTER_KAFKA"), required="MUSTER_KAFKA" not in os.environ)
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)  # one turn, told to itself
     return parser.parse_args()
-
-
-def use_build(build):
-    """With what its own sources have for tests: they know its schemas."""
-    os.environ["MUSTER_BUILD"] = build
-    (home,) = re.findall(r"^CMAKE_HOME_DIRECTORY:\w+=(.*)$", Path(build, "CMakeCache.txt").read_text(), re.MULTILINE)
-    sys.path[:0] = [f"{home}/tests/lib", f"{home}/tests/engine"]
-    os.chdir(home)
 
 
 def loopback_bytes():

@@ -28,6 +28,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from builds import use_build
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = 40
 IDLE_S = 7  # a worker that has been idle for five seconds gives memory back
@@ -46,14 +48,6 @@ def options():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)  # one turn, told to itself
     return parser.parse_args()
-
-
-def use_build(build):
-    """With what its own sources have for tests: they know its schemas."""
-    os.environ["MUSTER_BUILD"] = build
-    (home,) = re.findall(r"^CMAKE_HOME_DIRECTORY:\w+=(.*)$", Path(build, "CMakeCache.txt").read_text(), re.MULTILINE)
-    sys.path[:0] = [f"{home}/tests/lib", f"{home}/tests/engine"]
-    os.chdir(home)
 
 
 def cpu_s(process):
