@@ -79,3 +79,12 @@ def event_is_misplaced(world, which, seconds):
     if ours:
         read = one_of(ours, which // 7)
         write(world, site, "event", "muster.events", read.value, read.key, (read.partition + 1) % EVENTS)
+
+
+@fault()
+def command_is_repeated(world, which, seconds):
+    """The very same record once more: it is one command."""
+    topic, read = a_command(world, one_of(world.sites, which), which // 7)
+    if read:
+        world.repeated.add(read.value["command_id"])
+        write(world, one_of(world.sites, which), "command", topic, read.value, read.key, read.partition)
