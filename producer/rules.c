@@ -70,11 +70,24 @@ static bool needs_fresh(enum action action, const struct server_row *server)
     return rule_of(action)->makes && action != ACTION_CREATE && rule_needs_fresh(server);
 }
 
+/* What is asked for after a purge is carried out after it, and would make a container of what is
+ * gone for good. */
+static bool waits_for_purge(enum action action, const struct server_row *server)
+{
+    for (guint i = 0; i < server->open->len; i++) {
+        const struct open_command *open = server->open->pdata[i];
+        if (open->action == ACTION_PURGE)
+            return rule_of(action)->makes;
+    }
+    return false;
+}
+
 unsigned rule_actions(const struct server_row *server)
 {
     unsigned actions = 0;
     for (int i = ACTION_UNKNOWN + 1; i < ACTION_COUNT; i++)
         if (rule_allows((enum action)i, server->status) &&
+            !waits_for_purge((enum action)i, server) &&
             has_target((enum action)i, server))
             actions |= 1U << i;
     return actions;
@@ -102,6 +115,14 @@ bool rule_check(enum action action, const struct server_row *server, bool fresh,
         g_set_error(error, RULES_ERROR, RULES_ERROR_REFUSED,
                     "cannot %s %s: it is %s; possible now: %s", action_name(action),
                     server->name, server_status_name(server->status), possible);
+        return false;
+    }
+    if (waits_for_purge(action, server)) {
+        g_autofree char *possible = rule_possible(server);
+        g_set_error(error, RULES_ERROR, RULES_ERROR_REFUSED,
+                    "cannot %s %s: its purge has been asked for, and has not ended; "
+                    "possible now: %s",
+                    action_name(action), server->name, possible);
         return false;
     }
     if (needs_fresh(action, server) && !fresh) {

@@ -245,6 +245,24 @@ static void test_a_command_says_all(struct desk *desk, gconstpointer data)
     g_assert_cmpstr(pairs_get(command->spec->env, "PASSWORD"), ==, "geheim");
 }
 
+/* It would be carried out after the purge, and make a container of what is gone. */
+static void test_nothing_is_made_after_a_purge(struct desk *desk, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Queued) queued = running_server(desk);
+    g_autoptr(Queued)
+        purge = good(act(desk, ACTION_PURGE, queued->server_id, &error), &error);
+    g_assert_null(act(desk, ACTION_RESTORE, queued->server_id, &error));
+    g_assert_error(error, RULES_ERROR, RULES_ERROR_REFUSED);
+    g_assert_nonnull(strstr(error->message, "possible now: delete, purge, cancel"));
+    g_clear_error(&error);
+
+    tell_records(desk);
+    tell_answer(desk, purge, "purge", OUTCOME_REJECTED, CONTAINER_RUNNING);
+    g_autoptr(Queued)
+        restore = good(act(desk, ACTION_RESTORE, queued->server_id, &error), &error);
+}
+
 static void test_a_name_is_taken_until_purged(struct desk *desk, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -687,6 +705,7 @@ int main(int argc, char **argv)
     } tests[] = {
         {"/request/a_create_writes_both_letters", test_a_create_writes_both_letters},
         {"/request/a_command_says_all", test_a_command_says_all},
+        {"/request/nothing_is_made_after_a_purge", test_nothing_is_made_after_a_purge},
         {"/request/a_name_is_taken_until_purged", test_a_name_is_taken_until_purged},
         {"/request/a_refused_request_leaves_nothing",
          test_a_refused_request_leaves_nothing},
