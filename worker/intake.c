@@ -55,6 +55,16 @@ static void reject(struct intake *intake, struct partition *partition, bool cont
     cause_free(cause);
 }
 
+/* Nothing is to be told of it; that it is done with stands in the offsets all the same, or an
+ * operator would see a record that waits for ever. */
+static void finish_silently(struct intake *intake, struct partition *partition,
+                            bool control, const struct bus_record *record)
+{
+    struct letter *letter = letter_new(partition);
+    letter_finishes(letter, control, record->offset);
+    publisher_add(intake->publisher, letter);
+}
+
 /* Nothing is done about it, and nobody is told in the log: the ledger closes it. */
 static void pass_over(const struct bus_record *record, const char *command_id)
 {
@@ -74,15 +84,15 @@ static bool is_over(enum known known, const struct bus_record *record,
 }
 
 /* What bears no id that counts was answered by its place. */
-static bool is_over_by_place(struct partition *partition, bool control,
-                             const struct bus_record *record)
+static bool is_over_by_place(struct intake *intake, struct partition *partition,
+                             bool control, const struct bus_record *record)
 {
     const enum known known = answered_place(partition->answered, record->topic,
                                             record->partition, record->offset,
                                             record->append_ms);
     if (!is_over(known, record, ""))
         return false;
-    offsets_finish(offsets_of(partition, control), record->offset);
+    finish_silently(intake, partition, control, record);
     return true;
 }
 
@@ -90,7 +100,7 @@ static void reject_undecodable(struct intake *intake, struct partition *partitio
                                bool control, const struct bus_record *record,
                                const char *why, int64_t wall_ms)
 {
-    if (is_over_by_place(partition, control, record))
+    if (is_over_by_place(intake, partition, control, record))
         return;
     g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
     g_autofree char *message = g_strdup_printf("%s; the record is in %s", why,
@@ -216,11 +226,10 @@ static enum repeat judge_repeat(struct intake *intake, const struct arrival *arr
     return repeat;
 }
 
-static void end_silently(const struct arrival *arrival)
+static void end_repeat(struct intake *intake, const struct arrival *arrival)
 {
     g_autofree char *place = place_of(arrival->record);
-    offsets_finish(offsets_of(arrival->partition, arrival->control),
-                   arrival->record->offset);
+    finish_silently(intake, arrival->partition, arrival->control, arrival->record);
     log_warning("command.repeated", "at", place, "command", arrival->command->command_id,
                 "then", "nothing: a command with this id lies before it");
 }
@@ -263,7 +272,7 @@ static void take_command(struct intake *intake, struct arrival *arrival, int64_t
     const enum known known = answered_command(partition->answered, command->command_id,
                                               command->server_id, record->append_ms);
     if (is_over(known, record, command->command_id)) {
-        offsets_finish(offsets, record->offset);
+        finish_silently(intake, partition, arrival->control, record);
         return;
     }
     const char *code = arrival->begun ? NULL
@@ -286,7 +295,7 @@ static void take_command(struct intake *intake, struct arrival *arrival, int64_t
 static void reject_misplaced(struct intake *intake, const struct arrival *arrival,
                              int64_t wall_ms)
 {
-    if (!is_over_by_place(arrival->partition, arrival->control, arrival->record))
+    if (!is_over_by_place(intake, arrival->partition, arrival->control, arrival->record))
         reject(intake, arrival->partition, arrival->control, arrival->record, NULL, NULL,
                arrival->misplaced, arrival->why, wall_ms);
 }
@@ -318,7 +327,7 @@ static bool take_record(struct intake *intake, struct partition *partition, bool
     else if (arrival.misplaced)
         reject_misplaced(intake, &arrival, wall_ms);
     else if (repeat == REPEAT_YES)
-        end_silently(&arrival);
+        end_repeat(intake, &arrival);
     else
         take_command(intake, &arrival, wall_ms);
     return true;

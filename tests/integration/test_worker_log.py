@@ -255,6 +255,18 @@ def test_l3_poison_is_rejected_by_its_offset_and_the_partition_moves_on(narrow_o
     assert worker.process.poll() is None
 
 
+def test_l20_a_repeat_is_done_with(narrow_outpost):
+    """Nothing is told of it, and no record waits for ever all the same."""
+    outpost = narrow_outpost
+    outpost.worker("a", assigned=True)
+    server_id = outpost.server()
+    command = outpost.command("create", server_id)
+    outpost.commander.send_command(command)
+    assert outpost.outcome(command["command_id"]) == "done"
+    outpost.commander.send_command(command)
+    wait_for("its offset", lambda: outpost.committed() == outpost.end_of())
+
+
 def test_l3_memory_stays_bounded_over_thousands_of_poisons(narrow_outpost, rounds):
     outpost = narrow_outpost
     worker = outpost.worker("a", assigned=True)
