@@ -101,9 +101,13 @@ def worker_is_older(world, which, seconds):
 
 @fault("faketime")
 def worker_clock_jumps(world, which, seconds):
-    """Its next life has another time of day."""
+    """Its next life has another time of day; the one after has not.  (What waits by the clock of a
+    library in it would wait for as long as the clock is ahead.)"""
     jump_clocks(world)
-    one_of(world.workers(), which).signal(signal.SIGKILL, clock=one_of(CLOCKS, which))
+    worker = one_of(world.workers(), which)
+    worker.signal(signal.SIGKILL, clock=one_of(CLOCKS, which))
+    time.sleep(seconds)
+    worker.signal(signal.SIGKILL)
 
 
 def jump_clocks(world):

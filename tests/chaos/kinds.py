@@ -6,11 +6,10 @@
 `beyond` lasts longer than any patience of a worker with its engine.
 """
 import os
-from pathlib import Path
 
+from fleet import FAKETIME
 from world import BEFORE, CRASH_BUILD
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 KINDS = {}  # name → (function, needs)
 BEYOND = set()
 LASTING = set()  # names of those that nobody can undo: they come in the last round

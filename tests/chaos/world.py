@@ -20,7 +20,7 @@ import docker
 import requests
 from asking import PROFILE, take_ports
 from faulty_proxy import FaultyProxy
-from fleet import BUILD, Fleet, Process
+from fleet import BUILD, Fleet, Process, false_clock
 from outpost import PATIENCE
 from scripted_engine import ScriptedEngine
 from services import ROOT, Ports
@@ -152,8 +152,7 @@ class Site:
     def add_worker(self, slot):
         def start(name, at=None, clock=None, program=BUILD / "muster-worker"):
             settings = [f"MUSTER_CRASH_AT={at}"] if at else []
-            settings += ["LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", f"FAKETIME={clock}",
-                         "FAKETIME_DONT_FAKE_MONOTONIC=1"] if clock else []
+            settings += [f"{name}={value}" for name, value in false_clock(clock).items()] if clock else []
             return self.world.launch(f"host-{self.number}-{name}", [
                 "env", *settings, CRASH_BUILD / "muster-worker" if at else program, "--agent", self.id,
                 "--data-root", self.data_path, "--worker", slot, "--docker", self.proxy.front,
