@@ -42,11 +42,12 @@ struct inventory {
     GQueue commands; /* struct request_for_sync, for the next run */
     bool wanted, checked;
     enum sync_reason reason;
-    GHashTable *recent; /* server id → host time of its last touch */
-    GHashTable *extra;  /* server id → its extra containers, as last told */
-    int64_t not_before; /* host time, after a failure */
-    bool failing;       /* the last run failed: its failure has been told */
-    char *left_out;     /* as last logged; NULL: nothing was */
+    GHashTable *recent;    /* server id → host time of its last touch */
+    GHashTable *extra;     /* server id → its extra containers, as last told */
+    GHashTable *unmanaged; /* container id → name, likewise */
+    int64_t not_before;    /* host time, after a failure */
+    bool failing;          /* the last run failed: its failure has been told */
+    char *left_out;        /* as last logged; NULL: nothing was */
 
     /* the run */
     enum stage stage;
@@ -83,6 +84,7 @@ struct inventory *inventory_new(const struct inventory_setup *setup)
     inventory->setup = *setup;
     inventory->recent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     inventory->extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    inventory->unmanaged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     inventory->seen = g_array_new(FALSE, TRUE, sizeof(int64_t));
     inventory->strangers = strangers_new(setup->docker);
     g_queue_init(&inventory->commands);
@@ -113,6 +115,7 @@ void inventory_free(struct inventory *inventory)
     g_queue_clear_full(&inventory->commands, request_for_sync_free);
     g_hash_table_unref(inventory->recent);
     g_hash_table_unref(inventory->extra);
+    g_hash_table_unref(inventory->unmanaged);
     g_free(inventory->left_out);
     strangers_free(inventory->strangers);
     g_array_unref(inventory->seen);
@@ -134,6 +137,7 @@ void inventory_assign(struct inventory *inventory, const struct assignment *assi
     g_queue_clear_full(&inventory->commands, request_for_sync_free);
     g_hash_table_remove_all(inventory->recent);
     g_hash_table_remove_all(inventory->extra);
+    g_hash_table_remove_all(inventory->unmanaged);
     inventory->assignment = assignment;
     inventory->partitions = partitions;
     inventory->wanted = inventory->checked = false;
@@ -210,7 +214,7 @@ static void start_run(struct inventory *inventory, int64_t now_ms, int64_t wall_
     lanes_add_open(inventory->setup.lanes, inventory->listing->touched);
     note_seen(inventory);
     inventory->run_wanted = inventory->wanted;
-    inventory->run_reason = inventory->reason;
+    inventory->run_reason = inventory->wanted ? inventory->reason : SYNC_ON_CHANGE;
     inventory->wanted = inventory->checked = false;
     while (!g_queue_is_empty(&inventory->commands))
         g_queue_push_tail(&inventory->answers, g_queue_pop_head(&inventory->commands));
@@ -509,9 +513,7 @@ static void publish_partition(struct inventory *inventory, guint index, int64_t 
         .partition = partition->number,
         .partitions = inventory->partitions,
         .seen = g_array_index(inventory->seen, int64_t, index),
-        .reason = command                 ? SYNC_ON_COMMAND
-                  : inventory->run_wanted ? inventory->run_reason
-                                          : SYNC_ON_CHANGE,
+        .reason = command ? SYNC_ON_COMMAND : inventory->run_reason,
     };
     const bool first_failure = inventory->listing->failure && !inventory->failing;
     if (command || inventory->run_wanted || first_failure ||
@@ -546,6 +548,8 @@ static void publish_run(struct inventory *inventory, int64_t now_ms, int64_t wal
         listing_hold_retold(inventory->listing, observer_all(inventory->setup.observer));
         listing_hold_aside(inventory->listing);
         observer_add_held(inventory->setup.observer, inventory->listing->held);
+        inventory->run_wanted = listing_take_unmanaged(
+            inventory->listing, inventory->unmanaged, inventory->run_wanted);
     }
     for (guint i = 0; i < inventory->assignment->partitions->len; i++)
         publish_partition(inventory, i, wall_ms);

@@ -146,6 +146,38 @@ GPtrArray *listing_unmanaged(const struct listing *listing)
     return unmanaged;
 }
 
+static bool has_lost_unmanaged(const struct listing *listing, GHashTable *told)
+{
+    guint as_told = 0;
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        as_told += g_strcmp0(seen->name, g_hash_table_lookup(told, seen->id)) == 0;
+    }
+    return as_told < g_hash_table_size(told);
+}
+
+bool listing_take_unmanaged(const struct listing *listing, GHashTable *told, bool wanted)
+{
+    if (!wanted && !has_lost_unmanaged(listing, told))
+        return false;
+    g_autoptr(GHashTable)
+        before = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    char *id, *name;
+    GHashTableIter iter;
+    g_hash_table_iter_init(&iter, told);
+    while (g_hash_table_iter_next(&iter, (void **)&id, (void **)&name)) {
+        g_hash_table_iter_steal(&iter);
+        g_hash_table_insert(before, id, name);
+    }
+    for (guint i = 0; i < listing->containers->len; i++) {
+        const struct container *seen = g_ptr_array_index(listing->containers, i);
+        if (!seen->managed && (has_prefix(seen, listing->prefixes) ||
+                               g_hash_table_contains(before, seen->id)))
+            g_hash_table_insert(told, g_strdup(seen->id), g_strdup(seen->name));
+    }
+    return true;
+}
+
 static void add_container(const struct listing *listing,
                           const struct listing_scope *scope, GHashTable *told,
                           const struct container *seen, struct sync *sync)

@@ -67,6 +67,11 @@ GPtrArray *listing_syncs(const struct listing *listing, const struct listing_sco
  * text, as listing_note_extra() has left it. */
 bool listing_differs(const struct listing *listing, const struct listing_scope *scope,
                      GHashTable *told, GHashTable *told_extra);
+/* Whether a Sync is to be told in every partition: it is wanted anyway, or one of those that
+ * were told as unmanaged is gone, or bears another name.  (It may be an adopted server's, and the
+ * engine's events call it by a name that is none of ours any more.)  Notes what will be told in
+ * `told`: container id → name. */
+bool listing_take_unmanaged(const struct listing *listing, GHashTable *told, bool wanted);
 /* What was told of this server's extra containers does not hold any more: they are to be told
  * again, though they be the same.  False: none were told. */
 bool listing_forget_extra(GHashTable *told_extra, const char *server_id);

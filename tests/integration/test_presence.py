@@ -119,6 +119,21 @@ def test_s31_an_adopted_one_that_was_renamed_by_hand(yard):
     fleet.wait_status(server, "missing")
 
 
+def test_s31_an_adopted_one_that_was_renamed_and_removed(yard):
+    """The engine's events call it by a name of which nobody is told; the list shows that it is gone."""
+    fleet = yard.fleet
+    serve(yard)
+    container = yard.engine.ask("POST", "/containers/create?name=steam-zomboid-beta",
+                                {"Image": "registry.test/steam-zomboid:latest"})["Id"]
+    wait_for("it to be found",
+             lambda: sync(fleet) and fleet.json("server", "list", "--unmanaged", "--agent", fleet.agent))
+    server = fleet.json("server", "adopt", fleet.agent, "steam-zomboid-beta", "--game-port", "21000", "--udp-port",
+                        "21001", "--rcon-port", "21002")["server_id"]
+    yard.engine.ask("POST", f"/containers/{container}/rename?name=beta-backup")
+    yard.remove("beta-backup")
+    fleet.wait_status(server, "missing")
+
+
 @pytest.mark.bus("sqlite")
 def test_s31_stop_of_one_that_was_renamed_by_hand(yard):
     """Whatever its result says of the name that the container does not bear any more."""

@@ -294,6 +294,27 @@ static void s23_an_extra_one_that_goes_is_news(struct setup *setup, gconstpointe
     g_assert_false(differs(setup));
 }
 
+/* An adopted server's, of whom the events tell nothing once it bears another name. */
+static void s23_an_unmanaged_one_that_goes_is_news(struct setup *setup,
+                                                   gconstpointer none)
+{
+    g_autoptr(GHashTable)
+        told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    struct container *seen = list_unmanaged(setup, "steam-zomboid-alpha");
+    /* Of new ones the events tell. */
+    g_assert_false(listing_take_unmanaged(setup->listing, told, false));
+    g_assert_true(listing_take_unmanaged(setup->listing, told, true));
+    g_assert_false(listing_take_unmanaged(setup->listing, told, false));
+
+    seen_set(&seen->name, "aside");
+    g_assert_true(listing_take_unmanaged(setup->listing, told, false));
+    g_assert_false(listing_take_unmanaged(setup->listing, told, false));
+
+    g_ptr_array_set_size(setup->listing->containers, 0); /* it stood among the others */
+    g_assert_true(listing_take_unmanaged(setup->listing, told, false));
+    g_assert_false(listing_take_unmanaged(setup->listing, told, false));
+}
+
 static void s23_nothing_is_noted_of_one_that_was_touched(struct setup *setup,
                                                          gconstpointer none)
 {
@@ -570,6 +591,7 @@ int main(int argc, char **argv)
         TEST(s09_one_that_did_not_answer_is_unknown),
         TEST(s23_copies_and_renamed_ones_are_extra),
         TEST(s23_an_extra_one_that_goes_is_news),
+        TEST(s23_an_unmanaged_one_that_goes_is_news),
         TEST(s23_nothing_is_noted_of_one_that_was_touched),
         TEST(unmanaged_ones_by_their_prefix_in_every_partition),
         TEST(data_is_in_the_first_partition_alone),
