@@ -62,10 +62,18 @@ static void host_work(void *data)
         [HOST_GIVE_DIRECTORIES] = give_directories,
         [HOST_LOCK_NETWORKS] = lock_networks,
         [HOST_CHECK_SOURCES] = host_errand_check_sources,
+        [HOST_CHECK_OLD_SOURCES] = host_errand_check_old_sources,
         [HOST_CHECK_PURGE] = host_errand_check_purge,
         [HOST_PURGE] = host_errand_purge,
     };
     works[errand->work](errand);
+}
+
+/* Who looks again asks again. */
+static void forget_lists(struct job *job)
+{
+    g_clear_pointer(&job->facts.everything, g_free);
+    g_clear_pointer(&job->facts.volumes, g_free);
 }
 
 static void note_done(struct job *job, const struct host_errand *errand)
@@ -78,6 +86,7 @@ static void note_done(struct job *job, const struct host_errand *errand)
     job->facts.directories_made |= errand->work == HOST_MAKE_DIRECTORIES &&
                                    !errand->others_wanted;
     job->facts.sources_checked |= errand->sources_checked;
+    job->facts.old_checked = errand->old_checked;
     if (errand->work == HOST_CHECK_SOURCES && errand->others && job->facts.everything)
         others_keep(job->site->others, errand->others, job->others_changes);
     if (errand->work == HOST_GIVE_DIRECTORIES) {
@@ -89,10 +98,8 @@ static void note_done(struct job *job, const struct host_errand *errand)
     job->facts.purged |= errand->work == HOST_PURGE;
     job->facts.purge_found |= errand->purge_found;
     job->facts.purge_checked |= errand->work == HOST_CHECK_PURGE;
-    if (errand->work != HOST_LOCK_NETWORKS) { /* who looks again asks again */
-        g_clear_pointer(&job->facts.everything, g_free);
-        g_clear_pointer(&job->facts.volumes, g_free);
-    }
+    if (errand->work != HOST_LOCK_NETWORKS)
+        forget_lists(job);
 }
 
 /* The lock is the job's by then. */
@@ -110,6 +117,20 @@ static void host_errand_free(struct host_errand *errand)
 typedef struct host_errand HostErrand;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostErrand, host_errand_free)
 
+/* The old one gets its name back, and is not started: what it mounts is not its own any more. */
+static void leave_stopped(struct job *job, const GError *error)
+{
+    struct refusal refusal = {0};
+    refusal_set(&refusal, CODE_MOUNT_FAILED,
+                "the old container was not started again: %s", error->message);
+    if (job->state == JOB_UNDOING)
+        job_leave(job, &refusal);
+    refusal_clear(&refusal);
+    job->facts.start_refused = true;
+    job->facts.fresh = false;
+    forget_lists(job);
+}
+
 static void host_done(void *data)
 {
     g_autoptr(HostErrand) errand = data;
@@ -123,6 +144,10 @@ static void host_done(void *data)
         return;
     if (!error) {
         note_done(job, errand);
+        return;
+    }
+    if (errand->work == HOST_CHECK_OLD_SOURCES) {
+        leave_stopped(job, error);
         return;
     }
     refusal_set(&refusal,

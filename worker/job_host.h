@@ -24,6 +24,7 @@ struct host_errand {
     GString *remark;  /* likewise: what a person should know */
     bool others_wanted;
     bool sources_checked;
+    bool old_checked;
     bool purge_found;
     enum maybe data_exists;
     bool data_empty;
@@ -40,6 +41,7 @@ bool host_errand_refuse(struct host_errand *errand, char *why_taken);
 /* job_sources.c */
 void host_errand_make_directories(struct host_errand *errand);
 void host_errand_check_sources(struct host_errand *errand);
+void host_errand_check_old_sources(struct host_errand *errand);
 
 /* job_purge.c */
 void host_errand_check_purge(struct host_errand *errand);

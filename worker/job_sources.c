@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const struct neighbours *host_errand_neighbours(struct host_errand *errand)
 {
@@ -41,6 +42,19 @@ static const char *data_dir_of(const struct host_errand *errand)
 
 /* --- In place ----------------------------------------------------------------------------- */
 
+/* A socket would lead to whoever listens on it, a device to the host's. */
+static bool is_data(struct host_errand *errand, int at, const char *path)
+{
+    struct stat status;
+
+    if (fstat(at, &status) != 0 || (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)))
+        host_errand_refuse(errand,
+                           g_strdup_printf("mount %s: it is neither a directory nor a "
+                                           "plain file",
+                                           path));
+    return errand->error == NULL;
+}
+
 /* Not there is the engine's to say: it names the path as well. */
 static bool opens_beneath(struct host_errand *errand, const char *path)
 {
@@ -52,11 +66,15 @@ static bool opens_beneath(struct host_errand *errand, const char *path)
 
     if (at < 0 && !errand->error && root && errno != ENOENT)
         beneath_set_error(&errand->error, errno, "mount", path);
-    return errand->error == NULL;
+    return errand->error == NULL && (at < 0 || is_data(errand, at, path));
 }
 
 static bool are_in_place(struct host_errand *errand, const GPtrArray *sources)
 {
+    const char *data_dir = data_dir_of(errand);
+
+    if (*data_dir && !opens_beneath(errand, data_dir))
+        return false;
     for (guint i = 0; i < sources->len; i++) {
         if (!opens_beneath(errand, g_ptr_array_index(sources, i)))
             return false;
@@ -234,9 +252,8 @@ void host_errand_make_directories(struct host_errand *errand)
 /* What the container really mounts, beneath the data roots; what lies elsewhere (of one that
  * was adopted) is not the control plane's. */
 static GPtrArray *sources_of_container(const struct host_errand *errand,
-                                       bool *ret_has_data)
+                                       const struct container *seen, bool *ret_has_data)
 {
-    const struct container *seen = errand->facts->seen;
     GPtrArray *sources = g_ptr_array_new_with_free_func(g_free);
 
     *ret_has_data = false;
@@ -273,14 +290,28 @@ static void check_marked(struct host_errand *errand, const GPtrArray *sources)
         are_no_others(errand, sources, data_dir);
 }
 
-void host_errand_check_sources(struct host_errand *errand)
+static void check_start_of(struct host_errand *errand, const struct container *container)
 {
     bool has_data;
-    g_autoptr(GPtrArray) sources = sources_of_container(errand, &has_data);
+    g_autoptr(GPtrArray) sources = sources_of_container(errand, container, &has_data);
 
     if (has_data && is_marked(errand, sources))
         check_marked(errand, sources);
     else
         check_unmarked(errand, sources, has_data);
+}
+
+void host_errand_check_sources(struct host_errand *errand)
+{
+    check_start_of(errand, errand->facts->seen);
     errand->sources_checked = errand->error == NULL;
+}
+
+/* One that has its name back already is looked at under it. */
+void host_errand_check_old_sources(struct host_errand *errand)
+{
+    const struct facts *facts = errand->facts;
+
+    check_start_of(errand, facts->old ? facts->old : facts->seen);
+    errand->old_checked = errand->error == NULL;
 }

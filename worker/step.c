@@ -25,7 +25,7 @@ struct step_row {
 };
 
 static const struct step_row step_table[STEP_COUNT] = {
-    [STEP_TIDY] = {"tidy", false, ask_tidy, step_told_change},
+    [STEP_TIDY] = {"tidy", false, ask_tidy, told_back},
     [STEP_SWEEP] = {"sweep", false, ask_sweep, step_told_change},
     [STEP_CHECK_KEPT] = {"check_kept", false, ask_check_kept, told_check_kept},
     [STEP_PULL] = {"pull", true, ask_pull, told_pull},
@@ -42,7 +42,7 @@ static const struct step_row step_table[STEP_COUNT] = {
     [STEP_REMOVE] = {"remove", false, ask_remove, step_told_change},
     [STEP_REMOVE_OLD] = {"remove_old", false, ask_remove_old, step_told_change},
     [STEP_REMOVE_MADE] = {"remove_made", false, ask_remove_made, step_told_change},
-    [STEP_PUT_BACK] = {"put_back", false, ask_put_back, step_told_change},
+    [STEP_PUT_BACK] = {"put_back", false, ask_put_back, told_back},
     [STEP_CHECK_PURGE] = {"check_purge", true, ask_check_purge, step_told_others},
     [STEP_PURGE] = {"purge", true, ask_purge, step_told_others},
     [STEP_REMOVE_VOLUMES] = {"remove_volumes", false, ask_remove_volumes,
@@ -161,7 +161,8 @@ static struct request *others_request(enum host_work work)
 {
     static const char filters[] = "{\"label\":[\"" LABEL_MANAGED "=true\"]}";
     g_autofree char *text = step_escaped(filters);
-    const bool ours = work == HOST_CHECK_SOURCES || work == HOST_MAKE_DIRECTORIES;
+    const bool ours = work == HOST_CHECK_SOURCES || work == HOST_CHECK_OLD_SOURCES ||
+                      work == HOST_MAKE_DIRECTORIES;
     return request_new(ASKED_LIST, DOCKER_READ, "GET", "/containers/json?all=1%s%s",
                        ours ? "&filters=" : "", ours ? text : "");
 }

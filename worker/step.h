@@ -81,6 +81,7 @@ struct facts {
     size_t volumes_length;
     bool others_wanted;   /* directories: not without these lists */
     bool sources_checked; /* nobody else's are in or around them, and they are in place */
+    bool old_checked;     /* likewise those of the old one that is to be started again */
     bool purge_checked;
     bool purged;
     bool purge_found; /* there was something to remove */
@@ -115,6 +116,7 @@ enum host_work {
     HOST_GIVE_DIRECTORIES,
     HOST_LOCK_NETWORKS,
     HOST_CHECK_SOURCES,
+    HOST_CHECK_OLD_SOURCES, /* of the old one, which a rollback starts again */
     HOST_CHECK_PURGE,
     HOST_PURGE,
 };

@@ -86,3 +86,5 @@ bool told_remove_volumes(struct facts *facts, enum verdict verdict,
 enum ask ask_set_aside(struct facts *facts, struct want *want);
 enum ask ask_put_back(struct facts *facts, struct want *want);
 enum ask ask_tidy(struct facts *facts, struct want *want);
+bool told_back(struct facts *facts, enum verdict verdict, const struct reply *reply,
+               struct refusal *ret_refusal);

@@ -82,6 +82,17 @@ enum ask ask_set_aside(struct facts *facts, struct want *want)
                            step_span(facts, STEP_CALL_MS));
 }
 
+/* What it mounts is held against its data roots and its neighbours as before any other start. */
+static enum ask ask_old_start(struct facts *facts, const struct container *old,
+                              struct want *want)
+{
+    if (!facts->old_checked && old->mounts->len > 0)
+        return step_ask_host_with_others(facts, want, HOST_CHECK_OLD_SOURCES);
+    facts->old_checked = false; /* of this start alone */
+    return step_ask_engine(want, step_change(old, ASKED_START, "start"),
+                           step_span(facts, STEP_START_MS));
+}
+
 /* The name comes last: until then it tells the next life what is to be done. */
 static enum ask put_back(struct facts *facts, struct want *want,
                          const struct aside *aside)
@@ -99,8 +110,7 @@ static enum ask put_back(struct facts *facts, struct want *want,
         return ASK_LOOK;
     if (aside->ran && !old->running && !facts->rested && !facts->start_refused &&
         !step_other_running(facts))
-        return step_ask_engine(want, step_change(old, ASKED_START, "start"),
-                               step_span(facts, STEP_START_MS));
+        return ask_old_start(facts, old, want);
     return step_ask_engine(want, rename_request(old, aside->name),
                            step_span(facts, STEP_CALL_MS));
 }
@@ -154,8 +164,15 @@ static enum ask run_again(struct facts *facts, struct want *want)
         step_made_by_this(facts) || facts->seen->running || facts->start_refused ||
         facts->acted >= TRIES_MAX || step_other_running(facts))
         return ASK_NOTHING;
-    return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
-                           step_span(facts, STEP_START_MS));
+    return ask_old_start(facts, facts->seen, want);
+}
+
+bool told_back(struct facts *facts, enum verdict verdict, const struct reply *reply,
+               struct refusal *ret_refusal)
+{
+    if (reply->asked == ASKED_LIST || reply->asked == ASKED_VOLUMES)
+        return step_told_others(facts, verdict, reply, ret_refusal);
+    return step_told_change(facts, verdict, reply, ret_refusal);
 }
 
 enum ask ask_put_back(struct facts *facts, struct want *want)

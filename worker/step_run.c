@@ -78,7 +78,8 @@ enum ask ask_start(struct facts *facts, struct want *want)
         return refuse_second(want, other);
     if (!facts->sources_checked && facts->seen->mounts->len > 0)
         return step_ask_host_with_others(facts, want, HOST_CHECK_SOURCES);
-    facts->resumed = false; /* the engine counts anew from a start on */
+    facts->sources_checked = false; /* of this start alone */
+    facts->resumed = false;         /* the engine counts anew from a start on */
     return step_ask_engine(want, step_change(facts->seen, ASKED_START, "start"),
                            step_span(facts, STEP_START_MS));
 }
@@ -222,6 +223,7 @@ enum ask ask_stop(struct facts *facts, struct want *want)
     }
     const int64_t limit_ms = stop_timeout_s(facts) * 1000 +
                              step_span(facts, STEP_SLACK_MS);
+    facts->sources_checked = false; /* what still runs may change what it mounts */
     if (facts->acted == 0)
         return step_ask_engine(want, stop_request(facts), limit_ms);
     if (facts->waited * STEP_POLL_MS < step_span(facts, STEP_SLACK_MS))

@@ -2,13 +2,17 @@
 import contextlib
 import json
 import os
+import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import docker
 import pytest
+from commander import uuid7
 from conftest import keep
+from fleet import wait_for
 from host import Host
 from scripted_host import IMAGE, ScriptedHost
 from services import PATIENCE_S
@@ -190,6 +194,88 @@ def test_s30_a_source_that_became_a_symlink_is_not_mounted(host, short_dir):
     assert (result["outcome"], result["code"]) == ("failed", "mount_failed"), result
     assert str(data) in result["message"] and "symlink" in result["message"]
     assert host.status_of(server) == "exited"
+
+
+# --- A tenant swaps what he mounts (T3)
+
+def swap_for_symlink(host, server):
+    data = dir_of(host, server) / "data"
+    os.rename(data, data.with_name("moved"))
+    data.symlink_to("/etc")
+    return data
+
+
+def starts_of(host, container_id):
+    return [r for r in host.scripted.requests("POST", "/start") if container_id in r["path"]]
+
+
+def test_t3_a_rollback_does_not_start_on_a_symlink(host):
+    """The old container is the one that would mount it: the new one was refused."""
+    server = host.created()
+    old = host.id_of(server)
+    before = len(starts_of(host, old))
+    host.scripted.script({"method": "POST", "path": "/containers/create", "do": "wait"})
+    command = host.ask("rebuild", server)
+    wait_for("the rebuild's create", lambda: host.scripted.requests("POST", f"name={server.container}")[1:])
+    data = swap_for_symlink(host, server)
+    host.scripted.release()
+    result = host.result_of(command)
+    assert (result["outcome"], result["code"], result["rolled_back"]) == ("failed", "mount_failed", False), result
+    assert "not started again" in result["message"] and str(data) in result["message"]
+    assert len(starts_of(host, old)) == before
+    assert host.id_of(server) == old and host.status_of(server) == "exited"
+
+
+def test_t3_a_leftover_is_not_started_on_a_symlink(host):
+    """A rebuild that its worker has forgotten: settled unasked, or by the next command."""
+    server = host.created()
+    old = host.id_of(server)
+    host.done("stop", server)
+    swap_for_symlink(host, server)
+    before = len(starts_of(host, old))
+    api_of(host).rename(old, f"{server.container}.old-{uuid7()}-r")
+    result = host.do("start", server)
+    assert (result["outcome"], result["code"]) == ("failed", "mount_failed"), result
+    assert len(starts_of(host, old)) == before and host.status_of(server) == "exited"
+
+
+@pytest.mark.parametrize("action", ["restart", "rebuild"])
+def test_t3_what_is_started_is_looked_at_after_the_stop(host, action):
+    """Until it stands still it may change what its sources are."""
+    server = host.created()
+    shutil.rmtree(host.data_root / ".muster" / "marks")  # as of one that was imported
+    before = len(host.scripted.requests("POST", "/start"))
+    stops = len(host.scripted.requests("POST", "/stop"))
+    host.scripted.script({"method": "POST", "path": "/stop", "do": "wait"})
+    command = host.ask(action, server)
+    wait_for("the stop", lambda: len(host.scripted.requests("POST", "/stop")) > stops)
+    swap_for_symlink(host, server)
+    host.scripted.release()
+    result = host.result_of(command)
+    assert (result["outcome"], result["code"]) == ("failed", "mount_failed"), result
+    assert len(host.scripted.requests("POST", "/start")) == before
+
+
+@pytest.mark.parametrize("kind", ["socket", "fifo", "symlink above it"])
+@pytest.mark.parametrize("make_directory", [True, False])
+def test_t3_only_directories_and_plain_files_beneath_the_root(host, kind, make_directory):
+    server = host.new()
+    home = dir_of(host, server)
+    home.mkdir(parents=True)
+    thing = home / "thing"
+    if kind == "fifo":
+        os.mkfifo(thing)
+    elif kind == "socket":
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+            listener.bind(str(thing))
+    else:
+        (home / "link").symlink_to("/etc")
+        thing = home / "link" / "ssh"
+    server.spec["mounts"] = [{"host_path": str(thing), "container_path": "/x", "read_only": False,
+                              "make_directory": make_directory}]
+    result = host.do("create", server)
+    assert (result["outcome"], result["code"]) == ("failed", "mount_failed"), result
+    assert str(thing) in result["message"] and host.status_of(server) == "absent"
 
 
 # --- Marks
