@@ -74,6 +74,7 @@ struct policy *policy_new(void)
     policy->env_forbidden = texts_new();
     policy->mounts_most = INT64_MAX;
     policy->mounters_ignored = texts_new();
+    policy->adopt = texts_new();
     policy->stop_timeout_most_s = policy->save_timeout_most_s = INT64_MAX;
     return policy;
 }
@@ -98,6 +99,7 @@ void policy_unref(const struct policy *policy)
     g_ptr_array_unref(policy->restart_policies);
     g_ptr_array_unref(policy->env_forbidden);
     g_ptr_array_unref(policy->mounters_ignored);
+    g_ptr_array_unref(policy->adopt);
     g_free((struct policy *)policy);
 }
 

@@ -41,6 +41,8 @@ struct policy {
     GPtrArray *env_forbidden; /* char *, patterns of names: "LD_*" */
     int64_t mounts_most;
     GPtrArray *mounters_ignored; /* char *, patterns of containers that hinder no purge */
+    GPtrArray *adopt; /* char *, patterns of names of containers that may be adopted */
+    bool adopt_none;  /* no container may be */
     int64_t stop_timeout_most_s;
     int64_t save_timeout_most_s;
 };
@@ -80,6 +82,11 @@ bool text_has_control(const char *text);
  * "rule host_ports: …"; a rule of the file is called as the file's key. */
 bool policy_allows(const struct policy *policy, const struct command *command,
                    struct refusal *ret_refusal);
+
+/* Whether a container that bears this name, as the engine shows it, may become a server's.
+ * False: `ret_refusal` is CODE_FORBIDDEN, "rule adopt: …" or "rule container_names: …". */
+bool policy_allows_adopt(const struct policy *policy, const char *name,
+                         struct refusal *ret_refusal);
 
 /* The data root that `path` lies in (not equal to it, not the worker's own part of it, and
  * holding no other root), or NULL, also for NULL; borrowed.  No file access. */

@@ -101,6 +101,15 @@ static bool read_forbidden(const json_t *value, void *field)
     return read_texts(value, add_plain, field);
 }
 
+/* false: none; else a list. */
+static bool read_adopt(const json_t *value, void *field)
+{
+    struct policy *policy = field;
+
+    policy->adopt_none = json_is_false(value);
+    return policy->adopt_none || read_allowed(value, &policy->adopt);
+}
+
 static bool read_registries(const json_t *value, void *field)
 {
     return json_array_size(value) > 0 && read_texts(value, add_registry, field);
@@ -204,6 +213,9 @@ static const struct key keys[] = {
     {"mounts", NULL, 0, "an object such as {\"max\": 8}", mounts_keys},
     {"mounters_ignored", read_forbidden, AT(mounters_ignored),
      "a list of patterns of containers' names, such as [\"node-exporter\"]"},
+    {"adopt", read_adopt, 0,
+     "false, or a list of patterns of containers' names that is not empty, such as "
+     "[\"zomboid-*\"]"},
     {"env", NULL, 0, "an object such as {\"max_count\": 200, \"max_bytes\": 65536}", env_keys},
     {"memory_bytes", NULL, 0, "an object such as {\"max\": 8589934592}", memory_keys},
     {"nano_cpus", NULL, 0, "an object such as {\"max\": 4000000000}", cpu_keys},

@@ -16,6 +16,9 @@
  *     mounts            {"max": 8}
  *     mounters_ignored  ["node-exporter"]        patterns of names of containers that hinder no
  *                                                purge, whatever they mount: backup, monitoring
+ *     adopt             ["zomboid-*"]            patterns of names of containers that may be
+ *                                                adopted, as the engine shows them (the prefixes
+ *                                                of container_names hold, too); false: none
  *     env               {"max_count": 200, "max_bytes": 65536, "names_forbidden": ["LD_*"]}
  *     memory_bytes      {"max": 8589934592, "required": true}
  *     nano_cpus         {"max": 4000000000}      1,000,000,000 is one CPU

@@ -45,11 +45,9 @@ static bool matches_any(const GPtrArray *patterns, const char *name)
 
 /* --- Names and images --------------------------------------------------------------- */
 
-static bool limit_container(const struct policy *policy, const struct command *command,
-                            struct refusal *refusal)
+static bool name_allowed(const struct policy *policy, const char *name,
+                         struct refusal *refusal)
 {
-    const char *name = command->spec->container;
-
     if (policy->name_prefixes->len == 0)
         return true;
     for (guint i = 0; i < policy->name_prefixes->len; i++) {
@@ -61,6 +59,37 @@ static bool limit_container(const struct policy *policy, const struct command *c
                        "the container's name %s begins with none of the prefixes that "
                        "this host allows (%s)",
                        name, allowed);
+}
+
+static bool limit_container(const struct policy *policy, const struct command *command,
+                            struct refusal *refusal)
+{
+    return name_allowed(policy, command->spec->container, refusal);
+}
+
+static bool adopt_allowed(const struct policy *policy, const char *name,
+                          struct refusal *refusal)
+{
+    if (policy->adopt_none)
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the container %s may not be adopted: this host lets none be",
+                           name);
+    if (policy->adopt->len == 0 || matches_any(policy->adopt, name))
+        return true;
+    g_autofree char *allowed = texts_join(policy->adopt);
+    return refusal_set(
+        refusal, CODE_FORBIDDEN,
+        "the container %s is none of those that may be adopted on this host (%s)", name,
+        allowed);
+}
+
+bool policy_allows_adopt(const struct policy *policy, const char *name,
+                         struct refusal *ret_refusal)
+{
+    if (!name_allowed(policy, name, ret_refusal))
+        return refusal_name_rule(ret_refusal, "container_names");
+    return adopt_allowed(policy, name, ret_refusal) ||
+           refusal_name_rule(ret_refusal, "adopt");
 }
 
 static bool limit_registries(const struct policy *policy, const struct command *command,

@@ -22,6 +22,8 @@ struct rule {
 #define ON_SPEC (MAKING | ACTION_BIT(STOP) | ACTION_BIT(DELETE) | ACTION_BIT(PURGE))
 #define ANY     (ON_SPEC | ACTION_BIT(CANCEL) | ACTION_BIT(SYNC))
 
+/* Puts the rule's name before the message; false. */
+bool refusal_name_rule(struct refusal *refusal, const char *rule);
 /* In the table's order; the first no is the answer. */
 bool rules_allow(const struct rule *rules, size_t count, const struct policy *policy,
                  const struct command *command, struct refusal *refusal);

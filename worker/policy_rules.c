@@ -258,11 +258,11 @@ static const struct rule rules[] = {
     {MAKING, "inside", rule_inside},
 };
 
-static bool name_rule(const struct rule *rule, struct refusal *refusal)
+bool refusal_name_rule(struct refusal *refusal, const char *rule)
 {
     g_autofree char *message = g_steal_pointer(&refusal->message);
 
-    return refusal_set(refusal, refusal->code, "rule %s: %s", rule->name, message);
+    return refusal_set(refusal, refusal->code, "rule %s: %s", rule, message);
 }
 
 bool rules_allow(const struct rule *rows, size_t count, const struct policy *policy,
@@ -272,7 +272,7 @@ bool rules_allow(const struct rule *rows, size_t count, const struct policy *pol
 
     for (size_t i = 0; i < count; i++) {
         if ((rows[i].actions & action) && !rows[i].allows(policy, command, refusal))
-            return name_rule(&rows[i], refusal);
+            return refusal_name_rule(refusal, rows[i].name);
     }
     return true;
 }

@@ -116,6 +116,8 @@ char *policy_text(const struct policy *policy)
     line_of_most(text, "mounts", policy->mounts_most, number_text);
     line_of_texts(text, "  purge ignores", policy->mounters_ignored, "those of ",
                   "nobody who mounts the data");
+    line_of_texts(text, "adopt", policy->adopt, "",
+                  policy->adopt_none ? "no container" : "any that is nobody's");
     lines_of_env(text, policy);
     line_of_limit(text, "memory", &policy->memory_bytes, bytes_text);
     line_of_limit(text, "CPU", &policy->nano_cpus, cpus_text);

@@ -66,6 +66,9 @@ static const struct {
     {"{\"env\": []}", POLICY_FILE_ERROR_VALUE, "\"env\" has to be an object"},
     {"{\"mounters_ignored\": [1]}", POLICY_FILE_ERROR_VALUE,
      "\"mounters_ignored\" has to be a list of patterns"},
+    {"{\"adopt\": true}", POLICY_FILE_ERROR_VALUE,
+     "\"adopt\" has to be false, or a list"},
+    {"{\"adopt\": []}", POLICY_FILE_ERROR_VALUE, "not empty"},
     {"{\"env\": {\"names_forbidden\": \"LD_*\"}}", POLICY_FILE_ERROR_VALUE,
      "\"env.names_forbidden\" has to be a list"},
     {"{\"stop_timeout_s\": {\"max\": \"60s\"}}", POLICY_FILE_ERROR_VALUE, "seconds"},
@@ -166,6 +169,33 @@ static void it_is_told_in_plain_words(void)
     }
 }
 
+static void t5_adopt_asks_the_name_that_is_seen(void)
+{
+    static const struct {
+        const char *text, *name, *refused;
+    } rows[] = {
+        {"{}", "anything", NULL},
+        {"{\"adopt\": [\"old-*\"]}", "old-one", NULL},
+        {"{\"adopt\": [\"old-*\"]}", "postgres", "rule adopt: the container postgres"},
+        {"{\"adopt\": false}", "old-one", "rule adopt: the container old-one may not"},
+        {"{\"container_names\": [\"steam-\"]}", "postgres", "rule container_names: "},
+        {"{\"container_names\": [\"steam-\"], \"adopt\": [\"*\"]}", "postgres",
+         "rule container_names: "},
+        {"{\"container_names\": [\"steam-\"], \"adopt\": [\"*one\"]}", "steam-one", NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Policy) policy = parsed(rows[i].text);
+        struct refusal refusal = {0};
+        g_assert_cmpint(policy_allows_adopt(policy, rows[i].name, &refusal), ==,
+                        rows[i].refused == NULL);
+        g_assert_cmpstr(refusal.code, ==, rows[i].refused ? CODE_FORBIDDEN : NULL);
+        if (rows[i].refused)
+            g_assert_true(g_str_has_prefix(refusal.message, rows[i].refused));
+        refusal_clear(&refusal);
+    }
+}
+
 /* --- From the command line and a file ----------------------------------------------- */
 
 struct host {
@@ -260,6 +290,8 @@ int main(int argc, char **argv)
                     a_max_asks_for_a_limit_in_any_order);
     g_test_add_func("/policy_file/the_example_is_one", the_example_is_one);
     g_test_add_func("/policy_file/it_is_told_in_plain_words", it_is_told_in_plain_words);
+    g_test_add_func("/policy_file/t5_adopt_asks_the_name_that_is_seen",
+                    t5_adopt_asks_the_name_that_is_seen);
     g_test_add("/policy_file/a_source_is_read_afresh", struct host, NULL, set_up,
                a_source_is_read_afresh, tear_down);
     g_test_add("/policy_file/a_source_says_which_file_or_option", struct host, NULL,
