@@ -96,7 +96,10 @@ def worker_dies_at_a_point(world, which, seconds):
 @fault("before")
 def worker_is_older(world, which, seconds):
     """Its next life is of the version before, beside the others."""
-    one_of(world.workers(), which).signal(signal.SIGTERM, program=BEFORE)
+    site = one_of(world.sites, which // 7)
+    with site.admin:
+        if not site.was_reset:
+            one_of(site.workers, which).signal(signal.SIGTERM, program=BEFORE)
 
 
 @fault("faketime")
