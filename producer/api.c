@@ -12,6 +12,9 @@
 
 #define THREADS        4
 #define QUEUE_MAX      512 /* visits that wait for a thread */
+#define CLIENT_WORK    64  /* visits of one address that are at work or wait for it */
+#define TOKEN_WORK     64
+#define BUSY_MS        1000 /* until one that has too many at work may come again */
 #define FAILURES_BURST 20
 #define FAILURES_RATE  0.2 /* a second */
 #define REQUESTS_BURST 1000
@@ -89,11 +92,34 @@ static void add_common_headers(const struct api *api, struct http_exchange *exch
 
 /* --- A visit ------------------------------------------------------------------------------- */
 
+static bool take_one(struct api *api, struct tally *tally, const char *key)
+{
+    g_mutex_lock(&api->mutex);
+    bool good = tally_take(tally, key);
+    g_mutex_unlock(&api->mutex);
+    return good;
+}
+
+/* Neither its client nor its token is held up by it any more. */
+void visit_leave_work(struct visit *visit)
+{
+    struct api *api = visit->api;
+    g_mutex_lock(&api->mutex);
+    if (visit->at_work)
+        tally_give(api->clients, http_whence(visit->exchange));
+    if (visit->token_at_work)
+        tally_give(api->tokens, visit->token->id);
+    g_mutex_unlock(&api->mutex);
+    visit->at_work = visit->token_at_work = false;
+}
+
 static void visit_free(struct visit *visit)
 {
     for (int i = 0; i < PATH_VALUES; i++)
         g_free(visit->values[i]);
     g_clear_pointer(&visit->query, g_ptr_array_unref);
+    visit_leave_work(visit);
+    stay_end(visit->stay);
     token_row_free(visit->token);
     g_free(visit->actor);
     g_free(visit->digest);
@@ -147,7 +173,7 @@ static int64_t take_limit(struct api *api, struct limiter *limiter, const char *
     return wait_ms;
 }
 
-static void too_many(struct visit *visit, int64_t wait_ms)
+void too_many(struct visit *visit, int64_t wait_ms)
 {
     g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT,
                                                (wait_ms + 999) / 1000);
@@ -163,7 +189,7 @@ static void too_many(struct visit *visit, int64_t wait_ms)
 static void no_token(struct visit *visit, bool guessed, const char *why)
 {
     int64_t wait_ms = guessed ? take_limit(visit->api, visit->api->failures,
-                                           http_client(visit->exchange))
+                                           http_whence(visit->exchange))
                               : 0;
     g_mutex_lock(&visit->api->mutex);
     visit->api->figures.refused++;
@@ -205,6 +231,10 @@ static bool admit(struct visit *visit, GError **error)
     if (!find_token(visit, error))
         return false;
     int64_t wait_ms = take_limit(visit->api, visit->api->requests, visit->token->id);
+    if (wait_ms == 0) {
+        visit->token_at_work = take_one(visit->api, visit->api->tokens, visit->token->id);
+        wait_ms = visit->token_at_work ? 0 : BUSY_MS;
+    }
     if (wait_ms > 0) {
         too_many(visit, wait_ms);
         return false;
@@ -244,8 +274,20 @@ static void log_visit(const struct visit *visit)
              http_client(visit->exchange));
 }
 
+/* What is not read yet is kept, and counts. */
+static void hold_answer(struct visit *visit)
+{
+    GBytes *body = visit->reply.body;
+    if (!body || http_hold(visit->exchange, g_bytes_get_size(body)))
+        return;
+    http_reply_clear(&visit->reply);
+    too_many(visit, BUSY_MS);
+}
+
 static void finish(struct visit *visit)
 {
+    visit_leave_work(visit);
+    hold_answer(visit);
     add_common_headers(visit->api, visit->exchange, &visit->reply);
     log_visit(visit);
     http_reply(visit->exchange, &visit->reply);
@@ -289,14 +331,27 @@ static void work(void *data, void *context)
 
 /* --- What HTTP calls ------------------------------------------------------------------------- */
 
+static const struct {
+    unsigned status;
+    const char *word, *detail;
+} refusals[] = {
+    {400, "malformed",
+     "the head does not say in one way where the request ends: one Content-Length, or "
+     "Transfer-Encoding: chunked alone"},
+    {413, "too_large", "a body may have 512 KiB at most"},
+    {429, "too_many", "too much is on its way from this address"},
+};
+
 static void refuse(void *context, struct http_exchange *exchange, unsigned status,
                    struct http_reply *ret_reply)
 {
     struct api *api = context;
     g_atomic_int_inc(&api->open);
-    problem_reply(ret_reply, status, status == 413 ? "too_large" : "not_available", NULL,
-                  status == 413 ? "a body may have 512 KiB at most"
-                                : "too many requests are on their way");
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
+        if (refusals[i].status == status)
+            problem_reply(ret_reply, status, refusals[i].word, NULL, refusals[i].detail);
+    if (status == 429)
+        http_reply_header(ret_reply, "Retry-After", "1");
     add_common_headers(api, exchange, ret_reply);
 }
 
@@ -307,6 +362,12 @@ static void take(void *context, struct http_exchange *exchange)
     visit->api = api;
     visit->exchange = exchange;
     g_atomic_int_inc(&api->open);
+    visit->at_work = take_one(api, api->clients, http_whence(exchange));
+    if (!visit->at_work) {
+        too_many(visit, BUSY_MS);
+        finish(visit);
+        return;
+    }
     if (!g_atomic_int_get(&api->stopping) &&
         g_thread_pool_unprocessed(api->pool) < QUEUE_MAX) {
         g_thread_pool_push(api->pool, visit, NULL);
@@ -402,8 +463,9 @@ static bool start_http(struct api *api, const struct api_options *options, GErro
          !g_file_get_contents(options->tls_certificate, &certificate, NULL, error)) ||
         (options->tls_key && !g_file_get_contents(options->tls_key, &key, NULL, error)))
         return false;
-    const struct http_options http_options = {
-        options->listen ? options->listen : API_LISTEN, certificate, key};
+    const struct http_options http_options = {options->listen ? options->listen
+                                                              : API_LISTEN,
+                                              certificate, key, options->proxies};
     const struct http_handler handler = {take, refuse, over, api};
     struct http *http = http_start(&http_options, &handler, error);
     g_atomic_pointer_set(&api->http, http);
@@ -425,6 +487,11 @@ static struct api *api_new(const char *ledger_path, struct bus *bus,
     g_mutex_init(&api->mutex);
     api->failures = limiter_new(FAILURES_BURST, FAILURES_RATE);
     api->requests = limiter_new(REQUESTS_BURST, REQUESTS_RATE);
+    const struct door_limits limits = http_limits();
+    api->stays = tally_new(limits.links_of_one / 4 * 3, limits.links / 4 * 3);
+    api->token_stays = tally_new(limits.links_of_one / 2, limits.links / 4 * 3);
+    api->clients = tally_new(CLIENT_WORK, G_MAXUINT);
+    api->tokens = tally_new(TOKEN_WORK, G_MAXUINT);
     api->figures.answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     api->desks = g_async_queue_new_full(desk_free);
     api->pool = g_thread_pool_new(work, api, THREADS, FALSE, NULL);
@@ -474,6 +541,10 @@ void api_stop(struct api *api)
     g_async_queue_unref(api->desks);
     limiter_free(api->failures);
     limiter_free(api->requests);
+    tally_free(api->clients);
+    tally_free(api->tokens);
+    tally_free(api->stays);
+    tally_free(api->token_stays);
     g_hash_table_unref(api->figures.answers);
     g_strfreev(api->cors_origins);
     g_mutex_clear(&api->mutex);

@@ -21,6 +21,7 @@ struct api_options {
     const char *tls_certificate;   /* a PEM file; NULL: no TLS */
     const char *tls_key;           /* likewise */
     const GPtrArray *cors_origins; /* char *; NULL: none */
+    const GPtrArray *proxies;      /* char *, networks of reverse proxies; NULL: none */
 };
 
 struct api *api_start(const char *ledger_path, struct bus *bus,

@@ -97,9 +97,12 @@ bool api_commands(struct visit *visit, GError **error)
     return commands && answer_commands(visit, commands, asked.limit);
 }
 
-/* Waits for the command to end; false: look again. */
+/* Waits for the command to end, or answers that too many wait; false: look again. */
 static bool wait_for(struct visit *visit, int64_t count, const char *command_id)
 {
+    if (!visit->stay && !(visit->stay = stay_begin(visit)))
+        return true;
+    visit_leave_work(visit);
     *visit->waits = true;
     if (hub_wait(visit->api->hub, count, command_id, visit->deadline_us, visit_resume,
                  visit))

@@ -15,6 +15,7 @@
 #include "limiter.h"
 #include "path.h"
 #include "request.h"
+#include "tally.h"
 
 #include <jansson.h>
 
@@ -41,10 +42,14 @@ struct api {
     struct backlog *backlog;
     GThreadPool *pool;
     GAsyncQueue *desks;
-    int64_t check_us;         /* when streams are looked at again; the feed's thread */
-    GMutex mutex;             /* of the next */
-    struct limiter *failures; /* by address: requests without a valid token */
-    struct limiter *requests; /* by token */
+    int64_t check_us;          /* when streams are looked at again; the feed's thread */
+    GMutex mutex;              /* of the next */
+    struct limiter *failures;  /* by address: requests without a valid token */
+    struct limiter *requests;  /* by token */
+    struct tally *clients;     /* by address: requests at work */
+    struct tally *tokens;      /* by token: the same */
+    struct tally *stays;       /* by address: streams and waits */
+    struct tally *token_stays; /* by token: the same */
     struct api_figures figures;
     char *trouble;     /* of the loop, or NULL */
     char *topic_fault; /* or NULL */
@@ -77,6 +82,9 @@ struct visit {
     char *digest;
     write_answer *repeat; /* how a repetition is answered, with a key */
     int64_t deadline_us;  /* of a wait; 0: not asked yet */
+    bool at_work;         /* counts among its client's */
+    bool token_at_work;   /* and among its token's */
+    struct stay *stay;    /* or NULL */
     bool *waits; /* to be set before the hub gets it: then it is another thread's */
     struct http_reply reply;
 };
@@ -137,6 +145,18 @@ bool answer_server(struct visit *visit, const struct server_row *server, GError 
 /* A path that is no route's for this method: a file of the page, or a no; `methods` has the
  * route's other ones.  false: it is answered. */
 bool api_other_path(struct visit *visit, const GPtrArray *methods);
+/* Answers 429. */
+void too_many(struct visit *visit, int64_t wait_ms);
+
+/* A stream or a wait, which may take long: how many there are is limited by address and by
+ * token, so that there is always room for requests. */
+struct stay;
+/* NULL: it is answered. */
+struct stay *stay_begin(struct visit *visit);
+void stay_end(struct stay *stay); /* NULL is fine */
+
+/* Neither its client nor its token is held up by it any more. */
+void visit_leave_work(struct visit *visit);
 /* For a wait that has ended: the visit goes on. */
 void visit_resume(void *visit);
 /* Ends the streams of tokens that do not count any more.  From the feed's thread. */

@@ -32,14 +32,23 @@ static void wake_of(void *exchange)
     http_wake(exchange);
 }
 
-static ssize_t read_of(void *stream, char *to, size_t room)
+/* A stream of the hub, and its place among its client's. */
+struct watching {
+    struct hub_stream *stream;
+    struct stay *stay;
+};
+
+static ssize_t read_of(void *watching, char *to, size_t room)
 {
-    return hub_stream_read(stream, to, room);
+    return hub_stream_read(((struct watching *)watching)->stream, to, room);
 }
 
-static void close_of(void *stream)
+static void close_of(void *data)
 {
-    hub_stream_close(stream);
+    struct watching *watching = data;
+    hub_stream_close(watching->stream);
+    stay_end(watching->stay);
+    g_free(watching);
 }
 
 static bool answer_stream(struct visit *visit, const char *agent_id,
@@ -57,6 +66,9 @@ static bool answer_stream(struct visit *visit, const char *agent_id,
         .context = visit->api->backlog,
     };
     bool malformed = false;
+    visit->stay = stay_begin(visit);
+    if (!visit->stay)
+        return true;
     struct hub_stream *stream = hub_stream_new(
         visit->api->hub, http_header(visit->exchange, "Last-Event-ID"), &options,
         &malformed);
@@ -70,7 +82,9 @@ static bool answer_stream(struct visit *visit, const char *agent_id,
     }
     visit->reply.status = 200;
     visit->reply.ops = &ops;
-    visit->reply.stream = stream;
+    struct watching *watching = g_new0(struct watching, 1);
+    *watching = (struct watching){stream, g_steal_pointer(&visit->stay)};
+    visit->reply.stream = watching;
     http_reply_header(&visit->reply, "Content-Type", "text/event-stream");
     http_reply_header(&visit->reply, "X-Accel-Buffering", "no"); /* nginx */
     return true;

@@ -137,6 +137,7 @@ static void flags_clear(struct flags *flags)
     g_clear_pointer(&flags->env, g_ptr_array_unref);
     g_clear_pointer(&flags->unset_env, g_ptr_array_unref);
     g_clear_pointer(&flags->cors_origin, g_ptr_array_unref);
+    g_clear_pointer(&flags->proxy, g_ptr_array_unref);
 }
 typedef struct flags Flags;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Flags, flags_clear)

@@ -68,6 +68,7 @@ struct flags {
     char *tls_cert;
     char *tls_key;
     GPtrArray *cors_origin;
+    GPtrArray *proxy;
     char *name;
 };
 

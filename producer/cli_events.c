@@ -41,6 +41,7 @@ static const struct option serve_options[] = {
     FLAG("listen", 0, STRING, listen, "ADDRESS", "where to serve HTTP (default " API_LISTEN "), or none"),
     FLAG("tls-cert", 0, STRING, tls_cert, "FILE", "serve HTTPS: the certificate and its chain, PEM"),
     FLAG("tls-key", 0, STRING, tls_key, "FILE", "its key, PEM"),
+    FLAG("proxy", 0, STRINGS, proxy, "NETWORK", "addresses of reverse proxies, such as 10.0.0.5 or 10.0.0.0/8: limits go by the address that they add to X-Forwarded-For"),
     FLAG("cors-origin", 0, STRINGS, cors_origin, "ORIGIN", "let pages of this origin use the API, such as https://panel.example"),
 };
 /* clang-format on */
@@ -281,9 +282,10 @@ static bool take_serve(const struct flags *flags, struct serve_options *options,
     bool none = g_strcmp0(flags->listen, "none") == 0;
     *options = (struct serve_options){
         .http = !none,
-        .http_asked = flags->listen || flags->tls_cert || flags->cors_origin,
+        .http_asked = flags->listen || flags->tls_cert || flags->cors_origin ||
+                      flags->proxy,
         .api = {none ? NULL : flags->listen, flags->tls_cert, flags->tls_key,
-                flags->cors_origin},
+                flags->cors_origin, flags->proxy},
     };
     if ((flags->tls_cert == NULL) == (flags->tls_key == NULL))
         return true;

@@ -7,35 +7,37 @@
  */
 #include "http.h"
 
+#include "http_head.h"
 #include "http_listen.h"
 
 #include <microhttpd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 1024
-#define HEAD_MAX        (32 * 1024) /* bytes of a request's first line and headers */
-#define IDLE_SECONDS    30
-#define HEAD_SECONDS    60                  /* from the last answer to a whole head */
-#define DISCARD_MAX     (4 * HTTP_BODY_MAX) /* of a body that is too large: then we hang up */
-#define STREAM_BLOCK    (32 * 1024)
+#define LINKS_MAX     2048
+#define LINKS_LEAST   64
+#define ONE_OF        4   /* an address may have a fourth of them */
+#define LEAVING       64  /* connections that were ended and are not gone yet */
+#define FDS_KEPT      256 /* for the ledger, the bus and those that leave */
+#define BYTES_MAX     (64 * 1024 * 1024)
+#define BYTES_MAX_ONE (8 * 1024 * 1024)
+#define HEAD_MAX      (32 * 1024) /* bytes of a request's first line and headers */
+#define IDLE_SECONDS  30
+#define DISCARD_MAX   (4 * HTTP_BODY_MAX) /* of what is not kept: then we hang up */
+#define STREAM_BLOCK  (32 * 1024)
 
 G_DEFINE_QUARK(muster_http_error, http_error)
 
 struct http {
     struct MHD_Daemon *daemon;
     struct http_handler handler;
-    int listener; /* once it is quiet; else -1 */
-    GMutex mutex; /* of links */
-    GHashTable *links;
-};
-
-/* A connection, while it waits for a head. */
-struct link {
-    int fd;
-    bool busy; /* with an exchange */
-    int64_t since_us;
+    int listener;    /* once it is quiet; else -1 */
+    GArray *proxies; /* struct http_network */
+    struct door_limits limits;
+    GMutex mutex; /* of the door */
+    struct door *door;
 };
 
 static const char *const header_names[] = {
@@ -46,15 +48,18 @@ static const char *const header_names[] = {
 struct http_exchange {
     struct http *http;
     struct MHD_Connection *connection;
-    struct link *link;
+    struct door_link *link;
     char *method;
     char *path;
     char *client;
+    char *whence;
     char *headers[G_N_ELEMENTS(header_names)];
     GPtrArray *query;
     GByteArray *incoming;
     GBytes *body;
     size_t length; /* of what came, also if it was too much */
+    size_t held;
+    bool overheld; /* what came since was not kept */
     int64_t began_us;
     bool taken;
     bool replied;
@@ -78,6 +83,15 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
         reply->headers = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(reply->headers, g_strdup(name));
     g_ptr_array_add(reply->headers, g_strdup(value));
+}
+
+static void move_link(struct http *http, struct door_link *link, enum door_stage stage)
+{
+    if (!link)
+        return;
+    g_mutex_lock(&http->mutex);
+    door_move(link, stage, g_get_monotonic_time());
+    g_mutex_unlock(&http->mutex);
 }
 
 static ssize_t read_stream(void *context, uint64_t position, char *to, size_t room)
@@ -125,6 +139,8 @@ void http_reply(struct http_exchange *exchange, struct http_reply *reply)
     exchange->reply = *reply;
     exchange->replied = true;
     *reply = (struct http_reply){0};
+    if (!exchange->reply.ops)
+        move_link(exchange->http, exchange->link, DOOR_ANSWER);
     MHD_resume_connection(exchange->connection);
 }
 
@@ -140,11 +156,29 @@ void http_wake(struct http_exchange *exchange)
 
 /* --- Requests ------------------------------------------------------------------------------ */
 
-static char *address_text(struct MHD_Connection *connection)
+static bool is_proxy(const struct http *http, const struct sockaddr *address)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info ? http_address_text(info->client_addr) : g_strdup("");
+    for (guint i = 0; i < http->proxies->len; i++)
+        if (http_network_has(&g_array_index(http->proxies, struct http_network, i),
+                             address))
+            return true;
+    return false;
+}
+
+/* Who asks: as the connection has it, or as a proxy says. */
+static void set_client(struct http_exchange *exchange)
+{
+    struct sockaddr_storage named;
+    const struct sockaddr *address =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            ->client_addr;
+    g_autofree char *forwarded = is_proxy(exchange->http, address)
+                                     ? http_head_forwarded(exchange->connection)
+                                     : NULL;
+    if (forwarded && http_address_parse(forwarded, &named))
+        address = (const void *)&named;
+    exchange->client = http_address_text(address);
+    exchange->whence = http_address_whence(address);
 }
 
 static enum MHD_Result take_pair(void *context, enum MHD_ValueKind kind, const char *name,
@@ -157,7 +191,7 @@ static enum MHD_Result take_pair(void *context, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-static struct link *link_of(struct MHD_Connection *connection)
+static struct door_link *link_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(
         connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -174,7 +208,7 @@ static struct http_exchange *exchange_new(struct http *http,
     exchange->link = link_of(connection);
     exchange->method = g_strdup(method);
     exchange->path = g_strdup(url);
-    exchange->client = address_text(connection);
+    set_client(exchange);
     exchange->query = g_ptr_array_new_with_free_func(g_free);
     exchange->incoming = g_byte_array_new();
     exchange->began_us = g_get_monotonic_time();
@@ -188,6 +222,10 @@ static struct http_exchange *exchange_new(struct http *http,
 
 static void exchange_free(struct http_exchange *exchange)
 {
+    struct http *http = exchange->http;
+    g_mutex_lock(&http->mutex);
+    door_release(http->door, exchange->whence, exchange->held);
+    g_mutex_unlock(&http->mutex);
     http_reply_clear(&exchange->reply);
     for (size_t i = 0; i < G_N_ELEMENTS(header_names); i++)
         g_free(exchange->headers[i]);
@@ -197,6 +235,7 @@ static void exchange_free(struct http_exchange *exchange)
     g_free(exchange->method);
     g_free(exchange->path);
     g_free(exchange->client);
+    g_free(exchange->whence);
     g_free(exchange);
 }
 
@@ -213,6 +252,11 @@ const char *http_path(const struct http_exchange *exchange)
 const char *http_client(const struct http_exchange *exchange)
 {
     return exchange->client;
+}
+
+const char *http_whence(const struct http_exchange *exchange)
+{
+    return exchange->whence;
 }
 
 const char *http_header(const struct http_exchange *exchange, const char *name)
@@ -238,17 +282,18 @@ int64_t http_began_us(const struct http_exchange *exchange)
     return exchange->began_us;
 }
 
-/* --- libmicrohttpd's calls -------------------------------------------------------------------- */
-
-static void set_busy(struct http *http, struct link *link, bool busy)
+bool http_hold(struct http_exchange *exchange, size_t bytes)
 {
-    if (!link)
-        return;
+    struct http *http = exchange->http;
     g_mutex_lock(&http->mutex);
-    link->busy = busy;
-    link->since_us = g_get_monotonic_time();
+    bool good = door_hold(http->door, exchange->whence, bytes);
+    if (good)
+        exchange->held += bytes;
     g_mutex_unlock(&http->mutex);
+    return good;
 }
+
+/* --- libmicrohttpd's calls -------------------------------------------------------------------- */
 
 /* Answers without having been handed over. */
 static enum MHD_Result refuse(struct http_exchange *exchange, unsigned status)
@@ -256,6 +301,7 @@ static enum MHD_Result refuse(struct http_exchange *exchange, unsigned status)
     const struct http_handler *handler = &exchange->http->handler;
     handler->refuse(handler->context, exchange, status, &exchange->reply);
     exchange->replied = true;
+    move_link(exchange->http, exchange->link, DOOR_ANSWER);
     return queue_reply(exchange);
 }
 
@@ -268,12 +314,22 @@ static bool announces_too_much(struct MHD_Connection *connection)
            length > HTTP_BODY_MAX;
 }
 
+/* Nothing behind a head that contradicts itself is a request: the connection ends. */
+static enum MHD_Result refuse_head(struct http_exchange *exchange)
+{
+    http_reply_header(&exchange->reply, "Connection", "close");
+    return refuse(exchange, 400);
+}
+
 static enum MHD_Result take_head(struct http *http, struct MHD_Connection *connection,
-                                 const char *url, const char *method, void **request)
+                                 const char *url, const char *method, const char *version,
+                                 void **request)
 {
     struct http_exchange *exchange = exchange_new(http, connection, url, method);
     *request = exchange;
-    set_busy(http, exchange->link, true);
+    move_link(http, exchange->link, DOOR_BODY);
+    if (!http_head_is_clear(connection, version))
+        return refuse_head(exchange);
     return announces_too_much(connection) ? refuse(exchange, 413) : MHD_YES;
 }
 
@@ -283,9 +339,12 @@ static enum MHD_Result take_bytes(struct http_exchange *exchange, const char *da
 {
     exchange->length += length;
     if (exchange->length > DISCARD_MAX ||
-        g_get_monotonic_time() - exchange->began_us > HTTP_BODY_SECONDS * G_USEC_PER_SEC)
+        g_get_monotonic_time() - exchange->began_us > DOOR_BODY_SECONDS * G_USEC_PER_SEC)
         return MHD_NO;
-    if (exchange->length <= HTTP_BODY_MAX)
+    if (exchange->length > HTTP_BODY_MAX || exchange->overheld)
+        return MHD_YES;
+    exchange->overheld = !http_hold(exchange, length);
+    if (!exchange->overheld)
         g_byte_array_append(exchange->incoming, (const guint8 *)data, (guint)length);
     return MHD_YES;
 }
@@ -295,8 +354,11 @@ static enum MHD_Result hand_over(struct http_exchange *exchange)
     const struct http_handler *handler = &exchange->http->handler;
     if (exchange->length > HTTP_BODY_MAX)
         return refuse(exchange, 413);
+    if (exchange->overheld)
+        return refuse(exchange, 429);
     exchange->body = g_byte_array_free_to_bytes(g_steal_pointer(&exchange->incoming));
     exchange->taken = true;
+    move_link(exchange->http, exchange->link, DOOR_OURS);
     MHD_suspend_connection(exchange->connection);
     handler->take(handler->context, exchange);
     return MHD_YES;
@@ -308,7 +370,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
 {
     struct http_exchange *exchange = *request;
     if (!exchange)
-        return take_head(context, connection, url, method, request);
+        return take_head(context, connection, url, method, version, request);
     if (*length > 0) {
         size_t count = *length;
         *length = 0;
@@ -328,41 +390,57 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     http->handler.over(http->handler.context, exchange,
                        exchange->replied ? exchange->reply.status : 0);
-    set_busy(http, exchange->link, false);
+    move_link(http, exchange->link, DOOR_HEAD);
     exchange_free(exchange);
     *request = NULL;
+}
+
+/* What an address counts as; NULL: a proxy.  g_free it. */
+static char *dup_whence(const struct http *http, const struct sockaddr *address)
+{
+    return is_proxy(http, address) ? NULL : http_address_whence(address);
+}
+
+/* An MHD_AcceptPolicyCallback.  libmicrohttpd sees that a connection was shut down, and closes
+ * it. */
+static enum MHD_Result on_accept(void *context, const struct sockaddr *address,
+                                 socklen_t length)
+{
+    struct http *http = context;
+    int fd;
+    g_autofree char *whence = dup_whence(http, address);
+    g_mutex_lock(&http->mutex);
+    bool good = door_admit(http->door, whence, &fd);
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR);
+    g_mutex_unlock(&http->mutex);
+    return good ? MHD_YES : MHD_NO;
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection,
                           void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = context;
+    const struct sockaddr *address = MHD_get_connection_info(
+                                         connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                                         ->client_addr;
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                 ->connect_fd;
+    g_autofree char *whence = dup_whence(http, address);
     g_mutex_lock(&http->mutex);
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct link *link = g_new0(struct link, 1);
-        link->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-                       ->connect_fd;
-        link->since_us = g_get_monotonic_time();
-        *socket_context = link;
-        g_hash_table_add(http->links, link);
-    } else {
-        g_hash_table_remove(http->links, *socket_context);
-    }
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *socket_context = door_enter(http->door, whence, fd, g_get_monotonic_time());
+    else
+        door_leave(http->door, *socket_context);
     g_mutex_unlock(&http->mutex);
 }
 
 void http_tick(struct http *http)
 {
-    GHashTableIter iter;
-    void *key;
-    int64_t before_us = g_get_monotonic_time() - HEAD_SECONDS * G_USEC_PER_SEC;
     g_mutex_lock(&http->mutex);
-    g_hash_table_iter_init(&iter, http->links);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        const struct link *link = key;
-        if (!link->busy && link->since_us < before_us)
-            shutdown(link->fd, SHUT_RDWR); /* libmicrohttpd sees it closed, and closes */
-    }
+    g_autoptr(GArray) fds = door_overdue(http->door, g_get_monotonic_time());
+    for (guint i = 0; i < fds->len; i++)
+        shutdown(g_array_index(fds, int, i), SHUT_RDWR);
     g_mutex_unlock(&http->mutex);
 }
 
@@ -392,8 +470,8 @@ static struct MHD_Daemon *start_daemon(struct http *http,
     if (address->ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     return MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, http, MHD_OPTION_SOCK_ADDR, address,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        flags, 0, on_accept, http, on_access, http, MHD_OPTION_SOCK_ADDR, address,
+        MHD_OPTION_CONNECTION_LIMIT, http->limits.links + LEAVING,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
@@ -402,17 +480,54 @@ static struct MHD_Daemon *start_daemon(struct http *http,
         MHD_OPTION_END);
 }
 
+/* As many connections as there are descriptors for, beside those that others need: a ledger
+ * that cannot be opened is worse than a client that has to come again. */
+struct door_limits http_limits(void)
+{
+    struct rlimit files;
+    guint links = LINKS_LEAST;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = MAX(files.rlim_cur, MIN(files.rlim_max, LINKS_MAX + FDS_KEPT));
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur > LINKS_LEAST + FDS_KEPT)
+        links = (guint)MIN(files.rlim_cur - FDS_KEPT, LINKS_MAX);
+    return (struct door_limits){links, links / ONE_OF, BYTES_MAX, BYTES_MAX_ONE};
+}
+
+static bool take_proxies(struct http *http, const GPtrArray *proxies, GError **error)
+{
+    for (guint i = 0; proxies && i < proxies->len; i++) {
+        struct http_network network;
+        if (!http_network_parse(proxies->pdata[i], &network, error))
+            return false;
+        g_array_append_val(http->proxies, network);
+    }
+    return true;
+}
+
+static struct http *http_new(const struct http_handler *handler)
+{
+    struct http *http = g_new0(struct http, 1);
+    http->listener = -1;
+    http->proxies = g_array_new(FALSE, FALSE, sizeof(struct http_network));
+    http->limits = http_limits();
+    http->handler = *handler;
+    http->door = door_new(&http->limits);
+    g_mutex_init(&http->mutex);
+    return http;
+}
+
 struct http *http_start(const struct http_options *options,
                         const struct http_handler *handler, GError **error)
 {
     struct sockaddr_storage address;
     if (!http_listen_address(options->listen, &address, error))
         return NULL;
-    struct http *http = g_new0(struct http, 1);
-    http->listener = -1;
-    g_mutex_init(&http->mutex);
-    http->links = g_hash_table_new_full(NULL, NULL, g_free, NULL);
-    http->handler = *handler;
+    struct http *http = http_new(handler);
+    if (!take_proxies(http, options->proxies, error)) {
+        http_stop(http);
+        return NULL;
+    }
     http->daemon = start_daemon(http, &address, options);
     if (http->daemon)
         return http;
@@ -437,14 +552,16 @@ void http_stop(struct http *http)
         MHD_stop_daemon(http->daemon);
     if (http->listener >= 0)
         close(http->listener);
-    g_hash_table_unref(http->links);
+    door_free(http->door);
+    g_array_unref(http->proxies);
     g_mutex_clear(&http->mutex);
     g_free(http);
 }
 
 unsigned http_connections(struct http *http)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(
-        http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info ? info->num_connections : 0;
+    g_mutex_lock(&http->mutex);
+    unsigned count = door_count(http->door);
+    g_mutex_unlock(&http->mutex);
+    return count;
 }

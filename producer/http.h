@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "door.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,8 +24,7 @@ enum http_error {
     HTTP_ERROR_TAKEN, /* cannot listen there */
 };
 
-#define HTTP_BODY_MAX     (512 * 1024) /* bytes; more is answered 413 */
-#define HTTP_BODY_SECONDS 30           /* for a whole request to come */
+#define HTTP_BODY_MAX (512 * 1024) /* bytes; more is answered 413 */
 
 struct http;
 
@@ -32,12 +33,17 @@ struct http_exchange;
 const char *http_method(const struct http_exchange *exchange);
 const char *http_path(const struct http_exchange *exchange);   /* as sent: not decoded */
 const char *http_client(const struct http_exchange *exchange); /* address, no port */
+/* What limits go by: the client's address, or its network (http_address_whence()). */
+const char *http_whence(const struct http_exchange *exchange);
 /* NULL: not sent.  Of HTTP_HEADERS only. */
 const char *http_header(const struct http_exchange *exchange, const char *name);
 /* name, value, name, value …: char *, as sent. */
 const GPtrArray *http_query(const struct http_exchange *exchange);
 GBytes *http_body(const struct http_exchange *exchange); /* borrowed */
 int64_t http_began_us(const struct http_exchange *exchange);
+
+/* Keeps so many bytes for it, until it is over; false: its client has, or all have, too many. */
+bool http_hold(struct http_exchange *exchange, size_t bytes);
 
 /* Something that is read as it comes.  Both are called on HTTP's thread. */
 struct http_stream_ops {
@@ -59,7 +65,8 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
 struct http_handler {
     /* From HTTP's thread; answers with http_reply(), from any thread, once. */
     void (*take)(void *context, struct http_exchange *exchange);
-    /* For what is refused before it has come whole: fills the reply. */
+    /* For what is refused before it has been taken: 400 (its head contradicts itself), 413,
+     * 429 (its client sends too much at once).  Fills the reply. */
     void (*refuse)(void *context, struct http_exchange *exchange, unsigned status,
                    struct http_reply *ret_reply);
     /* An exchange is over, answered with `status`, after `bytes` of a body. */
@@ -71,6 +78,9 @@ struct http_options {
     const char *listen;      /* "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback) */
     const char *certificate; /* PEM, the text; NULL: no TLS */
     const char *key;
+    const GPtrArray
+        *proxies; /* char *, networks: who connects from there names the client
+                                 in X-Forwarded-For; NULL: none */
 };
 
 struct http *http_start(const struct http_options *options,
@@ -80,7 +90,10 @@ void http_quiesce(struct http *http);
 /* Every exchange has to have been answered, and every stream to be over. */
 void http_stop(struct http *http);
 unsigned http_connections(struct http *http);
-/* Ends connections whose next request has been on its way for too long. */
+/* What all, and one address, may have at a time, by how many files the process may have open;
+ * raises that to what it may be raised to. */
+struct door_limits http_limits(void);
+/* Ends connections whose clients have taken too long (door.h). */
 void http_tick(struct http *http);
 
 /* Answers; takes what is in `reply`. */

@@ -18,7 +18,7 @@
 
 #define HUB_ITEMS     4096
 #define HUB_BYTES     (16 * 1024 * 1024)
-#define HUB_STREAMS   900 /* fewer than connections, so that a request always finds one */
+#define HUB_STREAMS   1536 /* fewer than connections, so that a request always finds one */
 #define HUB_BEAT_S    15
 #define HUB_WATCHED_S 60 /* news are kept for that long after the last stream has ended */
 

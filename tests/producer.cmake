@@ -10,6 +10,8 @@ muster_test(token control)
 muster_test(ask control)
 muster_test(numbers control)
 muster_test(path control)
+muster_test(door control)
+muster_test(listen api)
 muster_test(hub api)
 muster_test(routes api)
 target_compile_definitions(test_routes PRIVATE

@@ -176,9 +176,10 @@ class Fleet:
             command += ["--worker", name]
         return self.start(env_log or f"worker-{number}", [*by_clock(clock), *command, *extra], ready)
 
-    def start_serve(self, *extra, ready=True, port=None):
+    def start_serve(self, *extra, ready=True, port=None, prefix=()):
+        """`muster serve`; the words of `prefix` run it."""
         self.http_port = port or Ports.take()
-        command = [self.program, "serve", "--bus", self.bus_url, "--ledger", self.ledger,
+        command = [*prefix, self.program, "serve", "--bus", self.bus_url, "--ledger", self.ledger,
                    "--listen", f"127.0.0.1:{self.http_port}"]
         return self.start("serve", [*command, *extra], ready)
 
