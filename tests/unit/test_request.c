@@ -261,6 +261,7 @@ static void test_nothing_is_made_after_a_purge(struct desk *desk, gconstpointer 
     tell_answer(desk, purge, "purge", OUTCOME_REJECTED, CONTAINER_RUNNING);
     g_autoptr(Queued)
         restore = good(act(desk, ACTION_RESTORE, queued->server_id, &error), &error);
+    g_assert_nonnull(restore);
 }
 
 static void test_a_name_is_taken_until_purged(struct desk *desk, gconstpointer data)
