@@ -438,14 +438,32 @@ static bool is_adopted(const struct container *seen, const char *adopt)
            g_str_has_prefix(seen->id, adopt);
 }
 
-enum whose container_whose(const struct container *seen, const char *server_id,
-                           const struct spec *spec)
+bool container_is_of(const struct container *seen, const char *agent_id)
+{
+    return *seen->agent_id == '\0' || g_str_equal(seen->agent_id, agent_id);
+}
+
+enum whose container_whose(const struct container *seen, const struct command *command)
 {
     if (seen->status == CONTAINER_ABSENT)
         return WHOSE_NOBODYS;
-    if (seen->managed && g_str_equal(seen->server_id, server_id))
+    if (!container_is_of(seen, command->agent_id))
+        return WHOSE_FOREIGN;
+    if (seen->managed && g_str_equal(seen->server_id, command->server_id))
         return WHOSE_OURS;
-    return is_adopted(seen, spec->adopt) ? WHOSE_OURS : WHOSE_FOREIGN;
+    return is_adopted(seen, command->spec->adopt) ? WHOSE_OURS : WHOSE_FOREIGN;
+}
+
+void container_disown_others(GPtrArray *containers, const char *agent_id)
+{
+    for (guint i = 0; i < containers->len; i++) {
+        struct container *container = g_ptr_array_index(containers, i);
+        if (!container->managed || container_is_of(container, agent_id))
+            continue;
+        container->anothers = true;
+        container->managed = false;
+        set_text(&container->server_id, "");
+    }
 }
 
 bool container_is_canonical(const struct container *seen)
@@ -508,6 +526,7 @@ void engine_event_free(struct engine_event *event)
     g_free(event->action);
     g_free(event->container_id);
     g_free(event->name);
+    g_free(event->agent_id);
     g_free(event->server_id);
     g_free(event);
 }
@@ -530,6 +549,7 @@ static struct engine_event *event_of(const json_t *object)
     event->action = g_strdup(action_of(object));
     event->container_id = g_strdup(text_at(actor, "ID"));
     event->name = g_strdup(without_slash(text_at(attributes, "name")));
+    event->agent_id = g_strdup(text_at(attributes, LABEL_AGENT_ID));
     event->server_id = g_strdup(text_at(attributes, LABEL_SERVER_ID));
     event->exit_code = CONTRACT_NONE;
     if (*exit_code != '\0' && g_str_equal(event->action, "die"))

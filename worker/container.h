@@ -36,6 +36,7 @@ struct container {
     char *spec_digest;
     char *canonical; /* LABEL_CONTAINER */
     bool managed;    /* LABEL_MANAGED is "true" */
+    bool anothers;   /* container_disown_others(): of another agent of Muster's */
     bool running;    /* State.Running: also while paused or restarting */
     char *user; /* Config.User, of the image or of the spec; "" for root, and in a list */
     char *restart_policy;
@@ -68,14 +69,24 @@ GPtrArray *container_parse_list(const char *json, size_t length, GError **error)
  * (o=bind), char * both; other volumes are not in it.  g_hash_table_unref() it. */
 GHashTable *container_parse_volumes(const char *json, size_t length, GError **error);
 
+/* Two agents may share an engine, and a server's id is only a name: LABEL_AGENT_ID says whose a
+ * container is.  One that bears another agent's is that agent's, whatever else its labels say:
+ * it is not listed, not missing, not extra, not started and not removed by us, its directories
+ * and volumes are another server's.  One without the label, made before there was one or by
+ * hand, is his in whose commands its server is: as if it bore ours. */
+bool container_is_of(const struct container *seen, const char *agent_id);
+
 /* Whose is the container that bears a server's name? */
 enum whose {
     WHOSE_NOBODYS, /* there is none */
-    WHOSE_OURS,    /* labelled with this server, or named by spec.adopt */
+    WHOSE_OURS, /* labelled with this server and of this agent, or named by spec.adopt */
     WHOSE_FOREIGN, /* anybody else's: never touched */
 };
-enum whose container_whose(const struct container *seen, const char *server_id,
-                           const struct spec *spec);
+enum whose container_whose(const struct container *seen, const struct command *command);
+
+/* What is another agent's of a list (struct container) loses our labels: it is a container like
+ * any that somebody has made, and `anothers` besides. */
+void container_disown_others(GPtrArray *containers, const char *agent_id);
 
 /* The canonical container of its label: managed, a server id, and its own name. */
 bool container_is_canonical(const struct container *seen);
@@ -98,8 +109,9 @@ struct state *container_state(const struct container *seen, enum maybe data_exis
 struct engine_event {
     char *action; /* "start", "die", "destroy", "rename", "health_status: healthy", … */
     char *container_id;
-    char *name;        /* without slash */
-    char *server_id;   /* label, or "" */
+    char *name;     /* without slash */
+    char *agent_id; /* labels, or "" */
+    char *server_id;
     int64_t exit_code; /* of "die", else CONTRACT_NONE */
     int64_t time_ns;   /* timeNano */
 };

@@ -128,10 +128,11 @@ static json_t *bindings_json(const struct spec *spec)
  * is, and the step that creates has looked whose. */
 static json_t *volume_json(const struct command *command, const struct volume *volume)
 {
-    return json_pack("{s:s, s:o, s:o, s:b, s:{s:{s:s, s:o}}}", "Type", "volume", "Source",
-                     text(volume->name), "Target", text(volume->container_path),
+    return json_pack("{s:s, s:o, s:o, s:b, s:{s:{s:s, s:o, s:o}}}", "Type", "volume",
+                     "Source", text(volume->name), "Target", text(volume->container_path),
                      "ReadOnly", (int)volume->read_only, "VolumeOptions", "Labels",
-                     LABEL_MANAGED, "true", LABEL_SERVER_ID, text(command->server_id));
+                     LABEL_MANAGED, "true", LABEL_AGENT_ID, text(command->agent_id),
+                     LABEL_SERVER_ID, text(command->server_id));
 }
 
 static bool has_place(const GPtrArray *volumes, const char *container_path)

@@ -157,11 +157,16 @@ static struct being being_in(GKeyFile *mark)
     };
 }
 
+static bool is_owners(GKeyFile *mark, const struct owner_name *owner)
+{
+    return says(mark, "agent", owner->agent) && says(mark, "server", owner->server);
+}
+
 static GKeyFile *own_mark(int marks, const struct owner_name *owner)
 {
     GKeyFile *mark = marks < 0 ? NULL : read_mark_of(marks, owner->server);
 
-    if (mark && says(mark, "agent", owner->agent) && says(mark, "server", owner->server))
+    if (mark && is_owners(mark, owner))
         return mark;
     g_clear_pointer(&mark, g_key_file_unref);
     return NULL;
@@ -190,6 +195,23 @@ static GKeyFile *mark_new(const struct owner_name *owner)
     return mark;
 }
 
+/* The file is named by the server alone. */
+static bool is_anothers(const char *root, int marks, const struct owner_name *owner,
+                        GError **error)
+{
+    g_autoptr(GKeyFile) mark = read_mark_of(marks, owner->server);
+
+    if (!mark || !says(mark, "server", owner->server))
+        return false;
+    g_autofree char *agent = g_key_file_get_string(mark, GROUP, "agent", NULL);
+    g_set_error(
+        error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+        "a server of the agent %s has the same id, %s, and its data here; if that "
+        "agent is no more, its file in %s/.muster/marks can be removed",
+        agent ? agent : "?", owner->server, root);
+    return true;
+}
+
 /* Changes the server's mark: the one that is there, or a new one. */
 static bool change_mark(const char *root, const struct owner_name *owner,
                         void (*change)(GKeyFile *mark, const void *data),
@@ -202,6 +224,8 @@ static bool change_mark(const char *root, const struct owner_name *owner,
         beneath_set_error(error, errno, "open " MARKS " in", root);
         return false;
     }
+    if (!mark && is_anothers(root, marks, owner, error))
+        return false;
     if (!mark)
         mark = mark_new(owner);
     change(mark, data);
@@ -258,13 +282,13 @@ static char *told_if_near(const char *root, GKeyFile *mark, struct places *place
                            agent ? agent : "?", path);
 }
 
-char *mark_of_another(const char *root, const char *server, const char *path, bool around)
+char *mark_of_another(const char *root, const struct owner_name *owner, const char *path,
+                      bool around)
 {
     g_auto(Descriptor) marks = open_marks(root, false);
     g_autoptr(MarksListed) listed = marks < 0 ? NULL : fdopendir(marks);
     g_autoptr(Places) places = places_new();
     const struct place *place = places_look(places, path);
-    g_autofree char *own = file_name(server, SUFFIX);
     char *told = NULL;
     const struct dirent *entry;
 
@@ -273,10 +297,12 @@ char *mark_of_another(const char *root, const char *server, const char *path, bo
     const int directory = marks;
     marks = -1; /* closedir() closes it */
     while (!told && (entry = readdir(listed))) {
-        if (!g_str_has_suffix(entry->d_name, SUFFIX) || g_str_equal(entry->d_name, own))
+        if (!g_str_has_suffix(entry->d_name, SUFFIX))
             continue;
         g_autoptr(GKeyFile) mark = read_mark(directory, entry->d_name);
-        told = mark ? told_if_near(root, mark, places, place, around) : NULL;
+        told = mark && !is_owners(mark, owner)
+                   ? told_if_near(root, mark, places, place, around)
+                   : NULL;
     }
     return told;
 }

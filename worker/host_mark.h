@@ -28,13 +28,14 @@ struct owner_name {
 enum mark mark_judge(const char *root, const struct owner_name *owner, const char *path);
 
 /* Makes the directory `path` (inside `root`, there) bear this server's mark.  Fine if it does
- * already.  Errors: G_IO_ERROR. */
+ * already.  Another agent's server of the same id keeps its mark: an error.  Errors:
+ * G_IO_ERROR. */
 bool mark_make(const char *root, const struct owner_name *owner, const char *path,
                GError **error);
 
-/* "server SERVER of agent AGENT (PATH)" of another server whose marked directory is `path`, or
+/* "server SERVER of agent AGENT (PATH)" of another server, or one of another agent, whose marked directory is `path`, or
  * lies inside it, or, with `around`, holds it; NULL: none.  g_free it. */
-char *mark_of_another(const char *root, const char *server, const char *path,
+char *mark_of_another(const char *root, const struct owner_name *owner, const char *path,
                       bool around);
 
 /* Notes that a purge sets something aside, before it does. */

@@ -274,6 +274,8 @@ static void parse_done(void *data)
     g_autoptr(GError) error = errand->error;
     g_free(errand->body);
     inventory->listing->containers = errand->containers;
+    if (errand->containers)
+        container_disown_others(errand->containers, inventory->setup.author->agent_id);
     if (inventory->stale || !inventory->assignment)
         end_run(inventory);
     else if (error)

@@ -17,8 +17,8 @@ static const char *data_dir_of(const struct host_errand *errand)
 
 static bool no_others_data(struct host_errand *errand, const char *root)
 {
-    g_autofree char *other = mark_of_another(root, errand->owner.server,
-                                             data_dir_of(errand), false);
+    g_autofree char *other = mark_of_another(root, &errand->owner, data_dir_of(errand),
+                                             false);
 
     if (!other)
         return true;
@@ -82,7 +82,8 @@ static bool bears_mark(struct host_errand *errand, const char *root,
 /* Its data root, if it may be purged. */
 static const char *purge_root(struct host_errand *errand)
 {
-    const struct asker asker = {errand->owner.server, step_own_id(errand->facts)};
+    const struct asker asker = {errand->owner.server, step_own_id(errand->facts),
+                                errand->owner.agent};
     const char *root = policy_root_of(errand->policy, data_dir_of(errand));
     const struct neighbours *neighbours = root ? host_errand_neighbours(errand) : NULL;
 

@@ -11,9 +11,7 @@
 
 static bool is_theirs(const struct job *job)
 {
-    const struct command *command = job->order->command;
-    return container_whose(job->facts.seen, command->server_id, command->spec) !=
-           WHOSE_OURS;
+    return container_whose(job->facts.seen, job->order->command) != WHOSE_OURS;
 }
 
 static struct state *unknown_state(const struct container *container, enum maybe data)

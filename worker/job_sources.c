@@ -107,7 +107,7 @@ static bool is_marked(const struct host_errand *errand, const GPtrArray *sources
 static bool is_unmarked_by_others(struct host_errand *errand, const char *path)
 {
     const char *root = *path ? policy_root_of(errand->policy, path) : NULL;
-    char *other = root ? mark_of_another(root, errand->owner.server, path, true) : NULL;
+    char *other = root ? mark_of_another(root, &errand->owner, path, true) : NULL;
 
     if (!other)
         return true;
@@ -123,7 +123,8 @@ static bool is_unmarked_by_others(struct host_errand *errand, const char *path)
 static bool are_no_others(struct host_errand *errand, const GPtrArray *sources,
                           const char *data_dir)
 {
-    const struct asker asker = {errand->owner.server, step_own_id(errand->facts)};
+    const struct asker asker = {errand->owner.server, step_own_id(errand->facts),
+                                errand->owner.agent};
     const struct neighbours *neighbours = host_errand_neighbours(errand);
     char *why = neighbours
                     ? neighbours_hinder_sources(neighbours, &asker, sources, data_dir)

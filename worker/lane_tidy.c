@@ -46,8 +46,7 @@ static bool is_leftover(const struct partition *partition, const struct containe
 /* Two agents may share an engine; the other's commands are not in our log. */
 static bool is_of_another_agent(const struct lanes *lanes, const struct container *listed)
 {
-    return *listed->agent_id &&
-           !g_str_equal(listed->agent_id, lanes->setup.author->agent_id);
+    return !container_is_of(listed, lanes->setup.author->agent_id);
 }
 
 static double patience(const struct lanes *lanes)
@@ -71,7 +70,7 @@ static bool is_due(struct lanes *lanes, const char *container_id, int64_t now_ms
     return true;
 }
 
-static struct order *tidy_order(const struct container *listed)
+static struct order *tidy_order(const struct container *listed, const char *agent_id)
 {
     struct order *order = g_new0(struct order, 1);
     const bool sweeps = step_is_going(listed) || aside_is_gone(listed->name, listed->id);
@@ -80,7 +79,9 @@ static struct order *tidy_order(const struct container *listed)
     order->begun = g_strdup("");
     order->tidies = g_strdup(sweeps ? listed->id : "");
     order->by_force = listed->status == CONTAINER_DEAD;
+    g_free(order->command->agent_id);
     g_free(order->command->server_id);
+    order->command->agent_id = g_strdup(agent_id);
     g_free(order->command->spec->container);
     order->command->server_id = g_strdup(listed->server_id);
     order->command->spec->container = aside_original(listed->name);
@@ -98,7 +99,8 @@ void lanes_tidy(struct lanes *lanes, struct partition *partition,
         return;
     struct lane *lane = lanes_lane(lanes, listed->server_id);
     lane->partition = partition;
-    lane->job = job_new(&lanes->setup.site, tidy_order(listed));
+    lane->job = job_new(&lanes->setup.site,
+                        tidy_order(listed, lanes->setup.author->agent_id));
     g_ptr_array_add(lanes->running, lane);
     lanes_touch(lanes, lane->server_id);
     log_info("tidy", "server", listed->server_id, "container", listed->id, "name",

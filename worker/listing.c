@@ -140,7 +140,7 @@ GPtrArray *listing_unmanaged(const struct listing *listing)
     GPtrArray *unmanaged = g_ptr_array_new();
     for (guint i = 0; i < listing->containers->len; i++) {
         struct container *seen = g_ptr_array_index(listing->containers, i);
-        if (!seen->managed && has_prefix(seen, listing->prefixes))
+        if (!seen->managed && !seen->anothers && has_prefix(seen, listing->prefixes))
             g_ptr_array_add(unmanaged, seen);
     }
     return unmanaged;
@@ -183,7 +183,7 @@ static void add_container(const struct listing *listing,
                           const struct container *seen, struct sync *sync)
 {
     if (!seen->managed) {
-        if (has_prefix(seen, listing->prefixes))
+        if (!seen->anothers && has_prefix(seen, listing->prefixes))
             g_ptr_array_add(sync->unmanaged, found_of(listing, seen));
         else
             g_ptr_array_add(sync->others, g_strndup(seen->id, CONTAINER_SHORT));

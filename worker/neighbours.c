@@ -101,7 +101,8 @@ static bool is_own(const struct container *container, const struct asker *asker)
 static bool is_servers(const struct container *container, const struct asker *asker)
 {
     return is_own(container, asker) ||
-           (container->managed && g_str_equal(container->server_id, asker->server_id));
+           (container->managed && container_is_of(container, asker->agent_id) &&
+            g_str_equal(container->server_id, asker->server_id));
 }
 
 /* --- Purge -------------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ bool neighbours_hold(const struct neighbours *neighbours, const char *container_
 struct asker {
     const char *server_id;
     const char *own_id; /* of his container, "" if there is none */
+    const char *agent_id;
 };
 
 /* Why `data_dir` cannot be purged: another container mounts it, or a part of it, or, if it is

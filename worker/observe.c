@@ -362,7 +362,9 @@ static bool saw_one(struct observer *observer, const struct mark *mark,
     g_autoptr(Container) seen = container_parse(reply->body, reply->length, NULL);
     if (!seen)
         return true;
-    if (!container_is_canonical(seen) || !g_str_equal(seen->server_id, mark->server_id))
+    if (!container_is_canonical(seen) ||
+        !container_is_of(seen, observer->setup.author->agent_id) ||
+        !g_str_equal(seen->server_id, mark->server_id))
         return true;
     saw(observer, mark->server_id, container_state(seen, MAYBE_UNKNOWN), moment);
     return false;

@@ -180,7 +180,7 @@ static unsigned seen_bit(const struct command *command, const struct container *
     };
     if (aside)
         return ASIDE;
-    switch (container_whose(seen, command->server_id, command->spec)) {
+    switch (container_whose(seen, command)) {
     case WHOSE_NOBODYS:
         return ABSENT;
     case WHOSE_FOREIGN:

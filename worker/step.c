@@ -107,8 +107,7 @@ int64_t step_span(const struct facts *facts, int64_t ms)
 
 bool step_is_ours(const struct facts *facts)
 {
-    return container_whose(facts->seen, facts->command->server_id, spec_of(facts)) ==
-           WHOSE_OURS;
+    return container_whose(facts->seen, facts->command) == WHOSE_OURS;
 }
 
 const char *step_own_id(const struct facts *facts)
@@ -299,9 +298,19 @@ static bool is_to_settle(const struct facts *facts, const struct container *cont
            !(facts->passed && g_hash_table_contains(facts->passed, container->id));
 }
 
+/* The engine was asked by the server's id alone. */
+static void drop_anothers(GPtrArray *containers, const char *agent_id)
+{
+    for (guint i = containers->len; i > 0; i--) {
+        if (!container_is_of(g_ptr_array_index(containers, i - 1), agent_id))
+            g_ptr_array_remove_index(containers, i - 1);
+    }
+}
+
 void step_saw_all(struct facts *facts, GPtrArray *containers_taken)
 {
     const struct container *old = NULL;
+    drop_anothers(containers_taken, facts->command->agent_id);
     g_clear_pointer(&facts->listed, g_ptr_array_unref);
     facts->listed = containers_taken;
     facts->listed_now = true;

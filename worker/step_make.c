@@ -145,7 +145,7 @@ enum ask ask_create(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
         return ASK_LOOK;
-    switch (container_whose(facts->seen, facts->command->server_id, spec_of(facts))) {
+    switch (container_whose(facts->seen, facts->command)) {
     case WHOSE_FOREIGN:
         return refuse_name(want, facts,
                            "that container is not this server's and was not touched; "

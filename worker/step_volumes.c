@@ -84,6 +84,16 @@ enum ask ask_remove_volumes(struct facts *facts, struct want *want)
                            step_span(facts, STEP_CALL_MS));
 }
 
+/* As a container is, see container_is_of(). */
+static bool bears_label(const struct facts *facts, const json_t *volume)
+{
+    const json_t *labels = json_object_get(volume, "Labels");
+    const char *agent = json_string_value(json_object_get(labels, LABEL_AGENT_ID));
+    const char *server = json_string_value(json_object_get(labels, LABEL_SERVER_ID));
+    return g_strcmp0(server, facts->command->server_id) == 0 &&
+           (!agent || g_str_equal(agent, facts->command->agent_id));
+}
+
 /* {"Volumes": [{"Name": "…", "Labels": {…}}]}, or null; the label is looked at once more: an
  * engine that does not know the filter lists all. */
 static void take_listed(struct facts *facts, const struct reply *reply)
@@ -94,9 +104,7 @@ static void take_listed(struct facts *facts, const struct reply *reply)
     json_array_foreach(json_object_get(answer, "Volumes"), i, volume)
     {
         const char *name = json_string_value(json_object_get(volume, "Name"));
-        const char *whose = json_string_value(
-            json_object_get(json_object_get(volume, "Labels"), LABEL_SERVER_ID));
-        if (name && g_strcmp0(whose, facts->command->server_id) == 0)
+        if (name && bears_label(facts, volume))
             g_ptr_array_add(facts->volumes_going, g_strdup(name));
     }
     json_decref(answer);
@@ -202,8 +210,7 @@ static bool is_ours_to_use(const struct facts *facts, const json_t *volume)
     const char *name = json_string_value(json_object_get(volume, "Name"));
     const char *whose = json_string_value(
         json_object_get(json_object_get(volume, "Labels"), LABEL_SERVER_ID));
-    if (volume_named(facts->kept, name) ||
-        g_strcmp0(whose, facts->command->server_id) == 0)
+    if (volume_named(facts->kept, name) || bears_label(facts, volume))
         return true;
     if (volume_named(told_kept(facts), name))
         return !whose && is_plain(volume);

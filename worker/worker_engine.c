@@ -72,6 +72,8 @@ static void took_event(struct worker *worker, const struct engine_event *event)
 {
     if (is_of_life(event->action))
         others_change(worker->others);
+    if (*event->agent_id && !g_str_equal(event->agent_id, worker->config->agent_id))
+        return; /* another agent's */
     if (*event->server_id)
         inventory_touch(worker->inventory, event->server_id, host_ms());
     else

@@ -20,14 +20,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_container(const struct container *seen)
 {
-    g_autoptr(Spec) spec = spec_new();
+    g_autoptr(Command) command = command_new();
     g_autoptr(State) state = container_state(seen, MAYBE_UNKNOWN);
     g_autofree char *note = plan_note(seen);
 
+    command->spec = spec_new();
     g_assert(seen->status != CONTAINER_ABSENT);
     g_assert(*seen->id && state->container_id);
     g_assert(g_utf8_validate(state->container, -1, NULL));
-    g_assert(container_whose(seen, "", spec) != WHOSE_NOBODYS);
+    g_assert(container_whose(seen, command) != WHOSE_NOBODYS);
     g_assert(!container_is_canonical(seen) || *seen->server_id);
     g_assert(strlen(note) <= OFFSETS_NOTE_MAX && g_str_is_ascii(note));
 }

@@ -179,6 +179,43 @@ static struct spec *adopting(const char *id)
     return spec;
 }
 
+static enum whose whose_of(const struct container *seen, const char *agent_id,
+                           const char *server_id, const struct spec *spec)
+{
+    const struct command command = {.agent_id = (char *)agent_id,
+                                    .server_id = (char *)server_id,
+                                    .spec = (struct spec *)spec};
+
+    return container_whose(seen, &command);
+}
+
+static enum whose whose(const struct container *seen, const char *server_id,
+                        const struct spec *spec)
+{
+    return whose_of(seen, seen->agent_id, server_id, spec);
+}
+
+static void t10_what_bears_another_agents_label_is_foreign(void)
+{
+    g_autoptr(Container) seen = read_container("inspect_running");
+    g_autoptr(Spec) spec = spec_new();
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+
+    g_clear_pointer(&seen->agent_id, g_free);
+    seen->agent_id = g_strdup("theirs");
+    g_assert_cmpint(whose_of(seen, "theirs", "7c0ffee", spec), ==, WHOSE_OURS);
+    g_assert_cmpint(whose_of(seen, "ours", "7c0ffee", spec), ==, WHOSE_FOREIGN);
+    *seen->agent_id = '\0'; /* made before there was that label */
+    g_assert_cmpint(whose_of(seen, "ours", "7c0ffee", spec), ==, WHOSE_OURS);
+    *seen->agent_id = 't';
+    g_ptr_array_add(list, seen);
+    container_disown_others(list, "theirs");
+    g_assert_true(container_is_canonical(seen));
+    container_disown_others(list, "ours");
+    g_assert_false(container_is_canonical(seen));
+    g_assert_true(seen->anothers);
+}
+
 static void s06_whose_a_container_is(void)
 {
     g_autoptr(Container) nobodys = container_new();
@@ -186,11 +223,11 @@ static void s06_whose_a_container_is(void)
     g_autoptr(Container) unlabelled = read_container("inspect_healthy");
     g_autoptr(Spec) spec = spec_new();
 
-    g_assert_cmpint(container_whose(nobodys, "7c0ffee", spec), ==, WHOSE_NOBODYS);
-    g_assert_cmpint(container_whose(ours, "7c0ffee", spec), ==, WHOSE_OURS);
-    g_assert_cmpint(container_whose(ours, "another", spec), ==, WHOSE_FOREIGN);
-    g_assert_cmpint(container_whose(unlabelled, "7c0ffee", spec), ==, WHOSE_FOREIGN);
-    g_assert_cmpint(container_whose(unlabelled, "", spec), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(whose(nobodys, "7c0ffee", spec), ==, WHOSE_NOBODYS);
+    g_assert_cmpint(whose(ours, "7c0ffee", spec), ==, WHOSE_OURS);
+    g_assert_cmpint(whose(ours, "another", spec), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(whose(unlabelled, "7c0ffee", spec), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(whose(unlabelled, "", spec), ==, WHOSE_FOREIGN);
 }
 
 static void s21_an_adopted_container_is_ours(void)
@@ -203,11 +240,11 @@ static void s21_an_adopted_container_is_ours(void)
     g_autoptr(Spec) by_nothing = adopting("");
     g_autoptr(Spec) by_labelled_id = adopting(labelled->id);
 
-    g_assert_cmpint(container_whose(seen, "s1", by_id), ==, WHOSE_OURS);
-    g_assert_cmpint(container_whose(seen, "s1", by_short_id), ==, WHOSE_OURS);
-    g_assert_cmpint(container_whose(seen, "s1", by_too_little), ==, WHOSE_FOREIGN);
-    g_assert_cmpint(container_whose(seen, "s1", by_nothing), ==, WHOSE_FOREIGN);
-    g_assert_cmpint(container_whose(labelled, "s1", by_labelled_id), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(whose(seen, "s1", by_id), ==, WHOSE_OURS);
+    g_assert_cmpint(whose(seen, "s1", by_short_id), ==, WHOSE_OURS);
+    g_assert_cmpint(whose(seen, "s1", by_too_little), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(whose(seen, "s1", by_nothing), ==, WHOSE_FOREIGN);
+    g_assert_cmpint(whose(labelled, "s1", by_labelled_id), ==, WHOSE_FOREIGN);
 }
 
 /* A leftover of a rebuild, a copy by `docker commit`, one renamed by hand: one is canonical. */
@@ -636,6 +673,8 @@ int main(int argc, char **argv)
     g_test_add_func("/container/s01_a_list_is_whole_or_none",
                     s01_a_list_is_whole_or_none);
     g_test_add_func("/container/s06_whose_a_container_is", s06_whose_a_container_is);
+    g_test_add_func("/container/t10_what_bears_another_agents_label_is_foreign",
+                    t10_what_bears_another_agents_label_is_foreign);
     g_test_add_func("/container/s21_an_adopted_container_is_ours",
                     s21_an_adopted_container_is_ours);
     g_test_add_func("/container/s23_one_of_several_is_canonical",

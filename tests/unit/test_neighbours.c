@@ -146,7 +146,7 @@ static struct neighbours *with(const struct ground *ground, const struct mounter
     return neighbours;
 }
 
-static const struct asker asker = {"s1", "c1"};
+static const struct asker asker = {"s1", "c1", "a"};
 
 static void s30_who_mounts_the_data_hinders_a_purge(struct ground *ground,
                                                     gconstpointer unused)
@@ -190,7 +190,7 @@ static void s30_its_own_container_hinders_nothing(struct ground *ground,
                                                   gconstpointer unused)
 {
     const struct mounter mounter = {"adopted", NULL, "link/fox/data"};
-    const struct asker own = {"s1", "c9"};
+    const struct asker own = {"s1", "c9", "a"};
     g_autoptr(Policy) policy = policy_new();
     g_autoptr(Neighbours) neighbours = with(ground, &mounter);
     g_autofree char *data_dir = in(ground->root, "fox");
@@ -337,7 +337,8 @@ static bool anothers(const struct ground *ground, const char *server, const char
                      bool around)
 {
     g_autofree char *path = in(ground->top, below);
-    g_autofree char *told = mark_of_another(ground->root, server, path, around);
+    const struct owner_name asking = {"agent", server};
+    g_autofree char *told = mark_of_another(ground->root, &asking, path, around);
 
     g_assert_true(!told || strstr(told, "server s1 of agent agent"));
     return told != NULL;
@@ -358,6 +359,24 @@ static void s30_anothers_data_is_known_by_its_mark(struct ground *ground,
     g_assert_false(anothers(ground, "s1", "root/fox", true));
     g_assert_cmpint(g_rename(path, away), ==, 0);
     g_assert_false(anothers(ground, "s2", "root", true)); /* it is no more */
+}
+
+/* The file is named by the server alone. */
+static void t10_another_agents_mark_stays(struct ground *ground, gconstpointer unused)
+{
+    const struct owner_name theirs = {"other", "s1"};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = in(ground->root, "fox");
+    g_autofree char *told = NULL;
+
+    mark_it(ground, &owner);
+    assert_mark(ground, &theirs, MARK_NONE);
+    told = mark_of_another(ground->root, &theirs, path, false);
+    g_assert_nonnull(told);
+    g_assert_false(mark_make(ground->root, &theirs, path, &error));
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_EXISTS);
+    mark_remove(ground->root, &theirs);
+    assert_mark(ground, &owner, MARK_FITS);
 }
 
 static void s30_a_mark_keeps_what_purges_have_left(struct ground *ground,
@@ -401,6 +420,7 @@ int main(int argc, char **argv)
         s30_a_mark_is_one_servers_and_one_directorys);
     add("s30_a_forged_mark_is_none", s30_a_forged_mark_is_none);
     add("s30_anothers_data_is_known_by_its_mark", s30_anothers_data_is_known_by_its_mark);
+    add("t10_another_agents_mark_stays", t10_another_agents_mark_stays);
     add("s30_a_mark_keeps_what_purges_have_left", s30_a_mark_keeps_what_purges_have_left);
     return g_test_run();
 }
