@@ -15,8 +15,9 @@
  (10 * 60000) /* events may be older than their command's append time */
 
 struct answered {
-    GHashTable *known;  /* command id or place → enum known */
-    GHashTable *notes;  /* command id → what it noted when it began */
+    GHashTable *known;    /* command id or place → enum known */
+    GHashTable *notes;    /* command id → what it noted when it began */
+    GHashTable *accepted; /* place → id of the command that was accepted there */
     GHashTable *hiding; /* server id → append time of the youngest that cannot be read */
     int64_t from_ms;
     int64_t own_hiding_ms; /* likewise, of those that bear the agent's key */
@@ -32,6 +33,7 @@ void answered_free(struct answered *answered)
         return;
     g_hash_table_unref(answered->known);
     g_hash_table_unref(answered->notes);
+    g_hash_table_unref(answered->accepted);
     g_hash_table_unref(answered->hiding);
     g_free(answered);
 }
@@ -87,8 +89,13 @@ static void note_begin(struct answered *answered, const struct event *event)
 {
     const GPtrArray *steps = event->result->steps;
     const struct step_report *first = steps->len > 0 ? steps->pdata[0] : NULL;
-    if (event->result->outcome == OUTCOME_ACCEPTED && first &&
-        g_str_equal(first->did, STEP_DID_BEGIN))
+    if (event->result->outcome != OUTCOME_ACCEPTED)
+        return;
+    const struct cause *cause = event->cause;
+    g_hash_table_insert(answered->accepted,
+                        place_key(cause->topic, cause->partition, cause->offset),
+                        g_strdup(cause->command_id));
+    if (first && g_str_equal(first->did, STEP_DID_BEGIN))
         g_hash_table_insert(answered->notes, g_strdup(event->cause->command_id),
                             g_strdup(first->name));
 }
@@ -203,6 +210,7 @@ struct answered *answered_read(const struct answered_setup *setup, int64_t oldes
     g_autoptr(Answered) answered = g_new0(struct answered, 1);
     answered->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     answered->notes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    answered->accepted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     answered->hiding = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     answered->from_ms = oldest_ms;
     answered->own_hiding_ms = answered->hiding_ms = NEVER;
@@ -233,6 +241,14 @@ enum known answered_command(const struct answered *answered, const char *command
 {
     return answered ? known_of(answered, command_id, server_id, append_ms)
                     : KNOWN_NOTHING;
+}
+
+bool answered_accepted(const struct answered *answered, const char *command_id,
+                       const char *topic, int32_t partition, int64_t offset)
+{
+    g_autofree char *place = place_key(topic, partition, offset);
+    const char *found = answered ? g_hash_table_lookup(answered->accepted, place) : NULL;
+    return found && *found && g_str_equal(found, command_id);
 }
 
 /* What a worker may have written: others can write events too, and offsets_begin() takes

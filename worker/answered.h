@@ -50,8 +50,12 @@ enum known {
  * it is a command to the whole agent, "" if its server is not known. */
 enum known answered_command(const struct answered *answered, const char *command_id,
                             const char *server_id, int64_t append_ms);
-/* Of one that has begun: "?" and what it noted then, or ""; g_free it.  With "?" policy is asked
- * again: the log knows its id alone, and another command may bear the same. */
+/* Whether the log shows that the command of this very record was accepted: what metadata says of
+ * it may have been committed by anybody.  NULL: nothing was read, no. */
+bool answered_accepted(const struct answered *answered, const char *command_id,
+                       const char *topic, int32_t partition, int64_t offset);
+/* Of one that has begun: "?" and what it noted then, or ""; g_free it.  "?":
+ * the log knows its id alone. */
 char *answered_note(const struct answered *answered, const char *command_id);
 /* Of a record that bears no command id. */
 enum known answered_place(const struct answered *answered, const char *topic,

@@ -92,6 +92,7 @@ static void partition_free(void *data)
     repeats_free(partition->commands_repeats);
     repeats_free(partition->control_repeats);
     answered_free(partition->answered);
+    answered_free(partition->proof);
     g_free(partition);
 }
 
@@ -245,12 +246,10 @@ static bool look_at_extent(struct takeover *takeover, const char *topic,
     return true;
 }
 
-/* The position is nobody's whom we trust: the log itself tells what has been answered. */
-static struct offsets *offsets_from_log(struct takeover *takeover,
-                                        struct partition *partition, const char *topic,
-                                        struct log_tag *ret_tag, GError **error)
+static struct answered_setup reading_of(const struct takeover *takeover,
+                                        const struct partition *partition)
 {
-    const struct answered_setup setup = {
+    return (struct answered_setup){
         .bus = takeover->setup.bus,
         .codec = takeover->setup.codec,
         .agent_id = takeover->setup.agent_id,
@@ -258,6 +257,14 @@ static struct offsets *offsets_from_log(struct takeover *takeover,
         .partition = partition->number,
         .cancelled = &takeover->cancelled,
     };
+}
+
+/* The position is nobody's whom we trust: the log itself tells what has been answered. */
+static struct offsets *offsets_from_log(struct takeover *takeover,
+                                        struct partition *partition, const char *topic,
+                                        struct log_tag *ret_tag, GError **error)
+{
+    const struct answered_setup setup = reading_of(takeover, partition);
     struct range range;
     struct extent extent;
     if (!ask_range(setup.bus, topic, partition->number, &range, error) ||
@@ -310,6 +317,30 @@ static bool judge_position(struct takeover *takeover,
     return true;
 }
 
+/* From the first record on that is said to have begun: what it was accepted with came later. */
+static bool read_proof(struct takeover *takeover, struct partition *partition,
+                       const char *topic, const struct offsets *offsets, GError **error)
+{
+    const struct answered_setup setup = reading_of(takeover, partition);
+    const int64_t begun = offsets_first_begun(offsets);
+    struct extent extent = {.oldest_ms = CONTRACT_NONE};
+    struct range range;
+    if (begun < 0)
+        return true;
+    if (!ask_range(setup.bus, topic, partition->number, &range, error))
+        return false;
+    const int64_t from = MAX(begun, range.first);
+    if (from < range.end && !note_records(takeover, topic, partition->number, from,
+                                          range.end, true, &extent, error))
+        return false;
+    if (extent.oldest_ms == CONTRACT_NONE ||
+        (partition->proof && extent.oldest_ms >= answered_from(partition->proof)))
+        return true;
+    g_clear_pointer(&partition->proof, answered_free);
+    partition->proof = answered_read(&setup, extent.oldest_ms, error);
+    return partition->proof != NULL;
+}
+
 static struct offsets *offsets_of(struct takeover *takeover, struct partition *partition,
                                   const struct bus_position *committed,
                                   struct log_tag *ret_tag, GError **error)
@@ -319,6 +350,10 @@ static struct offsets *offsets_of(struct takeover *takeover, struct partition *p
         return NULL;
     struct offsets *offsets = against ? NULL
                                       : offsets_load(committed->offset, metadata, NULL);
+    if (offsets && !read_proof(takeover, partition, committed->topic, offsets, error)) {
+        offsets_free(offsets);
+        return NULL;
+    }
     if (offsets)
         return offsets;
     if (committed->offset != BUS_OFFSET_NONE || !partition->against)

@@ -7,7 +7,9 @@
  *      this host has an effect for its servers;
  *   2. ask what the group has committed: offsets, and in their metadata what is incomplete
  *      and what had begun;
- *   3. where nothing is committed, or not by a worker of this log (log_tag.h), but commands
+ *   3. where something is committed as begun: read whether the agent's events show it as
+ *      accepted, for whoever may commit for the group can say so of any record;
+ *   4. where nothing is committed, or not by a worker of this log (log_tag.h), but commands
  *      are in the topic: read the agent's events for what has been answered already.
  *
  * All that a worker knows of its partitions hangs on the assignment and goes with it.
@@ -33,6 +35,7 @@ struct partition {
     struct log_tag commands_tag;
     struct log_tag control_tag;
     struct answered *answered; /* NULL: the offsets know */
+    struct answered *proof;    /* of what is committed as begun; NULL: nothing is */
     const char *against;       /* why it had to be read from the log; NULL: it had not */
     /* Commands below this offset had been received by owners before.  Until they have come
      * again, a Sync says nothing about servers whose last command is among them. */

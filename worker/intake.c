@@ -169,6 +169,7 @@ struct arrival {
     const char *misplaced; /* a code: it does not count where it lies, `why`; else NULL */
     const char *begun;     /* note of an earlier owner, or of the log; NULL: it has not */
     enum offsets_taken taken;
+    bool forged; /* committed as begun, which the log does not show: it has not */
 };
 
 static void arrival_clear(struct arrival *arrival)
@@ -178,6 +179,13 @@ static void arrival_clear(struct arrival *arrival)
 }
 typedef struct arrival Arrival;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arrival, arrival_clear)
+
+static bool was_accepted(const struct arrival *arrival)
+{
+    const struct bus_record *record = arrival->record;
+    return answered_accepted(arrival->partition->proof, arrival->command->command_id,
+                             record->topic, record->partition, record->offset);
+}
 
 static void read_arrival(const struct intake *intake, struct arrival *arrival)
 {
@@ -203,6 +211,10 @@ static void read_arrival(const struct intake *intake, struct arrival *arrival)
         g_clear_pointer(&arrival->command, command_free);
         arrival->why = g_strdup(missing);
         return;
+    }
+    if (arrival->taken == OFFSETS_BEGUN && !was_accepted(arrival)) {
+        arrival->forged = true;
+        arrival->taken = OFFSETS_FRESH;
     }
     if (arrival->taken != OFFSETS_BEGUN)
         arrival->misplaced = placed_judge(arrival->command, &found, &arrival->why);
@@ -261,6 +273,14 @@ static void give(struct intake *intake, struct arrival *arrival)
         lanes_push(intake->lanes, partition, order);
 }
 
+/* Committed as incomplete, although its result is in the log. */
+static bool was_answered(const struct arrival *arrival)
+{
+    return (arrival->forged || arrival->begun) &&
+           answered_command(arrival->partition->proof, arrival->command->command_id, "",
+                            INT64_MAX) == KNOWN_ANSWERED;
+}
+
 static void take_command(struct intake *intake, struct arrival *arrival, int64_t wall_ms)
 {
     g_autofree char *message = NULL;
@@ -271,7 +291,7 @@ static void take_command(struct intake *intake, struct arrival *arrival, int64_t
     struct offsets *offsets = offsets_of(partition, arrival->control);
     const enum known known = answered_command(partition->answered, command->command_id,
                                               command->server_id, record->append_ms);
-    if (is_over(known, record, command->command_id)) {
+    if (is_over(known, record, command->command_id) || was_answered(arrival)) {
         finish_silently(intake, partition, arrival->control, record);
         return;
     }
@@ -300,6 +320,19 @@ static void reject_misplaced(struct intake *intake, const struct arrival *arriva
                arrival->misplaced, arrival->why, wall_ms);
 }
 
+/* Whoever committed that was no worker, or one of another log. */
+static void forget_begin(struct arrival *arrival)
+{
+    g_autofree char *place = place_of(arrival->record);
+    arrival->begun = NULL;
+    offsets_unbegin(offsets_of(arrival->partition, arrival->control),
+                    arrival->record->offset);
+    log_error("begun.not_taken", "at", place, "command", arrival->command->command_id,
+              "why",
+              "it is committed as begun, and the log does not show that it was "
+              "accepted: it is taken as one that has not begun");
+}
+
 /* False: it has to wait. */
 static bool take_record(struct intake *intake, struct partition *partition, bool control,
                         const struct bus_record *record, int64_t wall_ms)
@@ -318,6 +351,8 @@ static bool take_record(struct intake *intake, struct partition *partition, bool
     if (repeat == REPEAT_ASKING)
         return false;
     offsets_receive(offsets, record->offset, &arrival.begun);
+    if (arrival.forged)
+        forget_begin(&arrival);
     log_tag_receive(tag_of(partition, control), record->offset, record->append_ms);
     if (arrival.taken == OFFSETS_DONE)
         return true;

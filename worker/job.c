@@ -34,6 +34,7 @@ void order_free(struct order *order)
     cause_free(order->cause);
     g_free(order->traceparent);
     g_free(order->begun);
+    refusal_clear(&order->refused);
     g_free(order->tidies);
     g_free(order);
 }

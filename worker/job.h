@@ -29,6 +29,9 @@ struct order {
     char *tidies;
     bool by_force; /* that one is broken */
     char *begun;   /* the note of an earlier life, or NULL: fresh */
+    /* With a code: it has begun, and the policy does not allow it (any more).  What it has done
+     * is undone where its action can, nothing else is. */
+    struct refusal refused;
 };
 void order_free(struct order *order);
 

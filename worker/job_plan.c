@@ -80,6 +80,16 @@ static bool refuse_second(struct job *job)
     return true;
 }
 
+/* As after a step that has failed: the plan's undo finds what there is to be undone. */
+static void undo_refused(struct job *job)
+{
+    const struct refusal *refused = &job->order->refused;
+    const bool undo = job->plan.planned == PLANNED_STEPS && job->plan.n_undo > 0;
+    job->outcome = OUTCOME_REJECTED;
+    refusal_set(&job->refusal, refused->code, "%s", refused->message);
+    job_move(job, undo ? JOB_UNDOING : JOB_REPORTING);
+}
+
 void job_take_plan(struct job *job)
 {
     struct facts *facts = &job->facts;
@@ -89,7 +99,7 @@ void job_take_plan(struct job *job)
         return;
     }
     const bool leftover = step_has_leftover(facts);
-    job->tidying = leftover && job->tidied++ < TIDIES_MAX;
+    job->tidying = leftover && !job->order->refused.code && job->tidied++ < TIDIES_MAX;
     if (!job->tidying && facts->old && (leftover || step_is_going(facts->old)))
         step_pass_over(facts);
     if (job->tidying)
@@ -100,6 +110,8 @@ void job_take_plan(struct job *job)
         plan_make(job->order->command, facts->seen, facts->old != NULL,
                   begun_note(job->order), &job->plan);
     note_whether_it_ran(job);
-    if (job->tidying || !refuse_second(job))
+    if (job->order->refused.code)
+        undo_refused(job);
+    else if (job->tidying || !refuse_second(job))
         follow_plan(job);
 }

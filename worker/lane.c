@@ -4,6 +4,7 @@
 #include "lane.h"
 
 #include "lane_parts.h"
+#include "log.h"
 
 #define EXPIRY_MS 1000
 
@@ -113,16 +114,33 @@ void lanes_push(struct lanes *lanes, struct partition *partition,
 static const char expired[] =
     "it was not begun before it expired; ask again if it is still wanted";
 
-static bool refuse_order(const struct lanes *lanes, const struct order *order,
+/* Whoever says that it has begun: a host allows nothing that its policy does not allow now. What
+ * it may have done already is undone; one without a spec that can be read has done nothing. */
+static bool refuse_begun(const struct lanes *lanes, struct order *order,
+                         struct refusal *ret_refusal)
+{
+    const struct command *command = order->command;
+    struct refusal refusal = {0};
+    const bool allowed = policy_allows(lanes->setup.site.policy, command, &refusal);
+    const bool broken = !allowed && g_str_equal(refusal.code, CODE_INVALID);
+    if (allowed) {
+        refusal_clear(&refusal);
+        return false;
+    }
+    log_warning("begun.refused", "command", command->command_id, "action",
+                command->action, "server", command->server_id, "why", refusal.message);
+    *(broken ? ret_refusal : &order->refused) = refusal;
+    return broken;
+}
+
+static bool refuse_order(const struct lanes *lanes, struct order *order,
                          enum outcome *ret_outcome, struct refusal *ret_refusal)
 {
     const struct command *command = order->command;
     const char *engine_id = lanes->setup.author->engine_id;
-    if (order->begun && *order->begun && *order->begun != '?')
-        return false; /* a begun command is finished, whatever has changed */
     *ret_outcome = OUTCOME_REJECTED;
-    if (order->begun) /* the log has its id alone: another command may bear the same */
-        return !policy_allows(lanes->setup.site.policy, command, ret_refusal);
+    if (order->begun)
+        return refuse_begun(lanes, order, ret_refusal);
     *ret_outcome = OUTCOME_EXPIRED;
     if (lanes->log_ms >= command->expires_at) {
         refusal_set(ret_refusal, CODE_EXPIRED, "%s", expired);

@@ -254,6 +254,16 @@ void offsets_finish(struct offsets *offsets, int64_t offset)
     offsets_drop(offsets, offsets_find(offsets, offset));
 }
 
+int64_t offsets_first_begun(const struct offsets *offsets)
+{
+    for (const GList *link = offsets->entries.head; link; link = link->next) {
+        const struct entry *entry = link->data;
+        if (entry->note)
+            return entry->offset;
+    }
+    return -1;
+}
+
 int64_t offsets_watermark(const struct offsets *offsets)
 {
     const struct entry *first = g_queue_peek_head((GQueue *)&offsets->entries);

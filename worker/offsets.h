@@ -58,6 +58,8 @@ int64_t offsets_seen(
     const struct offsets *offsets); /* highest received + 1, or the start */
 int64_t offsets_known(
     const struct offsets *offsets); /* highest received by any owner + 1, or the start */
+/* The first that an earlier owner has left begun, by what was committed; -1: none. */
+int64_t offsets_first_begun(const struct offsets *offsets);
 /* An earlier owner has left some that have not come again yet. */
 bool offsets_awaits(const struct offsets *offsets);
 unsigned offsets_open(const struct offsets *offsets); /* received and not finished */

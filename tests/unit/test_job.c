@@ -162,9 +162,14 @@ static char *note_of(const char *begun)
 static void begin_story(struct stage *stage, const char *words)
 {
     g_auto(GStrv) parts = g_strsplit(words, " begun ", 2);
+    char *refused = parts[1] ? strstr(parts[1], " refused") : NULL;
     struct order *order = g_new0(struct order, 1);
     order->command = seen_command(parts[0]);
     order->cause = cause_new(order->command, "t", 0, 1);
+    if (refused) {
+        *refused = '\0';
+        refusal_set(&order->refused, CODE_FORBIDDEN, "the policy says no");
+    }
     order->begun = parts[1] ? note_of(parts[1]) : NULL;
     stage->job = job_new(&stage->site, order);
 }
