@@ -2,7 +2,8 @@
  * worker_policy.c - the policy, read again on SIGHUP.
  *
  * Read on a thread, swapped on the loop between two turns.  What has been judged stays judged:
- * a command that has begun is finished by the rules of its beginning.  The data roots and the
+ * a command that has begun is finished by the rules of its beginning, unless it comes again
+ * after a takeover: then it is asked about once more (lane.c).  The data roots and the
  * registries of the command line are the same in every policy of this process.
  */
 #include "worker_parts.h"

@@ -261,6 +261,25 @@ static void what_bears_no_id_is_known_by_its_place(void)
     g_assert_cmpint(answered_place(NULL, COMMANDS, 3, 7, 0), ==, KNOWN_NOTHING);
 }
 
+/* Metadata may say of any record that it had begun. */
+static void t4_accepted_is_one_command_at_one_place(void)
+{
+    g_autoptr(Answered) answered = read_log(
+        "1000100 accepted c a\n1000200 progress d\n1000300 other e\n1000400 done f",
+        NULL);
+
+    g_assert_true(answered_accepted(answered, "c", COMMANDS, 3, 2));
+    g_assert_false(answered_accepted(answered, "c", COMMANDS, 3, 3));
+    g_assert_false(answered_accepted(answered, "c", COMMANDS, 2, 2));
+    g_assert_false(answered_accepted(answered, "c", "muster.control.alpha", 3, 2));
+    for (const char *id = "defg"; *id; id++) {
+        const char name[] = {*id, '\0'};
+        g_assert_false(answered_accepted(answered, name, COMMANDS, 3, 2));
+    }
+    g_assert_false(answered_accepted(answered, "", COMMANDS, 3, 2));
+    g_assert_false(answered_accepted(NULL, "c", COMMANDS, 3, 2));
+}
+
 /* A command to all servers, what bears no id, and a leftover whose server nobody knows. */
 static void what_is_of_no_server_is_hidden_by_its_agents_key(void)
 {
@@ -310,6 +329,8 @@ int main(int argc, char **argv)
                     a_note_is_of_its_command_alone);
     g_test_add_func("/answered/what_bears_no_id_is_known_by_its_place",
                     what_bears_no_id_is_known_by_its_place);
+    g_test_add_func("/answered/t4_accepted_is_one_command_at_one_place",
+                    t4_accepted_is_one_command_at_one_place);
     g_test_add_func("/answered/l32_what_is_of_no_server_is_hidden_by_its_agents_key",
                     what_is_of_no_server_is_hidden_by_its_agents_key);
     g_test_add_func("/answered/is_counted_and_read_from_early_enough",

@@ -96,6 +96,7 @@ static void a_new_owner_runs_only_incompletes(void)
     g_assert_cmpint(offsets_seen(next), ==, 6);
     g_assert_cmpint(offsets_known(next), ==, 12);
     g_assert_cmpuint(offsets_open(next), ==, 0);
+    g_assert_cmpint(offsets_first_begun(next), ==, 6);
     receive(next, 6, OFFSETS_BEGUN, "r 2026-11-22T22:02:52.473699331Z");
     receive(next, 7, OFFSETS_DONE, NULL);
     receive(next, 8, OFFSETS_FRESH, NULL);
@@ -105,6 +106,31 @@ static void a_new_owner_runs_only_incompletes(void)
     receive(next, 11, OFFSETS_FRESH, NULL);
     receive(next, 12, OFFSETS_FRESH, NULL);
     g_assert_cmpuint(offsets_open(next), ==, 5);
+}
+
+/* Whoever has committed that it had begun may be anybody. */
+static void t4_what_has_not_begun_can_begin(void)
+{
+    g_autoptr(Offsets) first = offsets_new(5);
+
+    receive(first, 5, OFFSETS_FRESH, NULL);
+    receive(first, 6, OFFSETS_FRESH, NULL);
+    g_assert_cmpint(offsets_first_begun(first), ==, -1);
+    offsets_begin(first, 6, "forged");
+    g_autoptr(Offsets) next = reloaded(first);
+    g_assert_cmpint(offsets_first_begun(next), ==, 6);
+    receive(next, 5, OFFSETS_FRESH, NULL);
+    receive(next, 6, OFFSETS_BEGUN, "forged");
+    offsets_unbegin(next, 6);
+    g_assert_cmpint(offsets_first_begun(next), ==, -1);
+    g_autoptr(Offsets) after = reloaded(next);
+    receive(after, 5, OFFSETS_FRESH, NULL);
+    receive(after, 6, OFFSETS_FRESH, NULL);
+    g_assert_true(offsets_reserve(next, 6));
+    offsets_begin(next, 6, "own");
+    offsets_finish(next, 6);
+    offsets_finish(next, 5);
+    g_assert_cmpint(offsets_watermark(next), ==, 7);
 }
 
 /* An owner that dies before it has received all of it passes on what it was left. */
@@ -621,6 +647,7 @@ int main(int argc, char **argv)
         {"/offsets/finished_in_another_order", finished_in_another_order},
         {"/offsets/l14_the_watermark_moves_over_gaps", l14_the_watermark_moves_over_gaps},
         {"/offsets/a_new_owner_runs_only_incompletes", a_new_owner_runs_only_incompletes},
+        {"/offsets/t4_what_has_not_begun_can_begin", t4_what_has_not_begun_can_begin},
         {"/offsets/an_owner_that_hardly_lived_passes_it_on",
          an_owner_that_hardly_lived_passes_it_on},
         {"/offsets/what_was_done_stays_done", what_was_done_stays_done},
