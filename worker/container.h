@@ -10,6 +10,7 @@
 #pragma once
 
 #include "contract.h"
+#include "policy.h"
 
 /* A network of the engine; of one that is made anew under its name, the id is another. */
 struct engine_network {
@@ -91,11 +92,25 @@ void container_disown_others(GPtrArray *containers, const char *agent_id);
 /* The canonical container of its label: managed, a server id, and its own name. */
 bool container_is_canonical(const struct container *seen);
 
+/* Where the engine keeps the log of a container that names no driver. */
+enum engine_logs {
+    ENGINE_LOGS_UNKNOWN,   /* Podman, or not said: no log is bounded by us */
+    ENGINE_LOGS_ELSEWHERE, /* Docker, in another driver than json-file */
+    ENGINE_LOGS_IN_FILES,  /* Docker's json-file, which has no bound of its own */
+};
+
+/* What a container is made by beside its command. */
+struct terms {
+    const struct policy *policy; /* what it is confined to */
+    enum engine_logs logs;
+    int api; /* minor version: 41, 44, … */
+};
+
 /* Body of POST /containers/create for this command: our labels added, Mounts (never Binds),
- * all networks from API 1.44 on, the first alone below (`api_minor` 41, 44, …).  `volumes`
+ * what the policy confines it to, all networks from API 1.44 on, the first alone below.  `volumes`
  * (struct volume) are those of keep_volumes(); each is in the place of a mount of the spec. */
 char *container_create_body(const struct command *command, const GPtrArray *volumes,
-                            int api_minor);
+                            const struct terms *terms);
 /* Body of POST /networks/create, with CheckDuplicate. */
 char *container_network_body(const struct network *network);
 /* The image as the engine wants it, always with a tag or a digest: "repository:tag", or

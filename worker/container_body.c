@@ -1,9 +1,9 @@
 /*
  * container_body.c - the JSON that asks the engine for a container or a network.
  *
- * What a spec cannot say is not said: nothing here names privileges, devices, capabilities
- * or a namespace of the host.  Mounts, never Binds: those make a missing directory, owned
- * by root.
+ * What a spec cannot say is not said: nothing here names privileges, devices or a namespace
+ * of the host.  What every container is confined to is the host's policy alone
+ * (policy_confines.c).  Mounts, never Binds: those make a missing directory, owned by root.
  */
 #include "container.h"
 
@@ -204,15 +204,43 @@ static json_t *texts_json(const GPtrArray *texts)
     return all;
 }
 
-static json_t *logging_json(const struct logging *logging)
+/* A driver that keeps files keeps few and small ones.  Whoever asks for a size alone has one
+ * file of it, the engine's own way. */
+static void bound_log(json_t *options, const struct policy *policy)
 {
+    if (policy->log_bytes.given == 0 || json_object_get(options, "max-size"))
+        return;
+    g_autofree char *size = g_strdup_printf("%" G_GINT64_FORMAT, policy->log_bytes.given);
+    g_autofree char *files = g_strdup_printf("%" G_GINT64_FORMAT,
+                                             policy->log_files.given);
+    json_object_set_new(options, "max-size", text(size));
+    if (policy->log_files.given > 0 && !json_object_get(options, "max-file"))
+        json_object_set_new(options, "max-file", text(files));
+}
+
+static bool keeps_files(const char *driver)
+{
+    return g_str_equal(driver, "json-file") || g_str_equal(driver, "local");
+}
+
+/* NULL: as the engine does it.  Its own bounds (log-opts of its daemon.json) are not to be
+ * seen from outside; the policy's, which stand here, go before them. */
+static json_t *logging_json(const struct logging *logging, const struct terms *terms)
+{
+    const bool files = terms->logs == ENGINE_LOGS_IN_FILES;
+    const char *driver = *logging->driver || !files ? logging->driver : "json-file";
+
+    if (*driver == '\0')
+        return NULL;
     json_t *options = json_object();
 
     for (guint i = 0; i < logging->options->len; i++) {
         const struct pair *pair = g_ptr_array_index(logging->options, i);
         json_object_set_new(options, pair->key, text(pair->value));
     }
-    return json_pack("{s:o, s:o}", "Type", text(logging->driver), "Config", options);
+    if (terms->logs != ENGINE_LOGS_UNKNOWN && keeps_files(driver))
+        bound_log(options, terms->policy);
+    return json_pack("{s:o, s:o}", "Type", text(driver), "Config", options);
 }
 
 /* The engine counts in nanoseconds. */
@@ -248,7 +276,26 @@ static const char *main_network(const struct spec *spec)
     return network ? network->name : "";
 }
 
-static json_t *host_config_json(const struct command *command, const GPtrArray *volumes)
+/* All are dropped and the allowed ones added: what an engine gives of its own accord has
+ * changed between versions, and is more with Docker than with Podman. */
+static void confine(json_t *config, const struct spec *spec, const struct terms *terms)
+{
+    const struct policy *policy = terms->policy;
+    const int64_t pids = spec->resources->pids;
+    json_t *logging = logging_json(spec->logging, terms);
+
+    json_object_set_new(config, "CapDrop", json_pack("[s]", "ALL"));
+    set_unless_empty(config, "CapAdd", texts_json(policy->capabilities));
+    if (!policy->new_privileges)
+        json_object_set_new(config, "SecurityOpt", json_pack("[s]", "no-new-privileges"));
+    set_number(config, "PidsLimit",
+               pids ? pids : MIN(policy->pids_given, policy->pids.most));
+    if (logging)
+        json_object_set_new(config, "LogConfig", logging);
+}
+
+static json_t *host_config_json(const struct command *command, const GPtrArray *volumes,
+                                const struct terms *terms)
 {
     const struct spec *spec = command->spec;
     json_t *config = json_pack("{s:o, s:o}", "Mounts", mounts_json(command, volumes),
@@ -260,12 +307,10 @@ static json_t *host_config_json(const struct command *command, const GPtrArray *
     set_text(config, "NetworkMode", main_network(spec));
     set_number(config, "Memory", spec->resources->memory_bytes);
     set_number(config, "NanoCpus", spec->resources->nano_cpus);
-    set_number(config, "PidsLimit", spec->resources->pids);
     set_number(config, "ShmSize", spec->shm_bytes);
     set_unless_empty(config, "Tmpfs", tmpfs_json(spec));
     set_unless_empty(config, "Ulimits", ulimits_json(spec));
-    if (*spec->logging->driver != '\0')
-        json_object_set_new(config, "LogConfig", logging_json(spec->logging));
+    confine(config, spec, terms);
     return config;
 }
 
@@ -304,15 +349,15 @@ static void set_process(json_t *body, const struct spec *spec)
 }
 
 char *container_create_body(const struct command *command, const GPtrArray *volumes,
-                            int api_minor)
+                            const struct terms *terms)
 {
     const struct spec *spec = command->spec;
     g_autofree char *image = container_image_reference(spec);
     json_t *body = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "Image", text(image),
                              "Env", env_json(spec), "Labels", labels_json(command),
                              "ExposedPorts", exposed_json(spec), "HostConfig",
-                             host_config_json(command, volumes), "NetworkingConfig",
-                             networking_json(spec, api_minor));
+                             host_config_json(command, volumes, terms),
+                             "NetworkingConfig", networking_json(spec, terms->api));
 
     set_text(body, "StopSignal", spec->stop->signal);
     set_process(body, spec);

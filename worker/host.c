@@ -39,9 +39,9 @@ static DIR *open_directory(int parent, const char *name)
 
 /* Goes from `*at` into `name`, which is made if it is not there; false with errno.  A new
  * one gets its mode whatever our umask is: the server runs as another user. */
-static bool step_into(int *at, const char *name)
+static bool step_into(int *at, const char *name, mode_t mode)
 {
-    bool made = mkdirat(*at, name, 0755) == 0;
+    bool made = mkdirat(*at, name, mode) == 0;
     int next;
 
     if (!made && errno != EEXIST)
@@ -51,7 +51,7 @@ static bool step_into(int *at, const char *name)
         return false;
     g_close(*at, NULL);
     *at = next;
-    return !made || fchmod(next, 0755) == 0;
+    return !made || fchmod(next, mode) == 0;
 }
 
 bool host_make_directory(const char *root, const char *path, GError **error)
@@ -65,7 +65,7 @@ bool host_make_directory(const char *root, const char *path, GError **error)
     if (at < 0)
         return false;
     for (char **name = names; *name; name++) {
-        if (!step_into(&at, *name)) {
+        if (!step_into(&at, *name, name[1] ? 0700 : 0755)) {
             beneath_set_error(error, errno, "make the directory", path);
             return false;
         }

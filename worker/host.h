@@ -14,9 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Makes the missing directories of `path` (absolute, inside `root`), mode 0755.  Already
- * there is fine.  Errors: G_IO_ERROR, with the path and what would be right. */
+/* Makes the missing directories of `path` (absolute, inside `root`): mode 0755, and 0700 those
+ * above it, so that no local user gets through to what a server keeps there.  Already there is
+ * fine, and stays as it is.  Errors: G_IO_ERROR, with the path and what would be right. */
 bool host_make_directory(const char *root, const char *path, GError **error);
+
+/* Why what servers write beneath `root` is within the reach of the host's local users: a
+ * sentence with what would be right; g_free it.  NULL: it is not, or that cannot be seen. */
+char *host_exposed(const char *root);
 
 /* Who is to be able to write a directory. */
 struct host_owner {

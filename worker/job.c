@@ -416,6 +416,8 @@ static void turn_steps(struct job *job, int64_t now_ms)
         leave_hanging(job);
     if (!job->step_began)
         begin_step(job, step, now_ms);
+    job->facts.policy = job->site->policy;
+    job->facts.logs = job->site->logs;
     const enum ask ask = step_ask(step, &job->facts, &want);
     if (takes_cancel(job) && wants_more(ask)) {
         g_clear_pointer(&want.request, request_free);
@@ -438,7 +440,7 @@ static void turn_reporting(struct job *job, int64_t now_ms)
 static void give_call_up(struct job *job, int64_t now_ms)
 {
     const struct reply none = {.asked = job->asked, .answer = ANSWER_TIMEOUT};
-    if (job->asked == ASKED_EXEC)
+    if (job->asked == ASKED_EXEC || job->asked == ASKED_LOG)
         docker_cancel(job->site->docker, job->ticket);
     else
         job->given_up = job->ticket;

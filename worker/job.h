@@ -41,6 +41,7 @@ struct site {
     struct errands *errands;
     struct pulls *pulls;
     const struct policy *policy;
+    enum engine_logs logs;
     const struct author *author; /* its engine is the one that jobs change */
     struct others *others;
     int64_t pull_stall_ms; /* without a byte */

@@ -200,6 +200,17 @@ static void refused(struct job *job, const struct reply *reply, struct refusal *
         give_up(job, refusal);
 }
 
+/* A program that cannot be run as it is: with capabilities of its file, for example. */
+static void tell_denied(const struct job *job, const struct reply *reply,
+                        const char *text, struct refusal *refusal)
+{
+    if (reply->asked != ASKED_START || !text || !refusal->message)
+        return;
+    g_autofree char *why = step_why_denied(&job->facts, text, strlen(text));
+    if (why)
+        refusal_set(refusal, refusal->code, "%s: %s", refusal->message, why);
+}
+
 void job_judge(struct job *job, const struct reply *reply, const char *text,
                int64_t now_ms)
 {
@@ -212,8 +223,8 @@ void job_judge(struct job *job, const struct reply *reply, const char *text,
     job->wait = WAIT_NOTHING;
     job->ticket = 0;
     job->deadline = INT64_MAX;
-    if (reply->asked ==
-        ASKED_EXEC) { /* a save that fails ends nothing; its step decides */
+    /* A save that fails, or a log that is not to be had, ends nothing; its step decides. */
+    if (reply->asked == ASKED_EXEC || reply->asked == ASKED_LOG) {
         refusal_clear(&refusal);
         good_news(job, verdict, reply, now_ms);
         return;
@@ -237,6 +248,7 @@ void job_judge(struct job *job, const struct reply *reply, const char *text,
             try_again(job, reply->answer, &refusal, now_ms);
         break;
     case VERDICT_REFUSED:
+        tell_denied(job, reply, text, &refusal);
         if (!does_without_removal(job, reply, true, &refusal) &&
             !does_without(job, reply, &refusal))
             refused(job, reply, &refusal, now_ms);

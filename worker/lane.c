@@ -62,6 +62,11 @@ void lanes_use_policy(struct lanes *lanes, const struct policy *policy)
     lanes->setup.site.policy = policy;
 }
 
+void lanes_use_logs(struct lanes *lanes, enum engine_logs logs)
+{
+    lanes->setup.site.logs = logs;
+}
+
 void lanes_on_told(struct lanes *lanes, lanes_told told, void *context)
 {
     lanes->told = told;

@@ -28,6 +28,8 @@ void lanes_free(struct lanes *lanes);
 
 /* What is judged from now on is judged by this one; borrowed. */
 void lanes_use_policy(struct lanes *lanes, const struct policy *policy);
+/* Of the containers that are made from now on. */
+void lanes_use_logs(struct lanes *lanes, enum engine_logs logs);
 
 /* A received command, at the end of its lane.  Takes the order. */
 void lanes_push(struct lanes *lanes, struct partition *partition,

@@ -3,6 +3,7 @@
  */
 #include "completion.h"
 #include "footprint.h"
+#include "host.h"
 #include "log.h"
 #include "manual.h"
 #include "worker.h"
@@ -193,6 +194,11 @@ static int check_policy(const struct settings *settings)
         return usage(error);
     g_autofree char *text = policy_text(policy);
     fputs(text, stdout);
+    for (guint i = 0; i < policy->data_roots->len; i++) {
+        g_autofree char *exposed = host_exposed(g_ptr_array_index(policy->data_roots, i));
+        if (exposed)
+            printf("\nTake care: %s.\n", exposed);
+    }
     return 0;
 }
 
@@ -216,6 +222,16 @@ static struct worker_config worker_config(const struct settings *settings)
     };
 }
 
+/* It is the host's to mend, and no reason not to work. */
+static void tell_exposed(const struct policy *policy)
+{
+    for (guint i = 0; i < policy->data_roots->len; i++) {
+        g_autofree char *exposed = host_exposed(g_ptr_array_index(policy->data_roots, i));
+        if (exposed)
+            log_warning("data_root.exposed", "why", exposed);
+    }
+}
+
 static int run(const struct settings *settings)
 {
     struct ending *early = ending_on_signal(EARLY_END_MS);
@@ -233,6 +249,7 @@ static int run(const struct settings *settings)
     config.credentials.must_exist = settings->docker_config != NULL;
     config.credentials.file = settings->docker_config ? settings->docker_config
                                                       : docker_config;
+    tell_exposed(policy);
     if (worker_run(&config, &error))
         return 0;
     log_error("ended", "why", error->message);

@@ -75,6 +75,9 @@ struct policy *policy_new(void)
     policy->mounts_most = INT64_MAX;
     policy->mounters_ignored = texts_new();
     policy->adopt = texts_new();
+    policy->capabilities = texts_new();
+    policy->log_drivers = texts_new();
+    confines_set_defaults(policy);
     policy->stop_timeout_most_s = policy->save_timeout_most_s = INT64_MAX;
     return policy;
 }
@@ -100,6 +103,8 @@ void policy_unref(const struct policy *policy)
     g_ptr_array_unref(policy->env_forbidden);
     g_ptr_array_unref(policy->mounters_ignored);
     g_ptr_array_unref(policy->adopt);
+    g_ptr_array_unref(policy->capabilities);
+    g_ptr_array_unref(policy->log_drivers);
     g_free((struct policy *)policy);
 }
 

@@ -21,6 +21,12 @@ struct limit {
     bool required; /* a server without a limit is refused */
 };
 
+/* Of the files that an engine's log is kept in. */
+struct log_bound {
+    int64_t given; /* to a server that asks for none; 0: no bound */
+    int64_t most;  /* INT64_MAX: none */
+};
+
 struct policy {
     gatomicrefcount references;
     GPtrArray *data_roots; /* char *, absolute, normalized; mounts lie inside */
@@ -43,6 +49,15 @@ struct policy {
     GPtrArray *mounters_ignored; /* char *, patterns of containers that hinder no purge */
     GPtrArray *adopt; /* char *, patterns of names of containers that may be adopted */
     bool adopt_none;  /* no container may be */
+
+    /* What a container gets unless its spec narrows it further.  Absent from the file: as
+     * policy_new() has it; nothing on the wire loosens it. */
+    GPtrArray *capabilities; /* char *, all that its processes can ever have */
+    bool new_privileges;     /* by setuid programs and the like */
+    int64_t pids_given;      /* to a server that asks for no limit; 0: none */
+    struct log_bound log_bytes;
+    struct log_bound log_files;
+    GPtrArray *log_drivers; /* char *; the engine's own, "", always may be */
     int64_t stop_timeout_most_s;
     int64_t save_timeout_most_s;
 };
@@ -59,7 +74,8 @@ void refusal_clear(struct refusal *refusal);
 
 /* Counted, from any thread: a policy is not changed once it is in use, a new one takes its
  * place (SIGHUP), and who still judges by the old one holds it. */
-struct policy *policy_new(void); /* nothing is allowed; the file's part is open */
+/* Nothing is allowed, the file's part is open; containers get what policy_confines.c says. */
+struct policy *policy_new(void);
 const struct policy *policy_ref(const struct policy *policy);
 void policy_unref(const struct policy *policy);
 /* Error (G_IO_ERROR_INVALID_ARGUMENT) if a root is not a plain absolute path (a slash at its
@@ -87,6 +103,14 @@ bool policy_allows(const struct policy *policy, const struct command *command,
  * False: `ret_refusal` is CODE_FORBIDDEN, "rule adopt: …" or "rule container_names: …". */
 bool policy_allows_adopt(const struct policy *policy, const char *name,
                          struct refusal *ret_refusal);
+
+/* Whether `name` is a capability that a container may be given: "NET_RAW". */
+bool capability_is_known(const char *name);
+/* What the engine gives a container of its own accord and this host does not: char *,
+ * borrowed; g_ptr_array_unref() it. */
+GPtrArray *policy_capabilities_missing(const struct policy *policy);
+/* The bytes that an engine's log option tells ("10m"), or -1 if it tells none. */
+int64_t log_size_parse(const char *text);
 
 /* The data root that `path` lies in (not equal to it, not the worker's own part of it, and
  * holding no other root), or NULL, also for NULL; borrowed.  No file access. */

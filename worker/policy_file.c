@@ -75,6 +75,18 @@ static bool add_restart_policy(GPtrArray *texts, const char *text)
     return g_strv_contains(words, text) && add_plain(texts, text);
 }
 
+static bool add_capability(GPtrArray *texts, const char *text)
+{
+    return capability_is_known(text) && add_plain(texts, text);
+}
+
+static bool add_log_driver(GPtrArray *texts, const char *text)
+{
+    static const char *const words[] = {"json-file", "local", "journald", "none", NULL};
+
+    return g_strv_contains(words, text) && add_plain(texts, text);
+}
+
 static bool read_texts(const json_t *value, add_text add, void *field)
 {
     GPtrArray *texts = *(GPtrArray **)field;
@@ -118,6 +130,29 @@ static bool read_registries(const json_t *value, void *field)
 static bool read_restart_policies(const json_t *value, void *field)
 {
     return json_array_size(value) > 0 && read_texts(value, add_restart_policy, field);
+}
+
+/* Instead of those that it would be given; none is a list, too. */
+static bool read_capabilities(const json_t *value, void *field)
+{
+    g_ptr_array_set_size(*(GPtrArray **)field, 0);
+    return read_texts(value, add_capability, field);
+}
+
+static bool read_log_drivers(const json_t *value, void *field)
+{
+    return json_array_size(value) > 0 && read_texts(value, add_log_driver, field);
+}
+
+/* 0 bounds nothing. */
+static bool read_log_bound(const json_t *value, void *field)
+{
+    struct log_bound *bound = field;
+
+    if (!read_count(value, &bound->given))
+        return false;
+    bound->most = bound->given > 0 ? bound->given : INT64_MAX;
+    return true;
 }
 
 static bool read_span(const json_t *value, struct span *ret_span)
@@ -177,7 +212,18 @@ static bool read_required(const json_t *value, void *field)
 
 static const struct key memory_keys[] = LIMIT_KEYS(memory_bytes, "8589934592");
 static const struct key cpu_keys[] = LIMIT_KEYS(nano_cpus, "4000000000 for four CPUs");
-static const struct key pids_keys[] = LIMIT_KEYS(pids, "2000");
+static const struct key pids_keys[] = {
+    {"max", read_most, AT(pids), "a whole number from 1 up, such as 2000"},
+    {"required", read_required, AT(pids), "true or false"},
+    {"default", read_count, AT(pids_given), "a whole number from 0 up, such as 4096"},
+    {NULL}};
+
+static const struct key logs_keys[] = {
+    {"max_bytes", read_log_bound, AT(log_bytes), "a whole number from 0 up, such as 10485760"},
+    {"max_files", read_log_bound, AT(log_files), "a whole number from 0 up, such as 5"},
+    {"drivers", read_log_drivers, AT(log_drivers),
+     "a list of some of json-file, local, journald, none that is not empty"},
+    {NULL}};
 
 static const struct key mounts_keys[] = {
     {"max", read_count, AT(mounts_most), "a whole number from 0 up, such as 8"},
@@ -220,6 +266,10 @@ static const struct key keys[] = {
     {"memory_bytes", NULL, 0, "an object such as {\"max\": 8589934592}", memory_keys},
     {"nano_cpus", NULL, 0, "an object such as {\"max\": 4000000000}", cpu_keys},
     {"pids", NULL, 0, "an object such as {\"max\": 2000}", pids_keys},
+    {"logs", NULL, 0, "an object such as {\"max_bytes\": 10485760, \"max_files\": 5}", logs_keys},
+    {"capabilities", read_capabilities, AT(capabilities),
+     "a list of capabilities without CAP_, such as [\"CHOWN\", \"SETUID\", \"SETGID\"]"},
+    {"new_privileges", read_flag, AT(new_privileges), "true or false"},
     {"stop_timeout_s", NULL, 0, "an object such as {\"max\": 600}", stop_keys},
     {"save_timeout_s", NULL, 0, "an object such as {\"max\": 300}", save_keys},
     {"restart_policies", read_restart_policies, AT(restart_policies),

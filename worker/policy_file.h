@@ -4,7 +4,9 @@
  * The command line says where data may lie and which images may come (--data-root,
  * --registry); both are required there.  The file only narrows: whatever it says, nothing is
  * allowed that the command line alone would refuse, so that a broken or a forged file opens
- * nothing (but mounters_ignored: whose mounts are no reason not to purge).  Every key may be left out, and then leaves its matter open.
+ * nothing (but mounters_ignored: whose mounts are no reason not to purge).  Every key may be left
+ * out, and then leaves its matter open; what a container is confined to is then as
+ * policy_confines.c has it, and the file alone can loosen it.
  *
  *     container_names   ["steam-zomboid-"]       prefixes of containers' names
  *     registries        ["reg:5000/games",       an image has to be in one of these, too; an
@@ -22,7 +24,16 @@
  *     env               {"max_count": 200, "max_bytes": 65536, "names_forbidden": ["LD_*"]}
  *     memory_bytes      {"max": 8589934592, "required": true}
  *     nano_cpus         {"max": 4000000000}      1,000,000,000 is one CPU
- *     pids              {"max": 2000}
+ *     pids              {"max": 2000,            "default" is for a server that asks for no
+ *                        "default": 1000}        limit: 4096 if absent, 0 for none; never above "max"
+ *     capabilities      ["CHOWN", "SETUID"]      all that a container has; absent: AUDIT_WRITE,
+ *                                                CHOWN, DAC_OVERRIDE, FOWNER, KILL,
+ *                                                NET_BIND_SERVICE, SETGID, SETUID; []: none
+ *     new_privileges    true                     setuid programs in it work; absent: they do not
+ *     logs              {"max_bytes": 10485760,  of a file of the json-file and local drivers, and
+ *                        "max_files": 5,         how many: for a server that names none (these, if
+ *                        "drivers": ["local"]}   absent), and the most that one may name (absent:
+ *                                                any); 0: no bound.  Podman's are left as they are
  *     stop_timeout_s    {"max": 600}             from the signal to SIGKILL
  *     save_timeout_s    {"max": 300}
  *     restart_policies  ["no", "unless-stopped"] of no, always, unless-stopped, on-failure

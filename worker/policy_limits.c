@@ -325,6 +325,7 @@ static const struct rule limits[] = {
     {MAKING, "memory_bytes", limit_memory},
     {MAKING, "nano_cpus", limit_cpus},
     {MAKING, "pids", limit_pids},
+    {MAKING, "logs", limit_logs},
     {MAKING, "stop_timeout_s", limit_stop},
     {MAKING, "save_timeout_s", limit_save},
     {MAKING, "restart_policies", limit_restart},

@@ -43,6 +43,11 @@ bool rule_ports(const struct policy *policy, const struct command *command,
 bool rule_networks(const struct policy *policy, const struct command *command,
                    struct refusal *refusal);
 
+/* policy_confines.c: what a container gets if the file says nothing. */
+void confines_set_defaults(struct policy *policy);
+bool limit_logs(const struct policy *policy, const struct command *command,
+                struct refusal *refusal);
+
 /* What of `path` lies below `root`, or NULL; both plain. */
 const char *path_below(const char *path, const char *root);
 /* What the engine takes as a name: of A-Za-z0-9._-, beginning with a letter or digit. */

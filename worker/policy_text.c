@@ -86,6 +86,39 @@ static void line_of_most(GString *text, const char *what, int64_t most,
         line(text, what, "at most %s", words);
 }
 
+static void lines_of_confines(GString *text, const struct policy *policy)
+{
+    g_autofree char *given = number_text(MIN(policy->pids_given, policy->pids.most));
+
+    line(text, "  if none is asked", "%s",
+         policy->pids_given > 0 ? given : "no limit at all");
+    line_of_texts(text, "capabilities", policy->capabilities, "every container has ",
+                  "no container has any");
+    line(text, "new privileges", "%s",
+         policy->new_privileges ? "setuid programs in a container give them"
+                                : "nothing in a container gives any");
+}
+
+static void line_of_log(GString *text, const char *what, const struct log_bound *bound,
+                        char *(*in_words)(int64_t))
+{
+    g_autofree char *given = in_words(bound->given);
+
+    if (bound->given == 0)
+        line(text, what, "any");
+    else
+        line(text, what, "%s%s", given,
+             bound->most == INT64_MAX ? " if none is asked, else any" : " at most");
+}
+
+static void lines_of_logs(GString *text, const struct policy *policy)
+{
+    line_of_texts(text, "log drivers", policy->log_drivers, "the engine's own, ",
+                  "any of json-file, local, journald, none");
+    line_of_log(text, "  a file's size", &policy->log_bytes, bytes_text);
+    line_of_log(text, "  files", &policy->log_files, number_text);
+}
+
 static void lines_of_images(GString *text, const struct policy *policy)
 {
     line_of_texts(text, "images", policy->registries, "from ", "none: give --registry");
@@ -122,6 +155,8 @@ char *policy_text(const struct policy *policy)
     line_of_limit(text, "memory", &policy->memory_bytes, bytes_text);
     line_of_limit(text, "CPU", &policy->nano_cpus, cpus_text);
     line_of_limit(text, "processes", &policy->pids, number_text);
+    lines_of_confines(text, policy);
+    lines_of_logs(text, policy);
     line_of_most(text, "time to stop", policy->stop_timeout_most_s, seconds_text);
     line_of_most(text, "time to save", policy->save_timeout_most_s, seconds_text);
     line_of_texts(text, "restart policies", policy->restart_policies, "", "any");

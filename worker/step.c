@@ -38,7 +38,7 @@ static const struct step_row step_table[STEP_COUNT] = {
     [STEP_CREATE] = {"create", false, ask_create, told_create},
     [STEP_CONNECT] = {"connect", false, ask_connect, step_told_change},
     [STEP_START] = {"start", false, ask_start, told_start},
-    [STEP_SETTLE] = {"settle", true, ask_settle, step_told_change},
+    [STEP_SETTLE] = {"settle", true, ask_settle, told_settle},
     [STEP_REMOVE] = {"remove", false, ask_remove, step_told_change},
     [STEP_REMOVE_OLD] = {"remove_old", false, ask_remove_old, step_told_change},
     [STEP_REMOVE_MADE] = {"remove_made", false, ask_remove_made, step_told_change},
@@ -95,6 +95,7 @@ void facts_clear(struct facts *facts)
     g_clear_pointer(&facts->listed, g_ptr_array_unref);
     g_clear_pointer(&facts->passed, g_hash_table_unref);
     g_free(facts->exec_id);
+    g_free(facts->denied);
     g_free(facts->remark);
 }
 

@@ -62,6 +62,8 @@ struct facts {
     const char *left_id; /* STEP_SWEEP: of the one to remove; borrowed */
     bool left_by_force;
     int api; /* minor version, see docker_api() */
+    enum engine_logs logs;
+    const struct policy *policy; /* borrowed, for as long as a step is asked */
     enum maybe image_here;
     bool pulled;
     GPtrArray *kept;          /* struct volume, of the containers that were looked at */
@@ -86,6 +88,8 @@ struct facts {
     bool purged;
     bool purge_found; /* there was something to remove */
     bool kept_checked;
+    bool log_asked; /* for why it has not stayed up */
+    char *denied;   /* what in its log can come from the host's policy, or NULL */
     GPtrArray *volumes_going; /* char *, those of a purged server; NULL: not listed yet */
     unsigned volumes_removed; /* of those */
     unsigned acted;           /* how often the running step has changed something */
@@ -138,6 +142,9 @@ const char *step_name(enum step step); /* "pull" */
 /* Whether it has another way when the engine does not remove what it should: only a delete
  * and a purge have to see it gone. */
 bool step_can_do_without(enum step step, const struct facts *facts);
+/* What the host's policy keeps from a container that this command has made, if `text` says that
+ * something was denied: a sentence for people; g_free it.  Else NULL. */
+char *step_why_denied(const struct facts *facts, const char *text, size_t length);
 /* Whether a job in this step waits for something slow that is not the engine's CPU. */
 bool step_is_patient(enum step step);
 

@@ -174,7 +174,8 @@ enum ask ask_create(struct facts *facts, struct want *want)
         volumes = keep_volumes(facts->command, facts->kept, facts->image_volumes);
     struct request *request = request_new(ASKED_CREATE, DOCKER_CHANGE, "POST",
                                           "/containers/create?name=%s", name);
-    request->body = container_create_body(facts->command, volumes, facts->api);
+    const struct terms terms = {facts->policy, facts->logs, facts->api};
+    request->body = container_create_body(facts->command, volumes, &terms);
     return step_ask_engine(want, request, step_span(facts, STEP_CALL_MS));
 }
 

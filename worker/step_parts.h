@@ -51,6 +51,9 @@ enum ask ask_networks(struct facts *facts, struct want *want);
 bool told_networks(struct facts *facts, enum verdict verdict, const struct reply *reply,
                    struct refusal *ret_refusal);
 
+/* step_denied.c */
+struct request *step_log_request(const struct facts *facts);
+
 /* step_run.c */
 enum ask ask_start(struct facts *facts, struct want *want);
 enum ask ask_settle(struct facts *facts, struct want *want);
@@ -59,6 +62,8 @@ enum ask ask_save(struct facts *facts, struct want *want);
 enum ask ask_stop(struct facts *facts, struct want *want);
 bool told_start(struct facts *facts, enum verdict verdict, const struct reply *reply,
                 struct refusal *ret_refusal);
+bool told_settle(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                 struct refusal *ret_refusal);
 bool told_save(struct facts *facts, enum verdict verdict, const struct reply *reply,
                struct refusal *ret_refusal);
 

@@ -21,6 +21,13 @@ static bool is_to_stop(const struct facts *facts)
     return (facts->old || step_is_ours(facts)) && stoppable(facts)->running;
 }
 
+/* What it has printed tells why, if it was made just now and its end was its own. */
+static bool wants_log(const struct facts *facts)
+{
+    return !facts->log_asked && step_made_by_this(facts) &&
+           (facts->seen->status == CONTAINER_EXITED || facts->seen->restart_count > 0);
+}
+
 static enum ask refuse_start(struct want *want, const struct facts *facts)
 {
     const struct container *seen = facts->seen;
@@ -31,19 +38,38 @@ static enum ask refuse_start(struct want *want, const struct facts *facts)
         refusal_set(
             &want->refusal, CODE_START_FAILED,
             "the container did not stay up: the engine has restarted it %" G_GINT64_FORMAT
-            " times already; its log tells more",
-            seen->restart_count);
+            " times already; its log tells more%s%s",
+            seen->restart_count, facts->denied ? ": " : "",
+            facts->denied ? facts->denied : "");
     else if (seen->exit_code != CONTRACT_NONE)
         refusal_set(&want->refusal, CODE_START_FAILED,
                     "the container did not stay up: %s, exit code %" G_GINT64_FORMAT
-                    "%s%s; its log tells more",
+                    "%s%s; its log tells more%s%s",
                     container_status_name(seen->status), seen->exit_code,
-                    *seen->error ? ", " : "", seen->error);
+                    *seen->error ? ", " : "", seen->error, facts->denied ? ": " : "",
+                    facts->denied ? facts->denied : "");
     else
         refusal_set(&want->refusal, CODE_START_FAILED,
                     "the container is %s after its start",
                     container_status_name(seen->status));
     return ASK_REFUSE;
+}
+
+static enum ask tell_why(struct want *want, const struct facts *facts)
+{
+    if (!wants_log(facts))
+        return refuse_start(want, facts);
+    return step_ask_engine(want, step_log_request(facts),
+                           step_span(facts, STEP_SLACK_MS));
+}
+
+/* Without it less is told. */
+static bool take_log(struct facts *facts, enum verdict verdict, const struct reply *reply)
+{
+    facts->log_asked = true;
+    if (verdict == VERDICT_DONE)
+        facts->denied = step_why_denied(facts, reply->body, reply->length);
+    return true;
 }
 
 void step_second(struct refusal *ret_refusal, const struct container *other)
@@ -68,7 +94,7 @@ enum ask ask_start(struct facts *facts, struct want *want)
     if (step_is_ours(facts) && facts->seen->running)
         return ASK_NOTHING;
     if (!step_is_ours(facts) || facts->acted > 0)
-        return refuse_start(want, facts);
+        return tell_why(want, facts);
     if (facts->old && facts->old->running)
         return refuse_second(want, facts->old);
     if (step_must_list(facts))
@@ -87,6 +113,8 @@ enum ask ask_start(struct facts *facts, struct want *want)
 bool told_start(struct facts *facts, enum verdict verdict, const struct reply *reply,
                 struct refusal *ret_refusal)
 {
+    if (reply->asked == ASKED_LOG)
+        return take_log(facts, verdict, reply);
     if (reply->asked == ASKED_START)
         return step_told_change(facts, verdict, reply, ret_refusal);
     return step_told_others(facts, verdict, reply, ret_refusal);
@@ -102,7 +130,15 @@ enum ask ask_settle(struct facts *facts, struct want *want)
     if (step_is_ours(facts) && facts->seen->status == CONTAINER_RUNNING &&
         (facts->seen->restart_count == 0 || facts->resumed))
         return ASK_NOTHING;
-    return refuse_start(want, facts);
+    return tell_why(want, facts);
+}
+
+bool told_settle(struct facts *facts, enum verdict verdict, const struct reply *reply,
+                 struct refusal *ret_refusal)
+{
+    if (reply->asked == ASKED_LOG)
+        return take_log(facts, verdict, reply);
+    return step_told_change(facts, verdict, reply, ret_refusal);
 }
 
 enum ask ask_unpause(struct facts *facts, struct want *want)

@@ -39,7 +39,7 @@ struct row {
 #define A(name)      (1u << ASKED_##name)
 #define ANY          ((1u << ASKED_COUNT) - 1)
 #define READS        (A(LOOK) | A(IMAGE) | A(NETWORKS) | A(LIST) | A(CHANGES) | A(VOLUMES) | \
-                      A(ENGINE))
+                      A(LOG) | A(ENGINE))
 #define MAKES        (A(CREATE) | A(START))
 #define NETWORKING   (A(NETWORK) | A(CONNECT) | MAKES)
 #define BY_NAME      (A(LOOK) | A(UNPAUSE) | A(RENAME) | A(UPDATE) | A(STOP) | A(KILL) | \
@@ -270,6 +270,7 @@ static const struct {
     [ASKED_CHANGES] = {"changes", CODE_ENGINE_REFUSED, "the engine does not tell what the container has written"},
     [ASKED_VOLUMES] = {"volumes", CODE_ENGINE_REFUSED, "the engine does not list its volumes"},
     [ASKED_VOLUME_REMOVE] = {"volume_remove", CODE_PURGE_FAILED, "the volume could not be removed"},
+    [ASKED_LOG] = {"log", CODE_ENGINE_REFUSED, "the engine does not show what the container has printed"},
     [ASKED_ENGINE] = {"engine", CODE_ENGINE_REFUSED, "the engine does not tell about itself"},
 };
 

@@ -31,6 +31,7 @@ enum asked {
     ASKED_CHANGES,       /* GET /containers/{}/changes */
     ASKED_VOLUMES,       /* GET /volumes */
     ASKED_VOLUME_REMOVE, /* DELETE /volumes/{} */
+    ASKED_LOG,           /* GET /containers/{}/logs */
     ASKED_ENGINE,        /* GET /version, /info, /_ping, /events: the watch asks them */
     ASKED_COUNT,
 };

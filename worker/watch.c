@@ -78,6 +78,7 @@ struct watch {
     GQueue news; /* struct watch_news; as many as lines were offered since watch_next() */
     enum watch_kind told; /* UP, DOWN or UNSUPPORTED, whichever was told last */
     bool podman;          /* by its last version */
+    enum engine_logs logs;
     char *engine_id;
     char *engine_version;
 };
@@ -306,12 +307,24 @@ static char *engine_id_of(const struct watch *watch, const json_t *info)
                            json_text(info, "DockerRootDir"));
 }
 
+/* Podman names drivers of its own, and has options of its own for them. */
+static enum engine_logs engine_logs_of(const struct watch *watch, const json_t *info)
+{
+    const char *driver = json_text(info, "LoggingDriver");
+
+    if (watch->podman || *driver == '\0')
+        return ENGINE_LOGS_UNKNOWN;
+    return g_str_equal(driver, "json-file") ? ENGINE_LOGS_IN_FILES
+                                            : ENGINE_LOGS_ELSEWHERE;
+}
+
 static void take_info(struct watch *watch, const struct what *what)
 {
     json_t *info = json_loadb(what->reply->body, what->reply->length, 0, NULL);
     g_autofree char *engine_id = engine_id_of(watch, info);
 
     if (engine_id[0]) {
+        watch->logs = engine_logs_of(watch, info);
         meet_engine(watch, engine_id, engine_clock_ns(info));
         open_stream(watch);
     } else {
@@ -507,6 +520,11 @@ bool watch_is_up(const struct watch *watch)
 const char *watch_engine_id(const struct watch *watch)
 {
     return watch->engine_id;
+}
+
+enum engine_logs watch_engine_logs(const struct watch *watch)
+{
+    return watch->logs;
 }
 
 const char *watch_engine_version(const struct watch *watch)

@@ -49,7 +49,8 @@ bool watch_reply(struct watch *watch, const struct reply *reply, int64_t now_ms)
 enum watch_kind watch_next(struct watch *watch, struct watch_news *ret_news);
 
 bool watch_is_up(const struct watch *watch);
-const char *watch_engine_id(const struct watch *watch);      /* "" until it is known */
+const char *watch_engine_id(const struct watch *watch); /* "" until it is known */
+enum engine_logs watch_engine_logs(const struct watch *watch);
 const char *watch_engine_version(const struct watch *watch); /* "20.10.24, API 1.41" */
 
 typedef struct watch Watch;

@@ -9,6 +9,7 @@
 
 static void set_engine(struct worker *worker)
 {
+    lanes_use_logs(worker->lanes, watch_engine_logs(worker->watch));
     if (g_str_equal(worker->engine_id, watch_engine_id(worker->watch)))
         return;
     g_free(worker->engine_id);

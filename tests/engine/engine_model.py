@@ -193,7 +193,7 @@ class Model:
         states = [container.status for container in self.containers.values()]
         return {"ID": self.id, "Containers": len(states), "Images": len(self.images),
                 "ContainersRunning": states.count("running"), "NCPU": os.cpu_count(),
-                "SystemTime": self.clock(), "ServerVersion": self.version, "Name": "scripted"}
+                "SystemTime": self.clock(), "LoggingDriver": "json-file", "ServerVersion": self.version, "Name": "scripted"}
 
     def about(self):
         return {"Version": self.version, "ApiVersion": self.api, "MinAPIVersion": self.min_api,

@@ -22,8 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* All that container_body.c may ever say below HostConfig. */
 static const char *const host_config_keys[] = {
-    "Mounts", "PortBindings", "NetworkMode", "RestartPolicy",
-    "Memory", "NanoCpus",     "PidsLimit",   NULL};
+    "Mounts",    "PortBindings", "NetworkMode", "RestartPolicy", "Memory",
+    "NanoCpus",  "PidsLimit",    "ShmSize",     "Tmpfs",         "Ulimits",
+    "LogConfig", "CapDrop",      "CapAdd",      "SecurityOpt",   NULL};
 
 static struct codec *codec;
 static struct policy *policy;
@@ -64,7 +65,9 @@ static void check_path(struct request *request_taken)
 /* Of a command that was allowed. */
 static void check_body(const struct command *command, int api)
 {
-    g_autofree char *text = container_create_body(command, command->spec->volumes, api);
+    const struct terms terms = {policy, ENGINE_LOGS_IN_FILES, api};
+    g_autofree char *text = container_create_body(command, command->spec->volumes,
+                                                  &terms);
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     json_t *host = json_object_get(body, "HostConfig");
     const char *key;

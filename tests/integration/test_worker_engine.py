@@ -77,7 +77,7 @@ def test_create_makes_the_container_of_the_design(host, engine):
     assert {key for key, bound in made["NetworkSettings"]["Ports"].items() if bound} == {f"{game}/udp", f"{udp}/udp"}
     assert limits["RestartPolicy"]["Name"] == "unless-stopped"
     assert (data / "bin").is_dir() and (data / "data").is_dir()
-    assert not limits["Privileged"] and not limits["CapAdd"] and not limits["Devices"]
+    assert not limits["Privileged"] and not limits["Devices"] and limits["CapDrop"] == ["ALL"]
 
     state = result["state"]
     assert (state["status"], state["container_id"], state["command_id"]) == ("running", made["Id"], command)

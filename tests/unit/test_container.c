@@ -6,6 +6,7 @@
  * least, wrong_types, odd.
  */
 #include "container.h"
+#include "policy_file.h"
 
 #include "shape.h"
 
@@ -426,6 +427,67 @@ static void check_body(const char *body, const char *name)
     json_decref(wanted);
 }
 
+/* HostConfig.LogConfig of such a driver and options, "" where there is none. */
+static char *log_of(const char *file, enum engine_logs logs, const char *driver,
+                    const char *size, const char *files)
+{
+    g_autoptr(Command) command = full_command();
+    g_autoptr(Policy) policy = policy_new();
+    const struct terms terms = {policy, logs, 44};
+    struct logging *logging = command->spec->logging;
+
+    g_assert_true(policy_file_parse(file, strlen(file), policy, NULL));
+    set(&logging->driver, driver);
+    g_ptr_array_set_size(logging->options, 0);
+    if (size)
+        pairs_set(logging->options, "max-size", size);
+    if (files)
+        pairs_set(logging->options, "max-file", files);
+    g_autofree char *body = container_create_body(command, command->spec->volumes,
+                                                  &terms);
+    json_t *json = json_loads(body, 0, NULL);
+    json_t *log = json_object_get(json_object_get(json, "HostConfig"), "LogConfig");
+    json_t *options = json_object_get(log, "Config");
+    const char *given_size = json_string_value(json_object_get(options, "max-size"));
+    const char *given_files = json_string_value(json_object_get(options, "max-file"));
+    char *told = log ? g_strdup_printf(
+                           "%s %s %s", json_string_value(json_object_get(log, "Type")),
+                           given_size ? given_size : "-", given_files ? given_files : "-")
+                     : g_strdup("");
+    json_decref(json);
+    return told;
+}
+
+static void t7_logs_are_bounded(void)
+{
+    const enum engine_logs in_files = ENGINE_LOGS_IN_FILES, other = ENGINE_LOGS_ELSEWHERE,
+                           unknown = ENGINE_LOGS_UNKNOWN;
+    const struct {
+        const char *file;
+        enum engine_logs logs;
+        const char *driver, *size, *files, *told;
+    } rows[] = {
+        {"{}", in_files, "", NULL, NULL, "json-file 10485760 5"},
+        {"{}", other, "", NULL, NULL, ""},
+        {"{}", unknown, "", NULL, NULL, ""},
+        {"{}", other, "json-file", NULL, NULL, "json-file 10485760 5"},
+        {"{}", in_files, "local", NULL, NULL, "local 10485760 5"},
+        {"{}", in_files, "local", "1m", NULL, "local 1m -"},
+        {"{}", in_files, "json-file", NULL, "2", "json-file 10485760 2"},
+        {"{}", in_files, "journald", NULL, NULL, "journald - -"},
+        {"{}", unknown, "json-file", NULL, NULL, "json-file - -"},
+        {"{\"logs\": {\"max_bytes\": 0}}", in_files, "", NULL, NULL, "json-file - -"},
+        {"{\"logs\": {\"max_bytes\": 9, \"max_files\": 2}}", in_files, "", NULL, NULL,
+         "json-file 9 2"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *told = log_of(rows[i].file, rows[i].logs, rows[i].driver,
+                                       rows[i].size, rows[i].files);
+        g_assert_cmpstr(told, ==, rows[i].told);
+    }
+}
+
 static void bodies_of_create(void)
 {
     g_autoptr(Command) full = full_command();
@@ -436,9 +498,12 @@ static void bodies_of_create(void)
     set(&least->agent_id, "a1");
     set(&least->server_id, "s1");
     set(&least->spec->image, "busybox");
-    g_autofree char *before = container_create_body(full, full->spec->volumes, 41);
-    g_autofree char *after = container_create_body(full, full->spec->volumes, 44);
-    g_autofree char *bare = container_create_body(least, least->spec->volumes, 44);
+    g_autoptr(Policy) policy = policy_new();
+    const struct terms old = {policy, ENGINE_LOGS_IN_FILES, 41};
+    const struct terms new = {policy, ENGINE_LOGS_IN_FILES, 44};
+    g_autofree char *before = container_create_body(full, full->spec->volumes, &old);
+    g_autofree char *after = container_create_body(full, full->spec->volumes, &new);
+    g_autofree char *bare = container_create_body(least, least->spec->volumes, &new);
 
     check_body(before, "body_create_41");
     check_body(after, "body_create_44");
@@ -487,10 +552,14 @@ static void swap(const struct field *field, void *one, void *other)
 static bool tells(const struct command *command, const struct shape *shape,
                   const struct field *field, void *value)
 {
+    g_autoptr(Policy) policy = policy_new();
+    const struct terms terms = {policy, ENGINE_LOGS_ELSEWHERE, 44};
     void *blank = shape_new(shape);
-    g_autofree char *with = container_create_body(command, command->spec->volumes, 44);
+    g_autofree char *with = container_create_body(command, command->spec->volumes,
+                                                  &terms);
     swap(field, value, blank);
-    g_autofree char *without = container_create_body(command, command->spec->volumes, 44);
+    g_autofree char *without = container_create_body(command, command->spec->volumes,
+                                                     &terms);
     swap(field, value, blank);
     shape_free(shape, blank);
     return !g_str_equal(with, without);
@@ -685,6 +754,7 @@ int main(int argc, char **argv)
                     a_time_that_is_none_is_not_passed_on);
     g_test_add_func("/container/a_state_is_the_container", a_state_is_the_container);
     g_test_add_func("/container/an_absent_state_is_empty", an_absent_state_is_empty);
+    g_test_add_func("/container/t7_logs_are_bounded", t7_logs_are_bounded);
     g_test_add_func("/container/bodies_of_create", bodies_of_create);
     g_test_add_func("/container/every_field_reaches_the_engine",
                     every_field_reaches_the_engine);

@@ -101,6 +101,40 @@ static void test_makes_what_is_missing(struct place *place, gconstpointer unused
     g_assert_cmpint(status.st_mode & 0777, ==, 0755);
 }
 
+static int mode_of(const char *path)
+{
+    struct stat status;
+
+    g_assert_cmpint(stat(path, &status), ==, 0);
+    return status.st_mode & 0777;
+}
+
+static void test_t7_only_what_it_makes_above_a_source_is_closed(struct place *place,
+                                                                gconstpointer unused)
+{
+    g_autofree char *open = in(place->root, "open");
+    g_autofree char *between = in(place->root, "open/fox");
+    g_autofree char *path = in(place->root, "open/fox/data");
+    g_autofree char *top = in(place->root, "bear");
+
+    g_assert_cmpint(g_mkdir(open, 0755), ==, 0);
+    g_assert_cmpint(chmod(open, 0775), ==, 0);
+    make(place->root, path);
+    make(place->root, top);
+    g_assert_cmpint(mode_of(open), ==, 0775);
+    g_assert_cmpint(mode_of(between), ==, 0700);
+    g_assert_cmpint(mode_of(path), ==, 0755);
+    g_assert_cmpint(mode_of(top), ==, 0755);
+}
+
+static void test_t7_a_closed_root_is_not_exposed(struct place *place,
+                                                 gconstpointer unused)
+{
+    g_assert_cmpint(chmod(place->root, 0700), ==, 0);
+    g_assert_null(host_exposed(place->root));
+    g_assert_null(host_exposed("/nowhere"));
+}
+
 static void test_odd_but_fine_paths(struct place *place, gconstpointer unused)
 {
     g_autofree char *root = g_strconcat(place->root, "/", NULL);
@@ -563,6 +597,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     add("/host/makes_what_is_missing", test_makes_what_is_missing);
+    add("/host/t7_only_what_it_makes_above_a_source_is_closed",
+        test_t7_only_what_it_makes_above_a_source_is_closed);
+    add("/host/t7_a_closed_root_is_not_exposed", test_t7_a_closed_root_is_not_exposed);
     add("/host/s33_what_is_new_is_given", test_s33_what_is_new_is_given);
     add("/host/s33_what_holds_data_is_left", test_s33_what_holds_data_is_left);
     add("/host/s33_a_name_is_the_images", test_s33_a_name_is_the_images);

@@ -231,7 +231,10 @@ static void set_log(struct setup *setup, const char *value)
 
 static void add_log_option(struct setup *setup, const char *value)
 {
-    pairs_set(setup->command->spec->logging->options, value, "hunter2");
+    g_auto(GStrv) halves = g_strsplit(value, "=", 2);
+
+    pairs_set(setup->command->spec->logging->options, halves[0],
+              halves[1] ? halves[1] : "hunter2");
 }
 
 static void add_health(struct setup *setup, const char *value)

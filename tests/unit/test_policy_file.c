@@ -66,6 +66,13 @@ static const struct {
     {"{\"env\": []}", POLICY_FILE_ERROR_VALUE, "\"env\" has to be an object"},
     {"{\"mounters_ignored\": [1]}", POLICY_FILE_ERROR_VALUE,
      "\"mounters_ignored\" has to be a list of patterns"},
+    {"{\"capabilities\": [\"CAP_CHOWN\"]}", POLICY_FILE_ERROR_VALUE, "without CAP_"},
+    {"{\"capabilities\": [\"SYS_ADMIN\"]}", POLICY_FILE_ERROR_VALUE, "capabilities"},
+    {"{\"capabilities\": \"all\"}", POLICY_FILE_ERROR_VALUE, "capabilities"},
+    {"{\"new_privileges\": \"no\"}", POLICY_FILE_ERROR_VALUE, "true or false"},
+    {"{\"pids\": {\"default\": -1}}", POLICY_FILE_ERROR_VALUE, "from 0 up"},
+    {"{\"logs\": {\"max_bytes\": \"10m\"}}", POLICY_FILE_ERROR_VALUE, "10485760"},
+    {"{\"logs\": {\"drivers\": [\"syslog\"]}}", POLICY_FILE_ERROR_VALUE, "json-file"},
     {"{\"adopt\": true}", POLICY_FILE_ERROR_VALUE,
      "\"adopt\" has to be false, or a list"},
     {"{\"adopt\": []}", POLICY_FILE_ERROR_VALUE, "not empty"},
@@ -146,11 +153,24 @@ static void the_example_is_one(void)
 static void it_is_told_in_plain_words(void)
 {
     static const char *const parts[] = {
-        "from reg:5000\n",     "only reg:5000/games\n", "by digest alone\n",
-        "begin with a-, b-\n", "16261-16400, 80\n",     "zomboid-*\n",
-        "at most 0\n",         "at most 2 CPUs; ",      "without a limit is refused\n",
-        "any but LD_*\n",      "at most 60 s\n",        "inside /srv/a\n",
+        "from reg:5000\n",
+        "only reg:5000/games\n",
+        "by digest alone\n",
+        "begin with a-, b-\n",
+        "16261-16400, 80\n",
+        "zomboid-*\n",
+        "at most 0\n",
+        "at most 2 CPUs; ",
+        "without a limit is refused\n",
+        "any but LD_*\n",
+        "at most 60 s\n",
+        "inside /srv/a\n",
         "those of backup-*\n",
+        "every container has CHOWN\n",
+        "nothing in a container gives any\n",
+        "4096\n",
+        "10.0 MiB (10485760 bytes) if none is asked, else any\n",
+        "3 at most\n",
     };
     g_autoptr(Policy) policy = parsed(
         "{\"registries\": [\"reg:5000/games\"], \"require_digest\": true,"
@@ -158,6 +178,7 @@ static void it_is_told_in_plain_words(void)
         " \"networks\": [\"zomboid-*\"], \"mounts\": {\"max\": 0},"
         " \"nano_cpus\": {\"max\": 2000000000}, \"stop_timeout_s\": {\"max\": 60},"
         " \"mounters_ignored\": [\"backup-*\"],"
+        " \"capabilities\": [\"CHOWN\"], \"logs\": {\"max_files\": 3},"
         " \"env\": {\"names_forbidden\": [\"LD_*\"]}}");
 
     g_assert_true(policy_add_registry(policy, "reg:5000", NULL));
@@ -194,6 +215,26 @@ static void t5_adopt_asks_the_name_that_is_seen(void)
             g_assert_true(g_str_has_prefix(refusal.message, rows[i].refused));
         refusal_clear(&refusal);
     }
+}
+
+static void t7_sizes_of_logs(void)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } rows[] = {
+        {"10m", 10485760}, {"10485760", 10485760},
+        {"1.5k", 1536},    {"2G", 2147483648},
+        {"1kb", 1024},     {"7b", 7},
+        {"0", 0},          {"", -1},
+        {"-1", -1},        {"m", -1},
+        {"10x", -1},       {"10mm", -1},
+        {"1e30", -1},      {"inf", -1},
+        {" 1", -1},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        g_assert_cmpint(log_size_parse(rows[i].text), ==, rows[i].bytes);
 }
 
 /* --- From the command line and a file ----------------------------------------------- */
@@ -292,6 +333,7 @@ int main(int argc, char **argv)
     g_test_add_func("/policy_file/it_is_told_in_plain_words", it_is_told_in_plain_words);
     g_test_add_func("/policy_file/t5_adopt_asks_the_name_that_is_seen",
                     t5_adopt_asks_the_name_that_is_seen);
+    g_test_add_func("/policy_file/t7_sizes_of_logs", t7_sizes_of_logs);
     g_test_add("/policy_file/a_source_is_read_afresh", struct host, NULL, set_up,
                a_source_is_read_afresh, tear_down);
     g_test_add("/policy_file/a_source_says_which_file_or_option", struct host, NULL,

@@ -289,6 +289,8 @@ static void tell(const struct script *script)
     telling.command = seen_command("start");
     telling.facts.command = telling.command;
     telling.facts.seen = container_new();
+    g_autoptr(Policy) policy = policy_new();
+    telling.facts.policy = policy;
     telling.facts.api = 41;
     for (guint i = 0; i < script->lines->len; i++)
         tell_line(&telling, g_ptr_array_index(script->lines, i));
