@@ -26,7 +26,7 @@
 enum decoded {
     DECODED,
     DECODED_UNKNOWN_SCHEMA, /* a newer sender, or not ours: dead-letter it, step past it */
-    DECODED_MALFORMED,      /* will never decode: dead-letter it with its bytes */
+    DECODED_MALFORMED,      /* will never decode: dead-letter it, step past it */
 };
 
 struct codec;

@@ -7,10 +7,9 @@
 
 #include <string.h>
 
-#define DEADLETTER_BYTES (64 * 1024)
-#define MESSAGE_MAX      2000 /* bytes of a result's sentence */
-#define CUT_MESSAGE      400
-#define CUT_STEPS        32
+#define MESSAGE_MAX 2000 /* bytes of a result's sentence */
+#define CUT_MESSAGE 400
+#define CUT_STEPS   32
 
 struct cause *cause_new(const struct command *command, const char *topic,
                         int32_t partition, int64_t offset)
@@ -141,8 +140,6 @@ struct deadletter *report_deadletter(const struct author *author, const char *to
     letter->length = (int64_t)length;
     g_free(letter->sha256);
     letter->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, value);
-    g_bytes_unref(letter->bytes);
-    letter->bytes = g_bytes_new_from_bytes(value, 0, MIN(length, DEADLETTER_BYTES));
     return letter;
 }
 

@@ -53,7 +53,8 @@ struct cause *cause_new(const struct command *command, const char *topic,
 struct cause *cause_dup(const struct cause *cause);
 void cause_free(struct cause *cause);
 
-/* A dead letter for bytes that cannot be decoded. */
+/* A dead letter for bytes that cannot be decoded: where they lie, how long they are and their
+ * sum, and none of them: they may be a command, with the values of its env. */
 struct deadletter *report_deadletter(const struct author *author, const char *topic,
                                      int32_t partition, int64_t offset, const char *code,
                                      const char *message, GBytes *value, int64_t now_ms);
