@@ -2,6 +2,7 @@
  * main.c - muster: the control plane's program.
  */
 #include "cli.h"
+#include "cores.h"
 #include "log.h"
 
 #include <locale.h>
@@ -9,6 +10,7 @@
 
 int main(int argc, char **argv)
 {
+    cores_off();
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* JSON has points */
     signal(SIGPIPE, SIG_DFL);

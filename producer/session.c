@@ -5,6 +5,7 @@
 
 #include "eventlog.h"
 #include "ledger_aside.h"
+#include "properties.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -44,32 +45,9 @@ void common_clear(struct common *common)
     g_clear_pointer(&common->properties, g_ptr_array_unref);
 }
 
-/* Lines "key=value" of a file; empty ones and those that begin with # are left out. */
-static bool add_file(GPtrArray *properties, const char *path, GError **error)
-{
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, error)) {
-        g_prefix_error(error, "-F: ");
-        return false;
-    }
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
-        const char *property = g_strstrip(*line);
-        if (*property && *property != '#')
-            g_ptr_array_add(properties, g_strdup(property));
-    }
-    return true;
-}
-
 GPtrArray *common_properties(const struct common *common, GError **error)
 {
-    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; common->files && i < common->files->len; i++)
-        if (!add_file(all, common->files->pdata[i], error))
-            return NULL;
-    for (guint i = 0; common->properties && i < common->properties->len; i++)
-        g_ptr_array_add(all, g_strdup(common->properties->pdata[i]));
-    return g_steal_pointer(&all);
+    return properties_read(common->files, common->properties, error);
 }
 
 /* --- Open and close ------------------------------------------------------------------------------ */

@@ -2,10 +2,12 @@
  * main.c - muster-worker: options, and the process around worker_run().
  */
 #include "completion.h"
+#include "cores.h"
 #include "footprint.h"
 #include "host.h"
 #include "log.h"
 #include "manual.h"
+#include "properties.h"
 #include "worker.h"
 
 #include <signal.h>
@@ -64,8 +66,9 @@ static const struct option options[] = {
      "unlabelled containers whose names begin so are told to the control plane; default: "
      "steam-zomboid-"},
     {"properties", 'F', OPTION_STRINGS, AT(property_files), "FILE",
-     "librdkafka properties, one key=value a line"},
-    {"property", 'X', OPTION_STRINGS, AT(properties), "KEY=VALUE", "a librdkafka property"},
+     "librdkafka properties, one key=value a line; secret ones go here alone"},
+    {"property", 'X', OPTION_STRINGS, AT(properties), "KEY=VALUE",
+     "a librdkafka property that is no secret"},
     {"docker", 0, OPTION_STRING, AT(docker), "SOCKET",
      "the engine's unix socket; default: /var/run/docker.sock"},
     {"docker-config", 0, OPTION_STRING, AT(docker_config), "FILE",
@@ -142,32 +145,6 @@ static struct policy *read_policy(const struct settings *settings, GError **erro
     return check_required(settings, error) ? policy_source_read(&source, error) : NULL;
 }
 
-static bool add_file(const char *path, GPtrArray *properties, GError **error)
-{
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, error))
-        return false;
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
-        g_strstrip(*line);
-        if (**line && **line != '#')
-            g_ptr_array_add(properties, g_strdup(*line));
-    }
-    return true;
-}
-
-static GPtrArray *all_properties(const struct settings *settings, GError **error)
-{
-    g_autoptr(GPtrArray) properties = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < settings->property_files->len; i++) {
-        if (!add_file(g_ptr_array_index(settings->property_files, i), properties, error))
-            return NULL;
-    }
-    for (guint i = 0; i < settings->properties->len; i++)
-        g_ptr_array_add(properties, g_strdup(g_ptr_array_index(settings->properties, i)));
-    return g_steal_pointer(&properties);
-}
-
 static int usage(GError *error)
 {
     fprintf(stderr, "muster-worker: %s\n", error->message);
@@ -238,7 +215,8 @@ static int run(const struct settings *settings)
     GError *error = NULL;
     g_autofree char *docker_config = credentials_default_file();
     struct worker_config config = worker_config(settings);
-    g_autoptr(GPtrArray) properties = all_properties(settings, &error);
+    g_autoptr(GPtrArray) properties = properties_read(settings->property_files,
+                                                      settings->properties, &error);
     g_autoptr(Policy) policy = properties ? read_policy(settings, &error) : NULL;
     g_autoptr(Bus) bus = policy ? bus_open(settings->bus, properties, &error) : NULL;
     if (!bus)
@@ -338,6 +316,7 @@ int main(int argc, char **argv)
     GError *error = NULL;
     bool helped = false;
     int code = -1;
+    cores_off();
     if (argc > 1 && g_str_equal(argv[1], COMPLETION_WORD))
         return complete(tables, argv + 2);
     settings_init(&settings);
