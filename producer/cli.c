@@ -135,6 +135,7 @@ static void flags_clear(struct flags *flags)
     for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(*strings[i]);
     g_clear_pointer(&flags->env, g_ptr_array_unref);
+    g_clear_pointer(&flags->env_file, g_ptr_array_unref);
     g_clear_pointer(&flags->unset_env, g_ptr_array_unref);
     g_clear_pointer(&flags->cors_origin, g_ptr_array_unref);
     g_clear_pointer(&flags->proxy, g_ptr_array_unref);

@@ -36,6 +36,7 @@ struct flags {
     char *listen;
     char *after;
     GPtrArray *env;
+    GPtrArray *env_file;
     GPtrArray *unset_env;
     int64_t game_port; /* -1: not given */
     int64_t udp_port;

@@ -7,6 +7,7 @@
 
 #include "adopt.h"
 #include "clock.h"
+#include "env_given.h"
 #include "heal.h"
 #include "ledger_rows.h"
 #include "numbers.h"
@@ -31,7 +32,8 @@
     PORT("rcon-port", rcon_port, "RCON port (zomboid: inside the container only)"), \
     FLAG("data-path", 0, STRING, data_path, "DIR", "directory on the host (default: the agent's)"), \
     FLAG("on-missing", 0, STRING, on_missing, "show|start|agent", "when it turns missing; agent: as its agent has it, the default"), \
-    FLAG("env", 'e', STRINGS, env, "KEY=VALUE", "a variable for the container; the value is kept secret"), \
+    FLAG("env", 'e', STRINGS, env, "KEY[=VALUE]", "a variable for the container, kept secret; KEY alone: its value is this environment's, and stands in no process list"), \
+    FLAG("env-file", 0, STRINGS, env_file, "FILE", "such variables, one KEY=VALUE or KEY a line; # begins a comment; -e wins"), \
     FLAG("profile", 0, STRING, profile, "PROFILE|FILE", "which game: a name, or a JSON file (default zomboid)")
 #define COMMAND_OPTIONS \
     FLAG("reason", 0, STRING, reason, "TEXT", "why, for the log"), \
@@ -65,21 +67,6 @@ static const struct option adopt_options[] = {
 
 /* --- Records ------------------------------------------------------------------------------------ */
 
-static bool take_env(json_t *config, const GPtrArray *env, GError **error)
-{
-    for (guint i = 0; env && i < env->len; i++) {
-        const char *pair = env->pdata[i];
-        const char *equals = strchr(pair, '=');
-        if (!equals || equals == pair) {
-            cli_usage(error, "--env: expected KEY=VALUE");
-            return false;
-        }
-        g_autofree char *key = g_strndup(pair, (gsize)(equals - pair));
-        json_object_set_new(config, key, json_string(equals + 1));
-    }
-    return true;
-}
-
 static bool take_config(struct server_row *server, const struct flags *flags,
                         GError **error)
 {
@@ -88,7 +75,7 @@ static bool take_config(struct server_row *server, const struct flags *flags,
         json_decref(config);
         config = json_object();
     }
-    if (!take_env(config, flags->env, error))
+    if (!env_given(config, flags->env_file, flags->env, error))
         return false;
     for (guint i = 0; flags->unset_env && i < flags->unset_env->len; i++)
         json_object_del(config, flags->unset_env->pdata[i]);

@@ -187,7 +187,7 @@ REFUSED = [
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--udp-port", 16261], "udp_port: 16261 is the game_port"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--game-port", 65536], "65535"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--data-path", "/a/../b"], "'..'"),
-    (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "-e", "nonsense"], "KEY=VALUE"),
+    (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "-e", "non sense"], "KEY=VALUE"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--profile", "nonsense"], "known: minecraft, zomboid"),
     (["server", "create", "AGENT", "x", *PORTS, *IMAGE, "--expires", "7d"], "at most 6d"),
     (["server", "list", "--status", "nonsense"], "none of creating"),

@@ -127,11 +127,12 @@ class Fleet:
 
     # The muster program
 
-    def run(self, *arguments, expect=0, timeout=PATIENCE_S, stdin=None):
+    def run(self, *arguments, expect=0, timeout=PATIENCE_S, stdin=None, environment=None):
         """`muster ARGUMENTS`; expect is the exit code that is right, None any."""
         command = [str(self.program), *map(str, arguments), "--bus", self.bus_url,
                    "--ledger", str(self.ledger)]
         done = subprocess.run(command, text=True, timeout=timeout, input=stdin or "",
+                              env=dict(os.environ, **environment) if environment else None,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert expect is None or done.returncode == expect, (
             f"{' '.join(command)}\nended with {done.returncode}, not {expect}\n"
