@@ -9,8 +9,9 @@
 #include <gio/gio.h>
 #include <string.h>
 
-#define MESSAGE_MAX 1500 /* characters of a refusal */
-#define PATH_CHARS  1024
+#define MESSAGE_MAX   1500 /* characters of a refusal */
+#define PATH_CHARS    1024
+#define NETWORKS_MOST 16 /* an engine has some thirty subnets of its own for all */
 
 /* --- Refusals ----------------------------------------------------------------------- */
 
@@ -73,6 +74,13 @@ struct policy *policy_new(void)
     policy->env_count_most = policy->env_bytes_most = INT64_MAX;
     policy->env_forbidden = texts_new();
     policy->mounts_most = INT64_MAX;
+    policy->networks_most = NETWORKS_MOST;
+    policy->host_addresses = texts_new();
+    policy->labels_count_most = policy->labels_bytes_most = INT64_MAX;
+    policy->labels_forbidden = texts_new();
+    policy->save_commands = texts_new();
+    policy->actions = texts_new();
+    policy->users = texts_new();
     policy->mounters_ignored = texts_new();
     policy->adopt = texts_new();
     policy->capabilities = texts_new();
@@ -103,6 +111,11 @@ void policy_unref(const struct policy *policy)
     g_ptr_array_unref(policy->env_forbidden);
     g_ptr_array_unref(policy->mounters_ignored);
     g_ptr_array_unref(policy->adopt);
+    g_ptr_array_unref(policy->host_addresses);
+    g_ptr_array_unref(policy->labels_forbidden);
+    g_ptr_array_unref(policy->save_commands);
+    g_ptr_array_unref(policy->actions);
+    g_ptr_array_unref(policy->users);
     g_ptr_array_unref(policy->capabilities);
     g_ptr_array_unref(policy->log_drivers);
     g_free((struct policy *)policy);

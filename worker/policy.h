@@ -46,6 +46,17 @@ struct policy {
     int64_t env_bytes_most;   /* of all names and values together */
     GPtrArray *env_forbidden; /* char *, patterns of names: "LD_*" */
     int64_t mounts_most;
+    int64_t networks_most;
+    GPtrArray
+        *host_addresses; /* char *, that ports may be published on; "0.0.0.0": all */
+    int64_t labels_count_most;
+    int64_t labels_bytes_most;   /* of all names and values together */
+    GPtrArray *labels_forbidden; /* char *, patterns of names: "traefik.*" */
+    GPtrArray *save_commands;    /* char *, patterns of the words with blanks between */
+    bool save_none;              /* nothing may be run inside before a stop */
+    GPtrArray *actions;  /* char *, that this host takes; cancel and sync always */
+    GPtrArray *users;    /* char *, patterns of whom a container runs as */
+    bool users_not_root; /* it names its user, by a number that is not 0 */
     GPtrArray *mounters_ignored; /* char *, patterns of containers that hinder no purge */
     GPtrArray *adopt; /* char *, patterns of names of containers that may be adopted */
     bool adopt_none;  /* no container may be */
@@ -120,7 +131,7 @@ bool registries_allow(const GPtrArray *registries, const struct reference *image
 /* "busybox:1" → "docker.io"; "reg:5000/games/x@sha256:…" → "reg:5000"; g_free it. */
 char *image_host(const char *reference);
 
-/* What is allowed, in plain words for people, a line each; g_free it. */
+/* What is allowed, in whole sentences for people, a line each; g_free it. */
 char *policy_text(const struct policy *policy);
 
 typedef struct policy Policy;

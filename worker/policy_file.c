@@ -87,6 +87,19 @@ static bool add_log_driver(GPtrArray *texts, const char *text)
     return g_strv_contains(words, text) && add_plain(texts, text);
 }
 
+static bool add_address(GPtrArray *texts, const char *text)
+{
+    return g_hostname_is_ip_address(text) && add_plain(texts, text);
+}
+
+static bool add_action(GPtrArray *texts, const char *text)
+{
+    const enum action action = action_from_name(text);
+
+    return action != ACTION_UNKNOWN && action != ACTION_CANCEL && action != ACTION_SYNC &&
+           add_plain(texts, text);
+}
+
 static bool read_texts(const json_t *value, add_text add, void *field)
 {
     GPtrArray *texts = *(GPtrArray **)field;
@@ -114,6 +127,15 @@ static bool read_forbidden(const json_t *value, void *field)
 }
 
 /* false: none; else a list. */
+static bool read_save_commands(const json_t *value, void *field)
+{
+    struct policy *policy = field;
+
+    policy->save_none = json_is_false(value);
+    return policy->save_none || read_allowed(value, &policy->save_commands);
+}
+
+/* Likewise. */
 static bool read_adopt(const json_t *value, void *field)
 {
     struct policy *policy = field;
@@ -125,6 +147,25 @@ static bool read_adopt(const json_t *value, void *field)
 static bool read_registries(const json_t *value, void *field)
 {
     return json_array_size(value) > 0 && read_texts(value, add_registry, field);
+}
+
+static bool read_addresses(const json_t *value, void *field)
+{
+    return json_array_size(value) > 0 && read_texts(value, add_address, field);
+}
+
+static bool read_actions(const json_t *value, void *field)
+{
+    return json_array_size(value) > 0 && read_texts(value, add_action, field);
+}
+
+/* "root": true leaves it open. */
+static bool read_root(const json_t *value, void *field)
+{
+    bool *not_root = field;
+
+    *not_root = json_is_false(value);
+    return json_is_boolean(value);
 }
 
 static bool read_restart_policies(const json_t *value, void *field)
@@ -229,6 +270,23 @@ static const struct key mounts_keys[] = {
     {"max", read_count, AT(mounts_most), "a whole number from 0 up, such as 8"},
     {NULL}};
 
+static const struct key networks_keys[] = {
+    {"max", read_count, AT(networks_most), "a whole number from 0 up, such as 4"},
+    {NULL}};
+
+static const struct key labels_keys[] = {
+    {"max_count", read_count, AT(labels_count_most), "a whole number from 0 up, such as 50"},
+    {"max_bytes", read_count, AT(labels_bytes_most), "a whole number from 0 up, such as 16384"},
+    {"names_forbidden", read_forbidden, AT(labels_forbidden),
+     "a list of patterns of names, such as [\"traefik.*\"]"},
+    {NULL}};
+
+static const struct key users_keys[] = {
+    {"root", read_root, AT(users_not_root), "true or false"},
+    {"allowed", read_allowed, AT(users),
+     "a list of patterns of users that is not empty, such as [\"1000:*\"]"},
+    {NULL}};
+
 static const struct key env_keys[] = {
     {"max_count", read_count, AT(env_count_most), "a whole number from 0 up, such as 200"},
     {"max_bytes", read_count, AT(env_bytes_most), "a whole number from 0 up, such as 65536"},
@@ -256,6 +314,16 @@ static const struct key keys[] = {
      "a list of ranges within 1 to 65535 that is not empty, such as [[16261, 16400]]"},
     {"networks", read_allowed, AT(networks),
      "a list of patterns of networks' names that is not empty, such as [\"zomboid-*\"]"},
+    {"networks_per_server", NULL, 0, "an object such as {\"max\": 4}", networks_keys},
+    {"host_addresses", read_addresses, AT(host_addresses),
+     "a list of IP addresses that is not empty, such as [\"127.0.0.1\"]"},
+    {"actions", read_actions, AT(actions),
+     "a list of some of create, start, stop, restart, rebuild, recreate, restore, delete, "
+     "purge that is not empty"},
+    {"users", NULL, 0, "an object such as {\"root\": false}", users_keys},
+    {"labels", NULL, 0, "an object such as {\"max_count\": 50}", labels_keys},
+    {"save_commands", read_save_commands, 0,
+     "false, or a list of patterns of commands that is not empty, such as [\"rcon-cli *\"]"},
     {"mounts", NULL, 0, "an object such as {\"max\": 8}", mounts_keys},
     {"mounters_ignored", read_forbidden, AT(mounters_ignored),
      "a list of patterns of containers' names, such as [\"node-exporter\"]"},

@@ -15,6 +15,17 @@
  *     host_ports        [[16261, 16400]]         ranges, both ends included; with any, the
  *                                                engine may not choose a port (0) either
  *     networks          ["zomboid-*"]            patterns of names, with * and ?
+ *     networks_per_server  {"max": 4}            absent: 16.  Names that could be another network's
+ *                                                id (12 to 64 hexadecimal digits) are never taken
+ *     host_addresses    ["127.0.0.1"]            that ports are published on, as they are written;
+ *                                                "0.0.0.0" stands for a port without one, too
+ *     actions           ["start", "stop"]        that are taken; cancel and sync always are
+ *     users             {"root": false,          false: a server names its user by a number that is
+ *                        "allowed": ["1000:*"]}  not 0 (a name may be root in an image); patterns of
+ *                                                users that it may name: then it has to name one
+ *     labels            {"max_count": 50, "max_bytes": 16384, "names_forbidden": ["traefik.*"]}
+ *     save_commands     ["rcon-cli *"]           patterns of the command's words with blanks
+ *                                                between; false: none.  Of a stop, too
  *     mounts            {"max": 8}
  *     mounters_ignored  ["node-exporter"]        patterns of names of containers that hinder no
  *                                                purge, whatever they mount: backup, monitoring

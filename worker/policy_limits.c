@@ -7,6 +7,7 @@
 #include "policy_parts.h"
 
 #include "container.h"
+#include "inside.h"
 
 #include <string.h>
 
@@ -158,6 +159,38 @@ static bool limit_ports(const struct policy *policy, const struct command *comma
     return true;
 }
 
+static bool limit_addresses(const struct policy *policy, const struct command *command,
+                            struct refusal *refusal)
+{
+    const GPtrArray *ports = command->spec->ports, *allowed = policy->host_addresses;
+
+    for (guint i = 0; i < ports->len && allowed->len > 0; i++) {
+        const struct port *port = g_ptr_array_index(ports, i);
+        const char *address = *port->host_ip ? port->host_ip : "0.0.0.0";
+        if (g_ptr_array_find_with_equal_func((GPtrArray *)allowed, address, g_str_equal,
+                                             NULL))
+            continue;
+        g_autofree char *list = texts_join(allowed);
+        return refusal_set(
+            refusal, CODE_FORBIDDEN,
+            "the port %" G_GINT64_FORMAT "/%s is published on %s, which is "
+            "none of the addresses that this host allows (%s)",
+            port->host_port, protocol_name(port->protocol),
+            *port->host_ip ? port->host_ip : "all addresses (0.0.0.0)", list);
+    }
+    return true;
+}
+
+static bool limit_networks_most(const struct policy *policy,
+                                const struct command *command, struct refusal *refusal)
+{
+    return command->spec->networks->len <= policy->networks_most ||
+           refusal_set(refusal, CODE_FORBIDDEN,
+                       "the server is in %u networks; %" G_GINT64_FORMAT
+                       " are the most that this host allows",
+                       command->spec->networks->len, policy->networks_most);
+}
+
 static bool limit_networks(const struct policy *policy, const struct command *command,
                            struct refusal *refusal)
 {
@@ -193,7 +226,7 @@ static bool limit_mounts(const struct policy *policy, const struct command *comm
 
 /* --- Env ---------------------------------------------------------------------------- */
 
-static int64_t env_bytes(const GPtrArray *env)
+static int64_t pairs_bytes(const GPtrArray *env)
 {
     int64_t bytes = 0;
 
@@ -220,7 +253,7 @@ static bool limit_env(const struct policy *policy, const struct command *command
                       struct refusal *refusal)
 {
     const GPtrArray *env = command->spec->env;
-    const int64_t bytes = env_bytes(env);
+    const int64_t bytes = pairs_bytes(env);
 
     if (env->len > policy->env_count_most)
         return refusal_set(refusal, CODE_FORBIDDEN,
@@ -234,6 +267,102 @@ static bool limit_env(const struct policy *policy, const struct command *command
                            " are the most that this host allows",
                            bytes, policy->env_bytes_most);
     return env_names_allowed(policy, env, refusal);
+}
+
+/* Other programs of the host do what labels say: proxies, updaters, backups. */
+static bool limit_labels(const struct policy *policy, const struct command *command,
+                         struct refusal *refusal)
+{
+    const GPtrArray *labels = command->spec->labels;
+    const int64_t bytes = pairs_bytes(labels);
+
+    if (labels->len > policy->labels_count_most)
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the server has %u labels; %" G_GINT64_FORMAT
+                           " are the most that this host allows",
+                           labels->len, policy->labels_count_most);
+    if (bytes > policy->labels_bytes_most)
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the server's labels have %" G_GINT64_FORMAT
+                           " bytes together; %" G_GINT64_FORMAT
+                           " are the most that this host allows",
+                           bytes, policy->labels_bytes_most);
+    for (guint i = 0; i < labels->len; i++) {
+        const struct pair *label = g_ptr_array_index(labels, i);
+        if (matches_any(policy->labels_forbidden, label->key))
+            return refusal_set(refusal, CODE_FORBIDDEN,
+                               "the label %s may not be set on this host", label->key);
+    }
+    return true;
+}
+
+/* --- Who acts ------------------------------------------------------------------------ */
+
+static bool limit_actions(const struct policy *policy, const struct command *command,
+                          struct refusal *refusal)
+{
+    if (policy->actions->len == 0 ||
+        g_ptr_array_find_with_equal_func(policy->actions, command->action, g_str_equal,
+                                         NULL))
+        return true;
+    g_autofree char *allowed = texts_join(policy->actions);
+    return refusal_set(refusal, CODE_FORBIDDEN,
+                       "a %s is none of the actions that this host takes (%s)",
+                       command->action, allowed);
+}
+
+/* A name says nothing of its number, which is the image's; and so is whom an image runs as. */
+static bool is_not_root(const char *user)
+{
+    int64_t uid, gid;
+
+    return g_ascii_isdigit(*user) && inside_user(user, &uid, &gid) && uid != 0;
+}
+
+static bool limit_users(const struct policy *policy, const struct command *command,
+                        struct refusal *refusal)
+{
+    const char *user = command->spec->user;
+
+    if (policy->users_not_root && !is_not_root(user))
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the server runs as \"%s\", which may be root (empty: as its "
+                           "image says); this host wants a number that is not 0, such as "
+                           "1000:1000",
+                           user);
+    if (policy->users->len == 0 || (*user && matches_any(policy->users, user)))
+        return true;
+    g_autofree char *allowed = texts_join(policy->users);
+    return refusal_set(
+        refusal, CODE_FORBIDDEN,
+        "the server runs as \"%s\" (empty: as its image says), which is none "
+        "of those that this host allows (%s)",
+        user, allowed);
+}
+
+/* Its words may hold a password: they are not told. */
+static bool limit_save_commands(const struct policy *policy,
+                                const struct command *command, struct refusal *refusal)
+{
+    const GPtrArray *save = command->spec->stop->save;
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    for (guint i = 0; i < save->len; i++)
+        g_string_append_printf(line, "%s%s", i > 0 ? " " : "",
+                               (const char *)g_ptr_array_index(save, i));
+    if (save->len == 0 || command->options->skip_save)
+        return true;
+    if (policy->save_none)
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the server has a save command, and this host runs none; skip "
+                           "the save, or take it out of the server");
+    if (policy->save_commands->len == 0 || matches_any(policy->save_commands, line->str))
+        return true;
+    g_autofree char *allowed = texts_join(policy->save_commands);
+    return refusal_set(refusal, CODE_FORBIDDEN,
+                       "the server's save command is none of those that this host allows "
+                       "(%s); skip the save, or change it",
+                       allowed);
 }
 
 /* --- Resources, its end, its coming back -------------------------------------------- */
@@ -315,13 +444,19 @@ static bool limit_restart(const struct policy *policy, const struct command *com
 }
 
 static const struct rule limits[] = {
+    {ON_SPEC, "actions", limit_actions},
     {ON_SPEC, "container_names", limit_container},
+    {ON_SPEC, "save_commands", limit_save_commands}, /* a stop runs it, too */
     {MAKING, "registries", limit_registries},
     {MAKING, "require_digest", limit_digest},
     {MAKING, "host_ports", limit_ports},
+    {MAKING, "host_addresses", limit_addresses},
+    {MAKING, "networks_per_server", limit_networks_most},
     {MAKING, "networks", limit_networks},
     {MAKING, "mounts", limit_mounts},
     {MAKING, "env", limit_env},
+    {MAKING, "labels", limit_labels},
+    {MAKING, "users", limit_users},
     {MAKING, "memory_bytes", limit_memory},
     {MAKING, "nano_cpus", limit_cpus},
     {MAKING, "pids", limit_pids},

@@ -132,6 +132,14 @@ bool rule_ports(const struct policy *policy, const struct command *command,
     return true;
 }
 
+static bool is_network_id(const char *name)
+{
+    const size_t length = strlen(name);
+
+    return length >= 12 && length <= 64 &&
+           strspn(name, "0123456789abcdefABCDEF") == length;
+}
+
 static bool network_allowed(const struct network *network, struct refusal *refusal)
 {
     const char *name = network->name;
@@ -146,7 +154,14 @@ static bool network_allowed(const struct network *network, struct refusal *refus
                            "the network \"%s\" has no name for a network of its own: "
                            "letters, digits, _, . and -",
                            name);
-    return true;
+    /* A whole id goes before any name, and a short one is taken where no name fits: it could
+     * be the network of somebody else. */
+    return !is_network_id(name) ||
+           refusal_set(
+               refusal, CODE_INVALID,
+               "the network \"%s\" bears a name that could be another network's id; "
+               "choose one that is not 12 to 64 hexadecimal digits",
+               name);
 }
 
 bool rule_networks(const struct policy *policy, const struct command *command,

@@ -1,41 +1,34 @@
 /*
- * policy_text.c - a policy in plain words, for --check-policy.
+ * policy_text.c - a policy in whole sentences, for --check-policy.
  *
- * Every kind of limit has a line, also where there is none: what is open should be seen, too.
+ * Every kind of limit has one, also where there is none: what is open should be seen, too.
  */
 #include "policy_parts.h"
 
-static void line(GString *text, const char *what, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-static void line(GString *text, const char *what, const char *format, ...)
+static void say(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void say(GString *text, const char *format, ...)
 {
     va_list args;
 
-    g_string_append_printf(text, "  %-18s", what);
     va_start(args, format);
     g_string_append_vprintf(text, format, args);
     va_end(args);
     g_string_append_c(text, '\n');
 }
 
-/* `before` and the list, or what is said of an empty one. */
-static void line_of_texts(GString *text, const char *what, const GPtrArray *texts,
-                          const char *before, const char *any)
+/* What is said of a list, with the list in the place of %s, and of an empty one. */
+static void say_list(GString *text, const GPtrArray *texts, const char *before,
+                     const char *after, const char *any)
 {
     g_autofree char *list = texts_join(texts);
 
     if (texts->len > 0)
-        line(text, what, "%s%s", before, list);
+        say(text, "%s%s%s", before, list, after);
     else
-        line(text, what, "%s", any);
+        say(text, "%s", any);
 }
 
-static void line_of_ports(GString *text, const struct policy *policy)
-{
-    g_autofree char *list = spans_join(policy->host_ports);
-
-    line(text, "ports of the host", "%s", policy->host_ports->len > 0 ? list : "any");
-}
+/* --- Numbers ------------------------------------------------------------------------ */
 
 /* GLib puts a no-break space before the unit, which nobody can search for. */
 static char *bytes_text(int64_t bytes)
@@ -62,106 +55,165 @@ static char *seconds_text(int64_t seconds)
     return g_strdup_printf("%" G_GINT64_FORMAT " s", seconds);
 }
 
-static void line_of_limit(GString *text, const char *what, const struct limit *limit,
-                          char *(*in_words)(int64_t))
+static void say_limit(GString *text, const char *what, const struct limit *limit,
+                      char *(*in_words)(int64_t))
 {
     g_autofree char *most = in_words(limit->most);
-    const char *without = limit->required ? "a server without a limit is refused"
-                                          : "a server may be without a limit";
+    const char *without = limit->required ? "a server without one is refused"
+                                          : "a server may be without one";
 
     if (limit->most == INT64_MAX)
-        line(text, what, "any; %s", without);
+        say(text, "The limit of %s may be any; %s.", what, without);
     else
-        line(text, what, "at most %s; %s", most, without);
+        say(text, "The limit of %s is at most %s; %s.", what, most, without);
 }
 
-static void line_of_most(GString *text, const char *what, int64_t most,
-                         char *(*in_words)(int64_t))
+/* "A server may have" and so on. */
+static void say_most(GString *text, const char *subject, int64_t most,
+                     char *(*in_words)(int64_t), const char *what)
 {
     g_autofree char *words = in_words(most);
 
     if (most == INT64_MAX)
-        line(text, what, "any");
+        say(text, "%s any %s.", subject, what);
     else
-        line(text, what, "at most %s", words);
+        say(text, "%s at most %s %s.", subject, words, what);
 }
 
-static void lines_of_confines(GString *text, const struct policy *policy)
+/* --- What may be asked for ---------------------------------------------------------- */
+
+static void say_whose(GString *text, const struct policy *policy)
 {
-    g_autofree char *given = number_text(MIN(policy->pids_given, policy->pids.most));
-
-    line(text, "  if none is asked", "%s",
-         policy->pids_given > 0 ? given : "no limit at all");
-    line_of_texts(text, "capabilities", policy->capabilities, "every container has ",
-                  "no container has any");
-    line(text, "new privileges", "%s",
-         policy->new_privileges ? "setuid programs in a container give them"
-                                : "nothing in a container gives any");
+    say_list(text, policy->actions,
+             "Of the actions only these are taken, beside cancel and sync: ", ".",
+             "Every action is taken.");
+    say_list(text, policy->data_roots, "Data lies inside ", ".",
+             "Data may lie nowhere: give --data-root.");
+    say_list(text, policy->registries, "Images come from ", ".",
+             "Images come from nowhere: give --registry.");
+    if (policy->file_registries->len > 0)
+        say_list(text, policy->file_registries, "Of these images only those from ",
+                 " are taken.", "");
+    say(text, "%s",
+        policy->require_digest ? "An image is named by digest alone."
+                               : "An image is named by tag or by digest.");
+    say_list(text, policy->name_prefixes, "The names of containers begin with ", ".",
+             "A container may have any name.");
+    if (policy->adopt_none)
+        say(text, "No container may be adopted.");
+    else
+        say_list(text, policy->adopt,
+                 "Only containers of these names may be adopted: ", ".",
+                 "Any container that is nobody's may be adopted.");
 }
 
-static void line_of_log(GString *text, const char *what, const struct log_bound *bound,
-                        char *(*in_words)(int64_t))
+static void say_places(GString *text, const struct policy *policy)
+{
+    g_autofree char *ports = spans_join(policy->host_ports);
+
+    if (policy->host_ports->len > 0)
+        say(text, "Ports of the host are among %s.", ports);
+    else
+        say(text, "Any port of the host may be published.");
+    say_list(text, policy->host_addresses, "Ports are published on ",
+             " alone (0.0.0.0: a port that names no address).",
+             "Ports may be published on any address of the host.");
+    say_list(text, policy->networks, "Networks are among ", ".",
+             "A server may be in any network but the host's and other containers'.");
+    say_most(text, "A server may be in", policy->networks_most, number_text, "networks");
+    say_most(text, "A server may have", policy->mounts_most, number_text, "mounts");
+    say_list(text, policy->mounters_ignored, "A purge does not mind the mounts of ", ".",
+             "A purge minds whoever mounts the data.");
+}
+
+static void say_texts(GString *text, const struct policy *policy)
+{
+    say_most(text, "A server may have", policy->env_count_most, number_text, "variables");
+    say_most(text, "Its variables may have", policy->env_bytes_most, bytes_text,
+             "together");
+    say_list(text, policy->env_forbidden, "Variables may have any name but ", ".",
+             "Variables may have any name.");
+    say_most(text, "A server may have", policy->labels_count_most, number_text, "labels");
+    say_most(text, "Its labels may have", policy->labels_bytes_most, bytes_text,
+             "together");
+    say_list(text, policy->labels_forbidden, "Labels may have any name but ", ".",
+             "Labels may have any name but those of Muster.");
+}
+
+static void say_ends(GString *text, const struct policy *policy)
+{
+    say_most(text, "A stop may take", policy->stop_timeout_most_s, seconds_text,
+             "from its signal to the kill");
+    say_most(text, "A save command may take", policy->save_timeout_most_s, seconds_text,
+             "before a stop");
+    if (policy->save_none)
+        say(text, "No save command is run.");
+    else
+        say_list(text, policy->save_commands, "A save command is like ", ".",
+                 "A save command may be any.");
+    say_list(text, policy->restart_policies, "Restart policies are among ", ".",
+             "A server may have any restart policy.");
+}
+
+/* --- What a container gets ---------------------------------------------------------- */
+
+static void say_users(GString *text, const struct policy *policy)
+{
+    say(text, "%s",
+        policy->users_not_root ? "A server names its user by a number that is not 0."
+                               : "A server may run as root.");
+    say_list(text, policy->users, "A server names its user, who is like ", ".",
+             "A server may name any user, or leave it to its image.");
+}
+
+static void say_log(GString *text, const char *what, const struct log_bound *bound,
+                    char *(*in_words)(int64_t))
 {
     g_autofree char *given = in_words(bound->given);
 
     if (bound->given == 0)
-        line(text, what, "any");
+        say(text, "The %s of a log has no bound.", what);
     else
-        line(text, what, "%s%s", given,
-             bound->most == INT64_MAX ? " if none is asked, else any" : " at most");
+        say(text, "The %s of a log is %s%s.", what, given,
+            bound->most == INT64_MAX ? " if a server names none, and any that it names"
+                                     : " at most");
 }
 
-static void lines_of_logs(GString *text, const struct policy *policy)
+static void say_confines(GString *text, const struct policy *policy)
 {
-    line_of_texts(text, "log drivers", policy->log_drivers, "the engine's own, ",
-                  "any of json-file, local, journald, none");
-    line_of_log(text, "  a file's size", &policy->log_bytes, bytes_text);
-    line_of_log(text, "  files", &policy->log_files, number_text);
-}
+    g_autofree char *pids = number_text(MIN(policy->pids_given, policy->pids.most));
 
-static void lines_of_images(GString *text, const struct policy *policy)
-{
-    line_of_texts(text, "images", policy->registries, "from ", "none: give --registry");
-    if (policy->file_registries->len > 0)
-        line_of_texts(text, "", policy->file_registries, "and of these only ", "");
-    line(text, "", "%s",
-         policy->require_digest ? "by digest alone" : "by tag or by digest");
-}
-
-static void lines_of_env(GString *text, const struct policy *policy)
-{
-    line_of_most(text, "variables", policy->env_count_most, number_text);
-    line_of_most(text, "  together", policy->env_bytes_most, bytes_text);
-    line_of_texts(text, "  their names", policy->env_forbidden, "any but ", "any");
+    if (policy->pids_given > 0)
+        say(text, "A server that names no limit of processes gets %s.", pids);
+    else
+        say(text, "A server that names no limit of processes gets none.");
+    say_list(text, policy->capabilities, "Every container has the capabilities ",
+             " and no other.", "No container has any capability.");
+    say(text, "%s",
+        policy->new_privileges ? "Setuid programs in a container give new privileges."
+                               : "Nothing in a container gives new privileges.");
+    say_users(text, policy);
+    say_list(text, policy->log_drivers, "Log drivers are the engine's own, ", ".",
+             "Log drivers are the engine's own, json-file, local, journald, none.");
+    say_log(text, "size of a file", &policy->log_bytes, bytes_text);
+    say_log(text, "number of files", &policy->log_files, number_text);
 }
 
 char *policy_text(const struct policy *policy)
 {
-    GString *text = g_string_new("A command may ask for:\n");
+    GString *text = g_string_new(NULL);
 
-    line_of_texts(text, "data", policy->data_roots, "inside ", "none: give --data-root");
-    lines_of_images(text, policy);
-    line_of_texts(text, "container names", policy->name_prefixes, "that begin with ",
-                  "any");
-    line_of_ports(text, policy);
-    line_of_texts(text, "networks", policy->networks, "",
-                  "any but the host's and other containers'");
-    line_of_most(text, "mounts", policy->mounts_most, number_text);
-    line_of_texts(text, "  purge ignores", policy->mounters_ignored, "those of ",
-                  "nobody who mounts the data");
-    line_of_texts(text, "adopt", policy->adopt, "",
-                  policy->adopt_none ? "no container" : "any that is nobody's");
-    lines_of_env(text, policy);
-    line_of_limit(text, "memory", &policy->memory_bytes, bytes_text);
-    line_of_limit(text, "CPU", &policy->nano_cpus, cpus_text);
-    line_of_limit(text, "processes", &policy->pids, number_text);
-    lines_of_confines(text, policy);
-    lines_of_logs(text, policy);
-    line_of_most(text, "time to stop", policy->stop_timeout_most_s, seconds_text);
-    line_of_most(text, "time to save", policy->save_timeout_most_s, seconds_text);
-    line_of_texts(text, "restart policies", policy->restart_policies, "", "any");
-    g_string_append(text,
-                    "What only ends a container (stop, delete, purge) has to keep to "
-                    "the container names\nand, for a purge, to the data.\n");
+    say_whose(text, policy);
+    say_places(text, policy);
+    say_texts(text, policy);
+    say_limit(text, "memory", &policy->memory_bytes, bytes_text);
+    say_limit(text, "CPU", &policy->nano_cpus, cpus_text);
+    say_limit(text, "processes", &policy->pids, number_text);
+    say_confines(text, policy);
+    say_ends(text, policy);
+    say(text,
+        "What only ends a container (stop, delete, purge) has to keep to the actions, "
+        "the containers' names\nand the save commands alone and, for a purge, to the "
+        "data.");
     return g_string_free(text, FALSE);
 }

@@ -122,6 +122,11 @@ static void add_save(struct setup *setup, const char *value)
     g_ptr_array_add(setup->command->spec->stop->save, g_strdup(value));
 }
 
+static void set_skip_save(struct setup *setup, const char *value)
+{
+    setup->command->options->skip_save = true;
+}
+
 static void set_memory(struct setup *setup, const char *value)
 {
     setup->command->spec->resources->memory_bytes = g_ascii_strtoll(value, NULL, 10);
@@ -277,6 +282,7 @@ static const struct {
     {"timeout", set_timeout},
     {"save_timeout", set_save_timeout},
     {"save", add_save},
+    {"skip_save", set_skip_save},
     {"memory", set_memory},
     {"cpus", set_cpus},
     {"pids", set_pids},

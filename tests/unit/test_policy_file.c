@@ -73,6 +73,13 @@ static const struct {
     {"{\"pids\": {\"default\": -1}}", POLICY_FILE_ERROR_VALUE, "from 0 up"},
     {"{\"logs\": {\"max_bytes\": \"10m\"}}", POLICY_FILE_ERROR_VALUE, "10485760"},
     {"{\"logs\": {\"drivers\": [\"syslog\"]}}", POLICY_FILE_ERROR_VALUE, "json-file"},
+    {"{\"host_addresses\": [\"localhost\"]}", POLICY_FILE_ERROR_VALUE, "IP addresses"},
+    {"{\"actions\": [\"sync\"]}", POLICY_FILE_ERROR_VALUE, "some of create, start"},
+    {"{\"actions\": [\"explode\"]}", POLICY_FILE_ERROR_VALUE, "some of create, start"},
+    {"{\"save_commands\": true}", POLICY_FILE_ERROR_VALUE, "false, or a list"},
+    {"{\"users\": {\"root\": 0}}", POLICY_FILE_ERROR_VALUE,
+     "\"users.root\" has to be true or false"},
+    {"{\"networks_per_server\": 4}", POLICY_FILE_ERROR_VALUE, "such as {\"max\": 4}"},
     {"{\"adopt\": true}", POLICY_FILE_ERROR_VALUE,
      "\"adopt\" has to be false, or a list"},
     {"{\"adopt\": []}", POLICY_FILE_ERROR_VALUE, "not empty"},
@@ -150,27 +157,33 @@ static void the_example_is_one(void)
     g_assert_cmpuint(policy->mounters_ignored->len, ==, 2);
 }
 
-static void it_is_told_in_plain_words(void)
+static void it_is_told_in_sentences(void)
 {
     static const char *const parts[] = {
-        "from reg:5000\n",
-        "only reg:5000/games\n",
-        "by digest alone\n",
-        "begin with a-, b-\n",
-        "16261-16400, 80\n",
-        "zomboid-*\n",
-        "at most 0\n",
-        "at most 2 CPUs; ",
-        "without a limit is refused\n",
-        "any but LD_*\n",
-        "at most 60 s\n",
-        "inside /srv/a\n",
-        "those of backup-*\n",
-        "every container has CHOWN\n",
-        "nothing in a container gives any\n",
-        "4096\n",
-        "10.0 MiB (10485760 bytes) if none is asked, else any\n",
-        "3 at most\n",
+        "Images come from reg:5000.\n",
+        "only those from reg:5000/games are taken.\n",
+        "by digest alone.\n",
+        "begin with a-, b-.\n",
+        "among 16261-16400, 80.\n",
+        "among zomboid-*.\n",
+        "at most 0 mounts.\n",
+        "CPU is at most 2 CPUs; a server without one is refused.\n",
+        "any name but LD_*.\n",
+        "at most 60 s from its signal",
+        "inside /srv/a.\n",
+        "mounts of backup-*.\n",
+        "the capabilities CHOWN and no other.\n",
+        "Nothing in a container gives new privileges.\n",
+        "no limit of processes gets 4096.\n",
+        "is 10.0 MiB (10485760 bytes) if a server names none",
+        "number of files of a log is 3 at most.\n",
+        "at most 16 networks.\n",
+        "beside cancel and sync: start, stop.\n",
+        "No container may be adopted.\n",
+        "No save command is run.\n",
+        "by a number that is not 0.\n",
+        "published on 127.0.0.1 alone",
+        "any name but traefik.*.\n",
     };
     g_autoptr(Policy) policy = parsed(
         "{\"registries\": [\"reg:5000/games\"], \"require_digest\": true,"
@@ -178,6 +191,9 @@ static void it_is_told_in_plain_words(void)
         " \"networks\": [\"zomboid-*\"], \"mounts\": {\"max\": 0},"
         " \"nano_cpus\": {\"max\": 2000000000}, \"stop_timeout_s\": {\"max\": 60},"
         " \"mounters_ignored\": [\"backup-*\"],"
+        " \"actions\": [\"start\", \"stop\"], \"adopt\": false, \"save_commands\": false,"
+        " \"users\": {\"root\": false}, \"host_addresses\": [\"127.0.0.1\"],"
+        " \"labels\": {\"names_forbidden\": [\"traefik.*\"]},"
         " \"capabilities\": [\"CHOWN\"], \"logs\": {\"max_files\": 3},"
         " \"env\": {\"names_forbidden\": [\"LD_*\"]}}");
 
@@ -330,7 +346,7 @@ int main(int argc, char **argv)
     g_test_add_func("/policy_file/a_max_asks_for_a_limit_in_any_order",
                     a_max_asks_for_a_limit_in_any_order);
     g_test_add_func("/policy_file/the_example_is_one", the_example_is_one);
-    g_test_add_func("/policy_file/it_is_told_in_plain_words", it_is_told_in_plain_words);
+    g_test_add_func("/policy_file/it_is_told_in_sentences", it_is_told_in_sentences);
     g_test_add_func("/policy_file/t5_adopt_asks_the_name_that_is_seen",
                     t5_adopt_asks_the_name_that_is_seen);
     g_test_add_func("/policy_file/t7_sizes_of_logs", t7_sizes_of_logs);
