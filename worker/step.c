@@ -260,10 +260,24 @@ static bool is_of_this(const struct facts *facts, const struct container *contai
     return is;
 }
 
+/* One that bears no label may have been adopted: its id is all that tells. */
+static bool is_anothers(const struct facts *facts, const struct container *container)
+{
+    return !container_is_of(container, facts->command->agent_id) ||
+           (*container->server_id &&
+            !g_str_equal(container->server_id, facts->command->server_id));
+}
+
 /* What is broken, or bears the mark that it only has to go, is no old one any more: it could
  * not come back, and hinders nothing. */
 void step_saw_old(struct facts *facts, struct container *old_taken)
 {
+    if (is_anothers(facts,
+                    old_taken)) { /* whoever names its id, as that of an adopted one */
+        g_clear_pointer(&facts->old, container_free);
+        container_free(old_taken);
+        return;
+    }
     keep_note(&facts->kept, old_taken);
     container_free(facts->old);
     facts->old = old_taken;

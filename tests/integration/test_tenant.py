@@ -92,7 +92,7 @@ class Ground:
         return status.st_dev, status.st_ino
 
     def server(self, *sources, data_dir=None, make_directory=True):
-        server = self.host.new(networks=[])
+        server = self.host.new(networks=[], ports=[])
         server.spec["data_dir"] = str(data_dir or self.host.data_root / server.name)
         server.spec["mounts"] = [
             {"host_path": str(source), "container_path": inside, "read_only": False,
@@ -150,16 +150,27 @@ class Ground:
             self.host.done("purge", tenant)
         left = [path.name for path in self.host.data_root.iterdir()]
         assert tenant.name not in left and not [name for name in left if name.startswith(".purge-")], left
-        self.tenants.remove(tenant)
-        self.tenants.append(self.tenant())
+        self.tenants[self.tenants.index(tenant)] = self.tenant()
 
     def restart_engine(self):
         commands = [self.live(tenant) for tenant in self.tenants]
         self.engine.kill()
         self.engine.start()
         self.restarts += 1
-        for command in commands:
-            self.host.result_of(command)
+        self.end(commands, engine_was_killed=True)
+
+    def end(self, commands, engine_was_killed=False):
+        """Of each tenant one.  An engine that was killed may know no more how to start a container
+        that it had ("task …: already exists"): a server like that is made anew."""
+        for tenant, command in zip(list(self.tenants), commands):
+            result = self.host.result_of(command)
+            if result["outcome"] != "done":
+                assert self.restarts and (engine_was_killed or result["code"] == "start_failed"), result
+                self.renew(tenant)
+
+    def renew(self, tenant):
+        self.host.done("purge", tenant)
+        self.tenants[self.tenants.index(tenant)] = self.tenant()
 
     # What is seen
 
@@ -198,9 +209,7 @@ class Ground:
         while turns or time.monotonic() < until:
             lives = [self.live(tenant) for tenant in self.tenants]
             self.intrude(self.random.choice(self.tenants))
-            for command in lives:
-                result = self.host.result_of(command)
-                assert result["outcome"] == "done", result
+            self.end(lives)
             self.look("after a round")
             if turns:
                 turns.pop()()

@@ -111,6 +111,21 @@ def test_t10_its_directories_are_anothers(host, action):
     assert (data / "data" / "world").read_text() == "precious"
 
 
+@pytest.mark.parametrize("has_container", [True, False])
+def test_t10_no_id_leads_to_what_another_server_has_set_aside(host, has_container):
+    """A command that says it has adopted it: then it would be its own to put back, or to remove."""
+    victim = host.new()
+    name = f"{victim.container}.old-{uuid7()}-r"
+    aside = theirs(host, victim, name=name)
+    before = changes_of(host, aside)
+    server = host.created() if has_container else host.new()
+    server.spec["adopt"] = aside
+    for action in ("start", "restart", "rebuild", "delete"):
+        host.do(action, server)
+        assert changes_of(host, aside) == before, action
+    assert host.scripted.containers()[name]["Id"] == aside
+
+
 def test_t10_its_volumes_stay(host):
     server = host.created()
     labels = {"muster.managed": "true", "muster.server.id": server.id}

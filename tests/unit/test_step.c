@@ -339,6 +339,33 @@ static void names_are_escaped(void)
     facts_clear(&facts);
 }
 
+/* A command may say of any container that it has adopted it. */
+static void t10_anothers_old_one_is_none(void)
+{
+    static const struct {
+        const char *server, *agent;
+        bool taken;
+    } rows[] = {
+        {"", "", true}, /* an adopted one bears no label */
+        {"a", "", true},      {"a", "ours", true},    {"b", "", false},
+        {"b", "ours", false}, {"a", "theirs", false}, {"", "theirs", false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Command) command = seen_command("start");
+        struct facts facts = {.command = command, .seen = container_new()};
+        struct container *old = seen_new("exited");
+        seen_set(&command->agent_id, "ours");
+        seen_set(&command->server_id, "a");
+        seen_set(&old->name, "steam-zomboid-a.old-command-0-r");
+        seen_set(&old->server_id, rows[i].server);
+        seen_set(&old->agent_id, rows[i].agent);
+        step_saw_old(&facts, old);
+        g_assert_cmpint(facts.old != NULL, ==, rows[i].taken);
+        facts_clear(&facts);
+    }
+}
+
 static bool is_leftover(const char *name)
 {
     g_autoptr(Command) command = seen_command("start");
@@ -372,6 +399,7 @@ int main(int argc, char **argv)
     g_test_add_func("/step/s21_an_adopted_one_is_found_by_its_id_until_it_is_gone",
                     s21_an_adopted_one_is_found_by_its_id_until_it_is_gone);
     g_test_add_func("/step/names_are_escaped", names_are_escaped);
+    g_test_add_func("/step/t10_anothers_old_one_is_none", t10_anothers_old_one_is_none);
     g_test_add_func("/step/only_another_commands_rebuild_is_a_leftover",
                     only_another_commands_rebuild_is_a_leftover);
     return g_test_run();
