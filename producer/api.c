@@ -3,6 +3,7 @@
  */
 #include "api_write.h"
 
+#include "clean.h"
 #include "ledger_rows.h"
 #include "ledger_log.h"
 #include "log.h"
@@ -38,7 +39,7 @@ bool answer_text(struct visit *visit, unsigned status, const char *type, char *t
 
 bool answer_json(struct visit *visit, unsigned status, json_t *json)
 {
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = clean_json(json_dumps(json, JSON_COMPACT));
     json_decref(json);
     return answer_text(visit, status, JSON_TYPE, text);
 }
@@ -83,7 +84,7 @@ static void add_common_headers(const struct api *api, struct http_exchange *exch
                       "default-src 'none'; script-src 'self'; style-src 'self'; "
                       "img-src 'self'; connect-src 'self'; base-uri 'none'; "
                       "form-action 'none'; frame-ancestors 'none'");
-    if (api->tls)
+    if (api->tls_certificate)
         http_reply_header(reply, "Strict-Transport-Security", "max-age=31536000");
     if (!has_header(reply, "Cache-Control"))
         http_reply_header(reply, "Cache-Control", "no-store");
@@ -455,17 +456,34 @@ static void tick(void *context)
     api_check_streams(api);
 }
 
+/* NULL and no error: there is none. */
+static bool read_pair(const struct api *api, char **ret_certificate, char **ret_key,
+                      GError **error)
+{
+    return (!api->tls_certificate ||
+            g_file_get_contents(api->tls_certificate, ret_certificate, NULL, error)) &&
+           (!api->tls_key || g_file_get_contents(api->tls_key, ret_key, NULL, error));
+}
+
+bool api_reload(struct api *api, GError **error)
+{
+    g_autofree char *certificate = NULL;
+    g_autofree char *key = NULL;
+    if (!api->tls_certificate)
+        return true;
+    return read_pair(api, &certificate, &key, error) &&
+           http_reload(api->http, certificate, key, error);
+}
+
 static bool start_http(struct api *api, const struct api_options *options, GError **error)
 {
     g_autofree char *certificate = NULL;
     g_autofree char *key = NULL;
-    if ((options->tls_certificate &&
-         !g_file_get_contents(options->tls_certificate, &certificate, NULL, error)) ||
-        (options->tls_key && !g_file_get_contents(options->tls_key, &key, NULL, error)))
+    if (!read_pair(api, &certificate, &key, error))
         return false;
-    const struct http_options http_options = {options->listen ? options->listen
-                                                              : API_LISTEN,
-                                              certificate, key, options->proxies};
+    const struct http_options http_options = {
+        options->listen ? options->listen : API_LISTEN, certificate, key,
+        options->insecure, options->proxies};
     const struct http_handler handler = {take, refuse, over, api};
     struct http *http = http_start(&http_options, &handler, error);
     g_atomic_pointer_set(&api->http, http);
@@ -478,7 +496,8 @@ static struct api *api_new(const char *ledger_path, struct bus *bus,
     struct api *api = g_new0(struct api, 1);
     api->ledger_path = g_strdup(ledger_path);
     api->bus = bus;
-    api->tls = options->tls_certificate != NULL;
+    api->tls_certificate = g_strdup(options->tls_certificate);
+    api->tls_key = g_strdup(options->tls_key);
     if (options->cors_origins) {
         api->cors_origins = g_new0(char *, options->cors_origins->len + 1);
         for (guint i = 0; i < options->cors_origins->len; i++)
@@ -547,6 +566,8 @@ void api_stop(struct api *api)
     tally_free(api->token_stays);
     g_hash_table_unref(api->figures.answers);
     g_strfreev(api->cors_origins);
+    g_free(api->tls_certificate);
+    g_free(api->tls_key);
     g_mutex_clear(&api->mutex);
     g_free(api->trouble);
     g_free(api->topic_fault);

@@ -20,6 +20,7 @@ struct api_options {
     const char *listen;            /* NULL: API_LISTEN */
     const char *tls_certificate;   /* a PEM file; NULL: no TLS */
     const char *tls_key;           /* likewise */
+    bool insecure;                 /* without TLS, not on loopback alone */
     const GPtrArray *cors_origins; /* char *; NULL: none */
     const GPtrArray *proxies;      /* char *, networks of reverse proxies; NULL: none */
 };
@@ -28,6 +29,9 @@ struct api *api_start(const char *ledger_path, struct bus *bus,
                       const struct api_options *options, GError **error);
 /* Answers what has come, ends streams and waits, and closes. */
 void api_stop(struct api *api); /* NULL is fine */
+/* Reads the certificate and its key again; an error, and those of before stay.  Without TLS there
+ * is nothing to do. */
+bool api_reload(struct api *api, GError **error);
 /* The ledger may have taken something. */
 void api_poke(struct api *api);
 /* What keeps the loop from sending or taking, for /readyz; NULL: nothing. */

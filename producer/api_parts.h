@@ -35,7 +35,8 @@ struct api {
     char *ledger_path;
     struct bus *bus;
     char **cors_origins;
-    bool tls;
+    char *tls_certificate; /* files; NULL: no TLS */
+    char *tls_key;
     struct http *http;
     struct hub *hub;
     struct feed *feed;

@@ -7,6 +7,7 @@
 
 #include "ask.h"
 #include "check.h"
+#include "clean.h"
 #include "request.h"
 #include "resolve.h"
 #include "rules.h"
@@ -51,7 +52,7 @@ void problem_reply(struct http_reply *reply, unsigned status, const char *word,
                                   clean);
     if (field)
         json_object_set_new(json, "field", json_string(field));
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = clean_json(json_dumps(json, JSON_COMPACT));
     g_clear_pointer(&reply->body, g_bytes_unref);
     reply->status = status;
     reply->body = g_bytes_new_take(text, strlen(text));
@@ -90,7 +91,7 @@ void answer_possible(struct visit *visit, unsigned actions)
         if (actions & 1U << i)
             json_array_append_new(possible, json_string(action_name((enum action)i)));
     json_object_set_new(json, "possible", possible);
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = clean_json(json_dumps(json, JSON_COMPACT));
     g_bytes_unref(visit->reply.body);
     visit->reply.body = g_bytes_new_take(text, strlen(text));
 }

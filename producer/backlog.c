@@ -3,6 +3,7 @@
  */
 #include "backlog.h"
 
+#include "clean.h"
 #include "codec.h"
 #include "log.h"
 #include "reading.h"
@@ -81,7 +82,7 @@ static void add_record(struct filler *filler, struct hub_stream *stream,
     if (!hub_stream_wants(stream, NEWS_LOG, event->agent_id, event->server_id))
         return;
     json_auto_t *json = view_event_json(record, event);
-    g_autofree char *text = json_dumps(json, JSON_COMPACT);
+    g_autofree char *text = clean_json(json_dumps(json, JSON_COMPACT));
     hub_stream_add(stream, text);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "cli_rows.h"
 
+#include "clean.h"
 #include "cli_complete.h"
 
 #include <stdarg.h>
@@ -117,7 +118,7 @@ static int exit_of_error(const GError *error)
 
 static int say_error(const GError *error)
 {
-    fprintf(stderr, "muster: %s\n", error->message);
+    clean_print(stderr, "muster: %s\n", error->message);
     return exit_of_error(error);
 }
 

@@ -55,6 +55,7 @@ struct flags {
     bool skip_save;
     bool skip_invalid;
     bool dry_run;
+    bool insecure;
     bool keep;
     bool unmanaged;
     bool extra;

@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "check.h"
 #include "clock.h"
 #include "decree.h"
@@ -59,7 +60,7 @@ static int finish_agent(struct call *call, const struct agent_row *agent,
     if (call->common->json)
         print_json(row_to_json(&table_agents, agent));
     else
-        printf("%s\n", agent->id);
+        clean_print(stdout, "%s\n", agent->id);
     return CLI_DONE;
 }
 
@@ -158,7 +159,7 @@ static int finish_decree(struct call *call, const struct queued *queued, GError 
     if (call->common->json)
         print_json(row_to_json(&table_agents, agent));
     else
-        printf("%s\n", agent->id);
+        clean_print(stdout, "%s\n", agent->id);
     return CLI_DONE;
 }
 

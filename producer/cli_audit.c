@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "authors.h"
 #include "cli_heard.h"
 #include "eventlog.h"
@@ -210,11 +211,12 @@ static bool fold(struct audit *audit, struct folding *folding, GError **error)
         !run(audit, listen_and_fold, &listening, error))
         return false;
     if (folding->aside > 0)
-        fprintf(stderr,
-                "muster: %" G_GINT64_FORMAT
-                " records could not be read, or lie where they do not belong, and count "
-                "nowhere; `muster audit check` names them\n",
-                folding->aside);
+        clean_print(
+            stderr,
+            "muster: %" G_GINT64_FORMAT
+            " records could not be read, or lie where they do not belong, and count "
+            "nowhere; `muster audit check` names them\n",
+            folding->aside);
     if (!audit->call->flags->from && !span_is_whole(&audit->span))
         fputs("muster: the log has lost its beginning: what was before is not known\n",
               stderr);
@@ -264,8 +266,8 @@ static bool print_fleet(const struct audit *audit, struct folding *folding,
     g_autofree char *at = audit->span.until_ms == CONTRACT_NONE
                               ? g_strdup("now")
                               : moment_text(audit->span.until_ms);
-    printf("\nas of %s: %u servers, by %" G_GINT64_FORMAT " events\n", at, servers->len,
-           audit->events);
+    clean_print(stdout, "\nas of %s: %u servers, by %" G_GINT64_FORMAT " events\n", at,
+                servers->len, audit->events);
     return good;
 }
 
@@ -306,7 +308,7 @@ static void print_difference(void *listener, const struct difference *difference
     const struct call *call = listener;
     g_autofree char *sentence = difference_text(difference);
     if (!call->common->json) {
-        puts(sentence);
+        clean_print(stdout, "%s\n", sentence);
         return;
     }
     json_t *line = json_pack("{s:s, s:s, s:s?, s:s}", "table", difference->table->name,
@@ -329,13 +331,15 @@ static void print_verified(const struct audit *audit, const struct verified *ver
             "unsent", (int)verified->unsent, "events", (json_int_t)audit->events));
         return;
     }
-    printf("%s: %u agents, %u servers and %u commands against %" G_GINT64_FORMAT
-           " events\n",
-           verified->differences ? "different" : "equal", verified->agents,
-           verified->servers, verified->commands, audit->events);
+    clean_print(stdout,
+                "%s: %u agents, %u servers and %u commands against %" G_GINT64_FORMAT
+                " events\n",
+                verified->differences ? "different" : "equal", verified->agents,
+                verified->servers, verified->commands, audit->events);
     if (verified->unsent)
-        printf("left out: %u rows that have a request which is not in the log yet\n",
-               verified->unsent);
+        clean_print(stdout,
+                    "left out: %u rows that have a request which is not in the log yet\n",
+                    verified->unsent);
 }
 
 /* The log up to where the ledger has read it. */
@@ -425,8 +429,8 @@ static void print_breach(void *listener, enum breach breach, const struct event 
         return;
     }
     g_autofree char *time = print_time(place->append_ms);
-    printf("%s  %d@%" G_GINT64_FORMAT "  %s: %s\n", time, place->partition, place->offset,
-           breach_name(breach), sentence);
+    clean_print(stdout, "%s  %d@%" G_GINT64_FORMAT "  %s: %s\n", time, place->partition,
+                place->offset, breach_name(breach), sentence);
 }
 
 static void note_author(const struct checking *checking, const struct event *event,
@@ -472,8 +476,8 @@ static int audit_check(struct call *call, GError **error)
         return CLI_UNREACHABLE;
     authors_judge(authors, print_author, &checking);
     if (!call->common->json)
-        printf("%u breaches in %" G_GINT64_FORMAT " events\n", checking.breaches,
-               audit.events);
+        clean_print(stdout, "%u breaches in %" G_GINT64_FORMAT " events\n",
+                    checking.breaches, audit.events);
     return checking.breaches ? CLI_FAILED : CLI_DONE;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "eventlog.h"
 #include "log.h"
 #include "move.h"
@@ -111,7 +112,7 @@ static bool take_all(struct copying *copying, GError **error)
 static void print_difference(void *listener, const struct difference *difference)
 {
     g_autofree char *text = difference_text(difference);
-    fprintf(stderr, "%s\n", text);
+    clean_print(stderr, "%s\n", text);
 }
 
 /* Otherwise positions in the copy would say that the ledger is what the log makes, and it is
@@ -155,7 +156,7 @@ static void show_progress(const char *what, double share)
 static void tell_foreign(const struct bus_record *record, const char *why)
 {
     terminal_live(NULL);
-    fprintf(
+    clean_print(
         stderr,
         "muster: %s %d@%" G_GINT64_FORMAT
         " is left behind, since it counts nowhere and the target does not take it: %s\n",
@@ -175,15 +176,17 @@ static void print_copied(const struct copying *copying, const struct cargo *carg
                              (int)cargo->agents->len, "ledger", ledger));
         return;
     }
-    printf("copied: %" G_GINT64_FORMAT " records in %u topics, of %u agents; %u commands "
-           "wait, %" G_GINT64_FORMAT " that are answered stay behind\n",
-           moved->records, moved->topics, cargo->agents->len, cargo_waiting(cargo),
-           moved->left);
+    clean_print(stdout,
+                "copied: %" G_GINT64_FORMAT
+                " records in %u topics, of %u agents; %u commands "
+                "wait, %" G_GINT64_FORMAT " that are answered stay behind\n",
+                moved->records, moved->topics, cargo->agents->len, cargo_waiting(cargo),
+                moved->left);
     if (ledger)
-        printf("moved:  %s goes on with the copy\n", ledger);
+        clean_print(stdout, "moved:  %s goes on with the copy\n", ledger);
     else
-        printf("no ledger at %s: `muster init` makes one from the copy\n",
-               copying->common->ledger);
+        clean_print(stdout, "no ledger at %s: `muster init` makes one from the copy\n",
+                    copying->common->ledger);
 }
 
 static int bus_copy(struct call *call, GError **error)

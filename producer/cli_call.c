@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "clock.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
@@ -109,9 +110,9 @@ bool cli_catch_up(struct call *call, bool *ret_stale, GError **error)
         g_propagate_error(error, g_steal_pointer(&away));
         return false;
     }
-    fprintf(stderr, "muster: %s, this is what the ledger knew: %s\n",
-            slow ? "the ledger is behind the log" : "the bus is not reachable",
-            away->message);
+    clean_print(stderr, "muster: %s, this is what the ledger knew: %s\n",
+                slow ? "the ledger is behind the log" : "the bus is not reachable",
+                away->message);
     *ret_stale = call->away = true;
     return true;
 }
@@ -198,16 +199,16 @@ static char *steps_text(const struct command_row *command)
 static void print_result(const struct command_row *command, guint count)
 {
     g_autofree char *steps = steps_text(command);
-    printf("%s ", command->action);
+    clean_print(stdout, "%s ", command->action);
     terminal_word(stdout, command->outcome);
-    printf("%s%s", command->recovered ? " (recovered)" : "",
-           command->already ? " (already)" : "");
+    clean_print(stdout, "%s%s", command->recovered ? " (recovered)" : "",
+                command->already ? " (already)" : "");
     if (count > 1)
-        printf(", %u partitions", count);
+        clean_print(stdout, ", %u partitions", count);
     if (*command->message && (count == 1 || exit_of(command) != CLI_DONE))
-        printf(": %s", command->message);
+        clean_print(stdout, ": %s", command->message);
     if (count == 1 && *steps)
-        printf(" (%s)", steps);
+        clean_print(stdout, " (%s)", steps);
     fputc('\n', stdout);
 }
 
@@ -217,7 +218,7 @@ static void print_differences(const struct queued *queued)
     size_t i;
     json_t *sentence;
     json_array_foreach(queued->differences, i, sentence)
-        fprintf(stderr, "muster: %s\n", json_string_value(sentence));
+        clean_print(stderr, "muster: %s\n", json_string_value(sentence));
 }
 
 static void print_queued_text(const GPtrArray *all, const struct command_row *command)
@@ -226,9 +227,9 @@ static void print_queued_text(const GPtrArray *all, const struct command_row *co
     if (command)
         print_result(command, all->len);
     if (queued->command_id)
-        printf("command_id %s\n", queued->command_id);
+        clean_print(stdout, "command_id %s\n", queued->command_id);
     if (queued->server_id)
-        printf("server_id %s\n", queued->server_id);
+        clean_print(stdout, "server_id %s\n", queued->server_id);
 }
 
 static bool print_queued(struct call *call, const GPtrArray *all,
@@ -256,17 +257,18 @@ int cli_wait(struct call *call, const GPtrArray *all, struct command_row **ret_c
         waiting.done++;
         switch (waited) {
         case WAITED_TIMEOUT:
-            fprintf(stderr,
-                    "muster: no result within %" G_GINT64_FORMAT
-                    " s; command %s goes on, `muster events` shows it\n",
-                    call->common->wait_ms / 1000, queued->command_id);
+            clean_print(stderr,
+                        "muster: no result within %" G_GINT64_FORMAT
+                        " s; command %s goes on, `muster events` shows it\n",
+                        call->common->wait_ms / 1000, queued->command_id);
             return CLI_TIMEOUT;
         case WAITED_NOT_READ:
-            fprintf(stderr,
-                    "muster: the result of command %s may have come, and cannot be read "
-                    "by this muster, as of a newer worker: upgrade muster; `muster audit "
-                    "aside` shows what it is\n",
-                    queued->command_id);
+            clean_print(
+                stderr,
+                "muster: the result of command %s may have come, and cannot be read "
+                "by this muster, as of a newer worker: upgrade muster; `muster audit "
+                "aside` shows what it is\n",
+                queued->command_id);
             return CLI_TIMEOUT;
         case WAITED_FAILED:
             return CLI_UNREACHABLE;

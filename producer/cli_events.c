@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "clock.h"
 #include "eventlog.h"
 #include "ledger_rows.h"
@@ -39,8 +40,9 @@ static const struct option events_options[] = {
 };
 static const struct option serve_options[] = {
     FLAG("listen", 0, STRING, listen, "ADDRESS", "where to serve HTTP (default " API_LISTEN "), or none"),
-    FLAG("tls-cert", 0, STRING, tls_cert, "FILE", "serve HTTPS: the certificate and its chain, PEM"),
+    FLAG("tls-cert", 0, STRING, tls_cert, "FILE", "serve HTTPS: the certificate and its chain, PEM; read again at SIGHUP"),
     FLAG("tls-key", 0, STRING, tls_key, "FILE", "its key, PEM"),
+    FLAG("insecure", 0, FLAG, insecure, NULL, "serve HTTP without TLS on other addresses than loopback, too"),
     FLAG("proxy", 0, STRINGS, proxy, "NETWORK", "addresses of reverse proxies, such as 10.0.0.5 or 10.0.0.0/8: limits go by the address that they add to X-Forwarded-For"),
     FLAG("cors-origin", 0, STRINGS, cors_origin, "ORIGIN", "let pages of this origin use the API, such as https://panel.example"),
 };
@@ -87,7 +89,7 @@ static bool make_shared(struct call *call, int32_t partitions,
             return false;
         g_autofree char *warning = topic_warning(&topics[i], ret_events);
         if (warning)
-            fprintf(stderr, "muster: warning: %s\n", warning);
+            clean_print(stderr, "muster: warning: %s\n", warning);
     }
     return keep_wish(call, META_REPLICATION, flags->replication, error) &&
            keep_wish(call, META_MIN_INSYNC, flags->min_insync, error);
@@ -103,9 +105,9 @@ static void print_init(const struct call *call, int32_t partitions,
                              "min_insync", events->min_insync));
         return;
     }
-    printf("bus     %s\nledger  %s\n", call->common->bus, call->common->ledger);
+    clean_print(stdout, "bus     %s\nledger  %s\n", call->common->bus, call->common->ledger);
     if (events->brokers > 0)
-        printf("topics  %d replicas, %d of them in sync, on %d brokers\n",
+        clean_print(stdout, "topics  %d replicas, %d of them in sync, on %d brokers\n",
                events->replicas, events->min_insync, events->brokers);
 }
 
@@ -162,7 +164,7 @@ static void print_record(const struct listing *listing, const struct bus_record 
     reading_take(&reading, listing->call->session.codec, listing->partitions, record);
     const struct event *event = reading_event(&reading);
     if (!event) {
-        fprintf(stderr, "muster: " TOPIC_EVENTS " %d@%" G_GINT64_FORMAT ": %s: %s\n",
+        clean_print(stderr, "muster: " TOPIC_EVENTS " %d@%" G_GINT64_FORMAT ": %s: %s\n",
                 record->partition, record->offset, reading_name(reading.kind),
                 reading.why);
         return;
@@ -285,7 +287,7 @@ static bool take_serve(const struct flags *flags, struct serve_options *options,
         .http_asked = flags->listen || flags->tls_cert || flags->cors_origin ||
                       flags->proxy,
         .api = {none ? NULL : flags->listen, flags->tls_cert, flags->tls_key,
-                flags->cors_origin, flags->proxy},
+                flags->insecure, flags->cors_origin, flags->proxy},
     };
     if ((flags->tls_cert == NULL) == (flags->tls_key == NULL))
         return true;

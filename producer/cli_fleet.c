@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "clock.h"
 #include "import.h"
 #include "ledger_rows.h"
@@ -41,20 +42,22 @@ static const struct option purge_options[] = {
 static void print_report(const struct call *call, const struct d1_dump *dump,
                          const struct import_report *report)
 {
-    printf("%s\n", call->flags->dry_run ? "would be imported" : "imported");
-    printf("agents   %" G_GINT64_FORMAT "\n", report->agents);
-    printf("servers  %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT " of them deleted)\n",
-           report->servers, report->deleted);
-    printf("skipped  %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT
-           " of them in the ledger already)\n",
-           report->skipped + report->there, report->there);
+    clean_print(stdout, "%s\n", call->flags->dry_run ? "would be imported" : "imported");
+    clean_print(stdout, "agents   %" G_GINT64_FORMAT "\n", report->agents);
+    clean_print(stdout,
+                "servers  %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT " of them deleted)\n",
+                report->servers, report->deleted);
+    clean_print(stdout,
+                "skipped  %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT
+                " of them in the ledger already)\n",
+                report->skipped + report->there, report->there);
     for (guint i = 0; i < report->reasons->len; i++)
-        printf("  %s\n", (char *)report->reasons->pdata[i]);
+        clean_print(stdout, "  %s\n", (char *)report->reasons->pdata[i]);
     if (report->skipped > report->reasons->len)
-        printf("  and %" G_GINT64_FORMAT " more\n",
-               report->skipped - report->reasons->len);
+        clean_print(stdout, "  and %" G_GINT64_FORMAT " more\n",
+                    report->skipped - report->reasons->len);
     for (guint i = 0; i < dump->tables->len; i++)
-        printf("  table %s is not ours\n", (char *)dump->tables->pdata[i]);
+        clean_print(stdout, "  table %s is not ours\n", (char *)dump->tables->pdata[i]);
 }
 
 static json_t *json_strings(const GPtrArray *strings)
@@ -170,11 +173,11 @@ static bool is_sure(const struct call *call, const GPtrArray *servers)
     for (guint i = 0; i < servers->len; i++) {
         const struct server_row *server = servers->pdata[i];
         g_autofree char *time = print_time(server->deleted_at);
-        fprintf(stderr, "%s  deleted %s  %s\n", server->name, time, server->data_dir);
+        clean_print(stderr, "%s  deleted %s  %s\n", server->name, time, server->data_dir);
     }
     char answer[16];
-    fprintf(stderr, "Remove these %u servers and all their data for good? [y/N] ",
-            servers->len);
+    clean_print(stderr, "Remove these %u servers and all their data for good? [y/N] ",
+                servers->len);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
@@ -206,7 +209,7 @@ static bool queue_purge(struct call *call, const struct server_row *server,
         return true;
     }
     if (g_error_matches(refused, REQUEST_ERROR, REQUEST_ERROR_REFUSED)) {
-        fprintf(stderr, "muster: left alone: %s\n", refused->message);
+        clean_print(stderr, "muster: left alone: %s\n", refused->message);
         return true;
     }
     g_propagate_prefixed_error(error, g_steal_pointer(&refused),
@@ -235,12 +238,12 @@ static void print_purges(const struct call *call, const GPtrArray *all)
                                         queued->command_id, "server_id",
                                         queued->server_id, "agent_id", queued->agent_id));
         if (!call->common->json)
-            printf("%s  %s\n", queued->command_id, queued->server_id);
+            clean_print(stdout, "%s  %s\n", queued->command_id, queued->server_id);
     }
     if (call->common->json)
         print_json(json_incref(list));
     else
-        printf("%u to be purged\n", all->len);
+        clean_print(stdout, "%u to be purged\n", all->len);
     json_decref(list);
 }
 

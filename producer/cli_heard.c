@@ -3,6 +3,7 @@
  */
 #include "cli_heard.h"
 
+#include "clean.h"
 #include "ledger_rows.h"
 #include "print.h"
 
@@ -47,7 +48,7 @@ static void tell(const struct call *call, const struct heard_server *heard,
     if (call->common->json)
         tell_json(heard, sentence);
     else
-        printf("unrecorded: %s\n", sentence);
+        clean_print(stdout, "unrecorded: %s\n", sentence);
 }
 
 bool cli_heard_tell(const struct call *call, const struct heard *heard,

@@ -115,7 +115,7 @@ static bool sink_take(struct sink *sink, const struct server_row *server, GError
         return false;
     json_flatten(json);
     fputc(sink->begun ? ',' : '[', stdout);
-    json_dumpf(json, stdout, JSON_COMPACT);
+    print_json_text(json, JSON_COMPACT);
     sink->begun = true;
     return true;
 }

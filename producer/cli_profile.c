@@ -43,7 +43,7 @@ static int profile_show(struct call *call, GError **error)
         print_json(profile);
         return CLI_DONE;
     }
-    json_dumpf(profile, stdout, JSON_INDENT(2));
+    print_json_text(profile, JSON_INDENT(2));
     fputc('\n', stdout);
     json_decref(profile);
     return CLI_DONE;

@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "adopt.h"
 #include "clock.h"
 #include "env_given.h"
@@ -196,9 +197,10 @@ static bool is_sure(const struct call *call, const struct server_row *server)
     if (call->row->action != ACTION_PURGE || call->common->yes || !isatty(STDIN_FILENO))
         return true;
     char answer[16];
-    fprintf(stderr,
-            "Remove %s, all its data in %s and the volumes made for it, for good? [y/N] ",
-            server->name, server->data_dir);
+    clean_print(
+        stderr,
+        "Remove %s, all its data in %s and the volumes made for it, for good? [y/N] ",
+        server->name, server->data_dir);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 

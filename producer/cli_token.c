@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 
+#include "clean.h"
 #include "check.h"
 #include "ledger_tokens.h"
 #include "print.h"
@@ -82,7 +83,7 @@ static int token_add(struct call *call, GError **error)
         json_object_set_new(json, "token", json_string(text));
         print_json(json);
     } else {
-        printf("%s\n", text);
+        clean_print(stdout, "%s\n", text);
     }
     return CLI_DONE;
 }
@@ -140,7 +141,7 @@ static int token_revoke(struct call *call, GError **error)
     if (call->common->json)
         print_json(row_to_json(&table_tokens, token));
     else
-        printf("%s\n", token->id);
+        clean_print(stdout, "%s\n", token->id);
     return CLI_DONE;
 }
 

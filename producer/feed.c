@@ -3,6 +3,7 @@
  */
 #include "feed.h"
 
+#include "clean.h"
 #include "clock.h"
 #include "codec.h"
 #include "eventlog.h"
@@ -54,7 +55,7 @@ static char *agent_gist(const json_t *json)
     json_auto_t *copy = json_copy((json_t *)json);
     json_object_del(copy, "last_event_at");
     json_object_del(copy, "clock_skew_ms");
-    return json_dumps(copy, JSON_COMPACT);
+    return clean_json(json_dumps(copy, JSON_COMPACT));
 }
 
 static void tell_agent(struct feed *feed, const struct view *view,
@@ -62,7 +63,7 @@ static void tell_agent(struct feed *feed, const struct view *view,
 {
     json_auto_t *json = view_agent_json(view, agent);
     g_autofree char *gist = agent_gist(json);
-    g_autofree char *text = json_dumps(json, JSON_COMPACT);
+    g_autofree char *text = clean_json(json_dumps(json, JSON_COMPACT));
     if (g_strcmp0(g_hash_table_lookup(feed->agents, agent->id), gist) == 0)
         return;
     g_hash_table_insert(feed->agents, g_strdup(agent->id), g_steal_pointer(&gist));
@@ -90,7 +91,7 @@ static bool tell_server(struct feed *feed, const struct view *view, const char *
     json_auto_t *json = view_server_json(view, server, error);
     if (!json)
         return false;
-    g_autofree char *text = json_dumps(json, JSON_COMPACT);
+    g_autofree char *text = clean_json(json_dumps(json, JSON_COMPACT));
     hub_tell_row(feed->hub, NEWS_SERVER, server->agent_id, server->id, text);
     return true;
 }
@@ -123,7 +124,7 @@ static void tell_event(struct feed *feed, const struct bus_record *record,
 {
     if (hub_is_watched(feed->hub)) {
         json_auto_t *json = view_event_json(record, event);
-        g_autofree char *text = json_dumps(json, JSON_COMPACT);
+        g_autofree char *text = clean_json(json_dumps(json, JSON_COMPACT));
         hub_tell_log(feed->hub, record->partition, record->offset, event->agent_id,
                      event->server_id, text);
     } else {

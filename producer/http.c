@@ -1,44 +1,22 @@
 /*
- * http.c - HTTP/1.1 over libmicrohttpd, the only file that knows it.
+ * http.c - HTTP/1.1 over libmicrohttpd: exchanges, from their first byte to their last.
  *
  * An exchange sleeps (MHD_suspend_connection) from the moment it is handed over until its
  * reply is there, so that libmicrohttpd's thread is never held up.  libmicrohttpd answers
  * by itself, in its own words, what is no HTTP at all or has too large a head.
  */
-#include "http.h"
+#include "http_parts.h"
 
 #include "http_head.h"
 #include "http_listen.h"
 
-#include <microhttpd.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#define LINKS_MAX     2048
-#define LINKS_LEAST   64
-#define ONE_OF        4   /* an address may have a fourth of them */
-#define LEAVING       64  /* connections that were ended and are not gone yet */
-#define FDS_KEPT      256 /* for the ledger, the bus and those that leave */
-#define BYTES_MAX     (64 * 1024 * 1024)
-#define BYTES_MAX_ONE (8 * 1024 * 1024)
-#define HEAD_MAX      (32 * 1024) /* bytes of a request's first line and headers */
-#define IDLE_SECONDS  30
-#define DISCARD_MAX   (4 * HTTP_BODY_MAX) /* of what is not kept: then we hang up */
-#define STREAM_BLOCK  (32 * 1024)
+#define DISCARD_MAX  (4 * HTTP_BODY_MAX) /* of what is not kept: then we hang up */
+#define STREAM_BLOCK (32 * 1024)
 
 G_DEFINE_QUARK(muster_http_error, http_error)
-
-struct http {
-    struct MHD_Daemon *daemon;
-    struct http_handler handler;
-    int listener;    /* once it is quiet; else -1 */
-    GArray *proxies; /* struct http_network */
-    struct door_limits limits;
-    GMutex mutex; /* of the door */
-    struct door *door;
-};
 
 static const char *const header_names[] = {
     "Authorization", "Content-Type",  "Idempotency-Key",
@@ -97,6 +75,8 @@ static void move_link(struct http *http, struct door_link *link, enum door_stage
 static ssize_t read_stream(void *context, uint64_t position, char *to, size_t room)
 {
     struct http_exchange *exchange = context;
+    if (http_is_old(exchange->http, exchange->connection))
+        return MHD_CONTENT_READER_END_OF_STREAM; /* its client comes again */
     ssize_t count = exchange->reply.ops->read(exchange->reply.stream, to, room);
     return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : count;
 }
@@ -127,6 +107,8 @@ static enum MHD_Result queue_reply(struct http_exchange *exchange)
     const GPtrArray *headers = exchange->reply.headers;
     for (guint i = 0; headers && i + 1 < headers->len; i += 2)
         MHD_add_response_header(response, headers->pdata[i], headers->pdata[i + 1]);
+    if (http_is_old(exchange->http, exchange->connection))
+        MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(exchange->connection,
                                                 exchange->reply.status, response);
     MHD_destroy_response(response);
@@ -364,9 +346,9 @@ static enum MHD_Result hand_over(struct http_exchange *exchange)
     return MHD_YES;
 }
 
-static enum MHD_Result on_access(void *context, struct MHD_Connection *connection,
-                                 const char *url, const char *method, const char *version,
-                                 const char *data, size_t *length, void **request)
+enum MHD_Result http_on_access(void *context, struct MHD_Connection *connection,
+                               const char *url, const char *method, const char *version,
+                               const char *data, size_t *length, void **request)
 {
     struct http_exchange *exchange = *request;
     if (!exchange)
@@ -381,8 +363,8 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     return exchange->taken ? MHD_YES : hand_over(exchange);
 }
 
-static void on_completed(void *context, struct MHD_Connection *connection, void **request,
-                         enum MHD_RequestTerminationCode code)
+void http_on_completed(void *context, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode code)
 {
     struct http *http = context;
     struct http_exchange *exchange = *request;
@@ -391,6 +373,10 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     http->handler.over(http->handler.context, exchange,
                        exchange->replied ? exchange->reply.status : 0);
     move_link(http, exchange->link, DOOR_HEAD);
+    if (http_is_old(http, connection)) /* also a stream's, which began before it was */
+        shutdown(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                     ->connect_fd,
+                 SHUT_RDWR);
     exchange_free(exchange);
     *request = NULL;
 }
@@ -403,8 +389,8 @@ static char *dup_whence(const struct http *http, const struct sockaddr *address)
 
 /* An MHD_AcceptPolicyCallback.  libmicrohttpd sees that a connection was shut down, and closes
  * it. */
-static enum MHD_Result on_accept(void *context, const struct sockaddr *address,
-                                 socklen_t length)
+enum MHD_Result http_on_accept(void *context, const struct sockaddr *address,
+                               socklen_t length)
 {
     struct http *http = context;
     int fd;
@@ -417,8 +403,8 @@ static enum MHD_Result on_accept(void *context, const struct sockaddr *address,
     return good ? MHD_YES : MHD_NO;
 }
 
-static void on_connection(void *context, struct MHD_Connection *connection,
-                          void **socket_context, enum MHD_ConnectionNotificationCode code)
+void http_on_connection(void *context, struct MHD_Connection *connection,
+                        void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = context;
     const struct sockaddr *address = MHD_get_connection_info(
@@ -435,133 +421,8 @@ static void on_connection(void *context, struct MHD_Connection *connection,
     g_mutex_unlock(&http->mutex);
 }
 
-void http_tick(struct http *http)
-{
-    g_mutex_lock(&http->mutex);
-    g_autoptr(GArray) fds = door_overdue(http->door, g_get_monotonic_time());
-    for (guint i = 0; i < fds->len; i++)
-        shutdown(g_array_index(fds, int, i), SHUT_RDWR);
-    g_mutex_unlock(&http->mutex);
-}
-
 /* Decoding is the handler's, which knows what an escaped slash is. */
-static size_t leave_escaped(void *context, struct MHD_Connection *connection, char *text)
+size_t http_leave_escaped(void *context, struct MHD_Connection *connection, char *text)
 {
     return strlen(text);
-}
-
-/* --- Start and stop ---------------------------------------------------------------------------- */
-
-static struct MHD_Daemon *start_daemon(struct http *http,
-                                       const struct sockaddr_storage *address,
-                                       const struct http_options *options)
-{
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0,
-         (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
-    if (options->certificate)
-        flags |= MHD_USE_TLS;
-    if (address->ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    return MHD_start_daemon(
-        flags, 0, on_accept, http, on_access, http, MHD_OPTION_SOCK_ADDR, address,
-        MHD_OPTION_CONNECTION_LIMIT, http->limits.links + LEAVING,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_UNESCAPE_CALLBACK,
-        leave_escaped, NULL, MHD_OPTION_ARRAY, options->certificate ? tls : none,
-        MHD_OPTION_END);
-}
-
-/* As many connections as there are descriptors for, beside those that others need: a ledger
- * that cannot be opened is worse than a client that has to come again. */
-struct door_limits http_limits(void)
-{
-    struct rlimit files;
-    guint links = LINKS_LEAST;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = MAX(files.rlim_cur, MIN(files.rlim_max, LINKS_MAX + FDS_KEPT));
-    setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_cur > LINKS_LEAST + FDS_KEPT)
-        links = (guint)MIN(files.rlim_cur - FDS_KEPT, LINKS_MAX);
-    return (struct door_limits){links, links / ONE_OF, BYTES_MAX, BYTES_MAX_ONE};
-}
-
-static bool take_proxies(struct http *http, const GPtrArray *proxies, GError **error)
-{
-    for (guint i = 0; proxies && i < proxies->len; i++) {
-        struct http_network network;
-        if (!http_network_parse(proxies->pdata[i], &network, error))
-            return false;
-        g_array_append_val(http->proxies, network);
-    }
-    return true;
-}
-
-static struct http *http_new(const struct http_handler *handler)
-{
-    struct http *http = g_new0(struct http, 1);
-    http->listener = -1;
-    http->proxies = g_array_new(FALSE, FALSE, sizeof(struct http_network));
-    http->limits = http_limits();
-    http->handler = *handler;
-    http->door = door_new(&http->limits);
-    g_mutex_init(&http->mutex);
-    return http;
-}
-
-struct http *http_start(const struct http_options *options,
-                        const struct http_handler *handler, GError **error)
-{
-    struct sockaddr_storage address;
-    if (!http_listen_address(options->listen, &address, error))
-        return NULL;
-    struct http *http = http_new(handler);
-    if (!take_proxies(http, options->proxies, error)) {
-        http_stop(http);
-        return NULL;
-    }
-    http->daemon = start_daemon(http, &address, options);
-    if (http->daemon)
-        return http;
-    g_set_error(error, HTTP_ERROR, HTTP_ERROR_TAKEN, "--listen %s: cannot listen there%s",
-                options->listen,
-                options->certificate
-                    ? ": is the port taken, or the certificate not one with its key?"
-                    : "; is the port taken?");
-    http_stop(http);
-    return NULL;
-}
-
-void http_quiesce(struct http *http)
-{
-    if (http->listener < 0)
-        http->listener = MHD_quiesce_daemon(http->daemon); /* ours to close now */
-}
-
-void http_stop(struct http *http)
-{
-    if (http->daemon)
-        MHD_stop_daemon(http->daemon);
-    if (http->listener >= 0)
-        close(http->listener);
-    door_free(http->door);
-    g_array_unref(http->proxies);
-    g_mutex_clear(&http->mutex);
-    g_free(http);
-}
-
-unsigned http_connections(struct http *http)
-{
-    g_mutex_lock(&http->mutex);
-    unsigned count = door_count(http->door);
-    g_mutex_unlock(&http->mutex);
-    return count;
 }

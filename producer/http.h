@@ -78,6 +78,7 @@ struct http_options {
     const char *listen;      /* "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback) */
     const char *certificate; /* PEM, the text; NULL: no TLS */
     const char *key;
+    bool insecure; /* without TLS, addresses other than loopback are refused otherwise */
     const GPtrArray
         *proxies; /* char *, networks: who connects from there names the client
                                  in X-Forwarded-For; NULL: none */
@@ -85,6 +86,10 @@ struct http_options {
 
 struct http *http_start(const struct http_options *options,
                         const struct http_handler *handler, GError **error);
+/* Other certificates for connections from now on; streams that are open end soon.  An error, and
+ * all stays as it was.  Only of one that was started with TLS, and on one thread. */
+bool http_reload(struct http *http, const char *certificate, const char *key,
+                 GError **error);
 /* Takes no new connections from now on. */
 void http_quiesce(struct http *http);
 /* Every exchange has to have been answered, and every stream to be over. */

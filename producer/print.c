@@ -6,13 +6,20 @@
  */
 #include "print.h"
 
+#include "clean.h"
 #include "terminal.h"
 
 #include <string.h>
 
+void print_json_text(const json_t *json, size_t flags)
+{
+    g_autofree char *text = clean_json(json_dumps(json, flags));
+    fputs(text, stdout);
+}
+
 void print_json(json_t *json)
 {
-    json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    print_json_text(json, JSON_COMPACT | JSON_ENCODE_ANY);
     fputc('\n', stdout);
     json_decref(json);
 }
@@ -174,5 +181,6 @@ char *print_event(const struct event *event, int64_t append_ms, const char *agen
         g_string_append(line, "state");
         add_state(line, event->state);
     }
-    return g_string_free(line, FALSE);
+    g_autofree char *text = g_string_free(line, FALSE);
+    return clean_text(text);
 }

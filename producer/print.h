@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+/* As json_dumpf() to standard output, harmless to a terminal (clean.h). */
+void print_json_text(const json_t *json, size_t flags);
 /* Takes `json`. */
 void print_json(json_t *json);
 /* Takes out what is no plain value, but for the remarks: the command line prints flat objects,

@@ -36,6 +36,7 @@ struct serve {
     struct api *api; /* or NULL */
     struct ending *ending;
     int signals;
+    int hangup; /* SIGHUP */
     int bell;
     int64_t backoff_ms; /* 0: all is well */
     bool relay_idle;
@@ -175,6 +176,20 @@ static int wait_ms(const struct serve *serve)
     return serve->relay_lock && serve->session->ingest_lock ? TURN_MS : BUSY_MS;
 }
 
+/* Of what can change while it runs, certificates do. */
+static void reload(struct serve *serve)
+{
+    struct signalfd_siginfo info;
+    g_autoptr(GError) error = NULL;
+    if (read(serve->hangup, &info, sizeof info) < 0 || !serve->api)
+        return;
+    if (api_reload(serve->api, &error))
+        log_info("serve.reloaded");
+    else
+        log_warning("serve.not_reloaded", "why", error->message, "meanwhile",
+                    "the certificate of before stays");
+}
+
 static void wait_for_news(struct serve *serve)
 {
     struct ingest *ingest = serve->backoff_ms ? NULL : serve->session->ingest;
@@ -182,6 +197,7 @@ static void wait_for_news(struct serve *serve)
         {.fd = serve->signals, .events = POLLIN},
         {.fd = serve->backoff_ms ? -1 : serve->bell, .events = POLLIN},
         {.fd = ingest ? ingest_fd(ingest) : -1, .events = POLLIN},
+        {.fd = serve->hangup, .events = POLLIN},
     };
     if (poll(fds, G_N_ELEMENTS(fds), wait_ms(serve)) < 0 && errno != EINTR)
         g_error("poll: %s", g_strerror(errno));
@@ -191,6 +207,8 @@ static void wait_for_news(struct serve *serve)
         bell_drain(serve->bell);
         serve->rang = true;
     }
+    if (fds[3].revents)
+        reload(serve);
 }
 
 static void note_ready(struct serve *serve)
@@ -222,12 +240,16 @@ static bool loop(struct serve *serve, GError **error)
 
 static bool serve_begin(struct serve *serve, GError **error)
 {
-    sigset_t set;
+    sigset_t set, hangup;
     sigemptyset(&set);
+    sigemptyset(&hangup);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&hangup, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    sigprocmask(SIG_BLOCK, &hangup, NULL);
     serve->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    serve->hangup = signalfd(-1, &hangup, SFD_NONBLOCK | SFD_CLOEXEC);
     serve->ending = ending_on_signal(
         END_MS); /* lifted by nobody: the end may hang, too */
     serve->bell = bell_listen(serve->session->common->ledger, error);
@@ -262,8 +284,12 @@ static bool start_http(struct serve *serve, const struct serve_options *options,
 bool serve_run(struct session *session, const struct serve_options *options,
                GError **error)
 {
-    struct serve serve = {
-        .session = session, .signals = -1, .bell = -1, .rang = true, .arrived = true};
+    struct serve serve = {.session = session,
+                          .signals = -1,
+                          .hangup = -1,
+                          .bell = -1,
+                          .rang = true,
+                          .arrived = true};
     log_info("serve.started", "bus", session->common->bus, "ledger",
              session->common->ledger);
     serve.upkeep = upkeep_new(session->ledger, session->bus, session->codec);
@@ -278,6 +304,8 @@ bool serve_run(struct session *session, const struct serve_options *options,
     lock_release(serve.relay_lock);
     if (serve.signals >= 0)
         close(serve.signals);
+    if (serve.hangup >= 0)
+        close(serve.hangup);
     if (serve.bell >= 0)
         close(serve.bell);
     log_info("serve.stopped");

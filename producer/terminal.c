@@ -6,6 +6,8 @@
  */
 #include "terminal.h"
 
+#include "clean.h"
+
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -39,7 +41,7 @@ int text_width(const char *text)
 
 char *text_cut(const char *text, int width)
 {
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    g_autofree char *valid = clean_text(text);
     bool fits = width == 0 || text_width(valid) <= width;
     int room = width - 1; /* with "…" behind it */
     GString *out = g_string_new(NULL);
@@ -50,7 +52,7 @@ char *text_cut(const char *text, int width)
             g_string_append(out, "…");
             break;
         }
-        g_string_append_unichar(out, g_unichar_iscntrl(c) ? ' ' : c);
+        g_string_append_unichar(out, c);
     }
     return g_string_free(out, false);
 }

@@ -15,8 +15,7 @@ int terminal_width(FILE *stream);
 /* How many columns `text` takes. */
 int text_width(const char *text);
 /* `text` in one line of at most `width` columns (0: any), the last one a "…" if it is cut.
- * What would move the cursor or ring becomes a space: much of what is shown comes from an
- * engine or a registry.  g_free it. */
+ * As clean_text(): much of what is shown comes from an engine or a registry.  g_free it. */
 char *text_cut(const char *text, int width);
 
 /* Where a first line of at most `width` columns ends: behind a word, or in one that is longer

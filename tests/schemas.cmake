@@ -3,6 +3,7 @@
 muster_test(contract contract)
 muster_test(options base)
 muster_test(completion base)
+muster_test(clean base)
 muster_test(log base)
 muster_test(ending base)
 muster_test(steady base)

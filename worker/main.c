@@ -1,6 +1,7 @@
 /*
  * main.c - muster-worker: options, and the process around worker_run().
  */
+#include "clean.h"
 #include "completion.h"
 #include "cores.h"
 #include "footprint.h"
@@ -147,7 +148,7 @@ static struct policy *read_policy(const struct settings *settings, GError **erro
 
 static int usage(GError *error)
 {
-    fprintf(stderr, "muster-worker: %s\n", error->message);
+    clean_print(stderr, "muster-worker: %s\n", error->message);
     g_error_free(error);
     return 2;
 }

@@ -7,6 +7,7 @@
  */
 #include "log.h"
 
+#include "clean.h"
 #include "log_limit.h"
 
 #include <jansson.h>
@@ -127,9 +128,9 @@ static GString *line_of_json(enum log_level level, const char *what, va_list pai
             json_object_set_new(object, key, json_string(cut));
     }
 
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = clean_json(json_dumps(object, JSON_COMPACT));
     GString *line = g_string_new(text);
-    free(text);
+    g_free(text);
     json_decref(object);
     return line;
 }

@@ -5,11 +5,15 @@ Clients are told apart by where they connect from: 127.0.0.2 attacks, 127.0.0.1 
 import contextlib
 import re
 import resource
+import signal
 import socket
+import subprocess
 import threading
 
 import pytest
+from client import Client
 from fleet import wait_for
+from services import PATIENCE_S, Ports
 
 pytestmark = pytest.mark.bus("sqlite")
 
@@ -278,3 +282,93 @@ def test_t8_behind_a_proxy_clients_are_told_apart(bare_fleet):
         assert statuses.count(429) > 0
     wrong = bare_fleet.run("serve", "--proxy", "somewhere", expect=None)
     assert wrong.returncode != 0 and "--proxy somewhere" in wrong.stderr and "10.0.0.0/8" in wrong.stderr
+
+
+# TLS
+
+
+def make_pair(directory, name, kind="ec"):
+    """(certificate, key) files of that common name."""
+    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
+    how = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["-newkey", "rsa:2048"]
+    subprocess.run(["openssl", "req", "-x509", *how, "-nodes", "-keyout", key, "-out", certificate, "-days", "1",
+                    "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    return certificate, key
+
+
+def handshake(door, *words):
+    """What `openssl s_client` says of a connection."""
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{door.fleet.http_port}", *words],
+                          input="", text=True, capture_output=True, timeout=PATIENCE_S)
+    return done.stdout if done.returncode == 0 and "Cipher is (NONE)" not in done.stdout else None
+
+
+def subject(door):
+    said = handshake(door) or ""
+    return (re.findall(r"^subject=.*CN ?= ?(\S+)", said, re.MULTILINE) or [None])[0]
+
+
+def test_t8_tls_has_forward_secrecy(bare_fleet, short_dir):
+    certificate, key = make_pair(short_dir, "first", "rsa")
+    door = Door(bare_fleet, "--tls-cert", certificate, "--tls-key", key)
+    with door.opened:
+        assert handshake(door, "-tls1_3")
+        assert handshake(door, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384")
+        assert not handshake(door, "-tls1_2", "-cipher", "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0")
+        assert not handshake(door, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
+
+
+def test_t8_sighup_reads_certificates_again(bare_fleet, short_dir):
+    used = [short_dir / "used.pem", short_dir / "used.key"]
+
+    def use(name):
+        for source, target in zip(make_pair(short_dir, name), used):
+            target.write_bytes(source.read_bytes())
+
+    def hang_up(what, count=1):
+        door.process.process.send_signal(signal.SIGHUP)
+        wait_for(what, lambda: door.process.output().count(f" {what}") >= count)
+
+    use("first")
+    door = Door(bare_fleet, "--tls-cert", used[0], "--tls-key", used[1])
+    client = Client(f"https://127.0.0.1:{bare_fleet.http_port}", door.tokens[0], verify=False)
+    with door.opened:
+        before = client.stream()
+        before.wait("hello")
+        assert subject(door) == "first"
+        use("second")
+        hang_up("serve.reloaded")
+        assert subject(door) == "second"
+        before.wait_over()  # its client comes again
+        after = client.stream(before.last)
+        after.wait("hello")
+        # What is none is told, and the one of before stays.
+        used[0].write_text("none")
+        hang_up("serve.not_reloaded")
+        assert "--tls-cert" in door.process.output()
+        assert subject(door) == "second"
+        use("third")
+        used[1].unlink()
+        hang_up("serve.not_reloaded", 2)
+        assert subject(door) == "second"
+        bare_fleet.run("agent", "set", bare_fleet.agent, "--on-missing", "start")
+        after.wait("agent", on_missing="start")
+        after.close()
+
+
+def test_t8_sighup_does_not_end_it(door):
+    door.process.process.send_signal(signal.SIGHUP)
+    wait_for("it to take note", lambda: "serve.reloaded" in door.process.output())
+    door.is_served()
+
+
+@pytest.mark.parametrize("address", ("0.0.0.0", "[::]"))
+def test_t8_others_are_reached_by_tls_or_by_will(bare_fleet, address):
+    bare_fleet.start_serve(port=None).stop()
+    where = f"{address}:{Ports.take()}"
+    refused = bare_fleet.run("serve", "--listen", where, expect=2)
+    for word in (where, "--tls-cert", "127.0.0.1:8080", "--insecure"):
+        assert word in refused.stderr
+    served = bare_fleet.start("insecure", [bare_fleet.program, "serve", "--bus", bare_fleet.bus_url, "--ledger",
+                                           bare_fleet.ledger, "--listen", where, "--insecure"])
+    served.stop()

@@ -1,5 +1,6 @@
 """What a person sees on a terminal: lines that fit, one that is written over, colours; and none of
 that where there is no terminal."""
+import json
 import re
 
 import pytest
@@ -80,6 +81,30 @@ def test_what_an_engine_says_moves_no_cursor(bare_fleet, short_dir):
         for words in (["server", "list"], ["events", "--server", server_id], ["server", "show", server_id]):
             for said in (on_terminal(fleet, *words, columns=200)[1].raw, fleet.run(*words).stdout):
                 assert "way" in said and "\x1b[2J" not in said and "\x07" not in said
+        fleet.close()
+
+
+def test_t8_what_an_engine_says_turns_no_letters_round(bare_fleet, short_dir):
+    """Escape sequences of both kinds, and what turns the direction of writing; programs are told all of it."""
+    fleet, foreign = bare_fleet, "no\x1b]0;x\x07\x9b31m\u202eyaw\u2066\u200f\x7fway"
+    harmful = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+    with ScriptedEngine(short_dir / "docker.sock", images=["registry.test/game:1"]) as engine:
+        fleet.start_worker(name="a", docker=engine.path, registry="registry.test/")
+        server_id, _ = fleet.create(**GAME)
+        engine.script({"path": "/images/create", "do": "error", "text": foreign, "times": 0})
+        words = ["--pull", "always", "--wait"]
+        rebuilt = fleet.run("server", "rebuild", server_id, *words, expect=None)
+        assert "way" in rebuilt.stdout and not harmful.search(rebuilt.stdout + rebuilt.stderr)
+        for shown in (["events"], ["server", "show", server_id], ["audit", "replay"]):
+            said = fleet.run(*shown).stdout
+            assert not harmful.search(said), shown
+        assert "way" in fleet.run("events").stdout
+        as_json = fleet.run("events", "--json").stdout
+        assert not harmful.search(as_json)
+        messages = [json.loads(line)["body"].get("message", "") for line in as_json.splitlines()]
+        assert any("\u202eyaw\u2066\u200f way" in message for message in messages)
+        wrong = fleet.run("server", "show", "a\x9b31m\u202eb", expect=None)
+        assert wrong.returncode != 0 and wrong.stderr and not harmful.search(wrong.stderr)
         fleet.close()
 
 
