@@ -9,11 +9,12 @@ target_compile_definitions(peer PRIVATE
 muster_test(docker peer)
 muster_test(watch peer)
 muster_test(host host)
+muster_test(host_lock host)
 muster_test(host_purge host)
 muster_test(helper host)
 muster_test(policy_file access)
 muster_test(credentials access)
-set_tests_properties(docker watch host host_purge helper PROPERTIES TIMEOUT 120)
+set_tests_properties(docker watch host host_lock host_purge helper PROPERTIES TIMEOUT 120)
 
 add_executable(bench_engine bench/bench_engine.c)
 target_link_libraries(bench_engine PRIVATE engine)

@@ -502,13 +502,14 @@ bool takeover_is_done(const struct takeover *takeover)
     return takeover->done;
 }
 
-/* A broker that is away comes back.  A membership that is over is told by a notice, which ends
+/* A broker that is away comes back, and a lock is let go.  A membership that is over is told by a notice, which ends
  * the takeover. */
 const GError *takeover_trouble(const struct takeover *takeover)
 {
     const GError *error = takeover->error;
     const bool passes = g_error_matches(error, BUS_ERROR, BUS_ERROR_UNREACHABLE) ||
-                        g_error_matches(error, BUS_ERROR, BUS_ERROR_STALE);
+                        g_error_matches(error, BUS_ERROR, BUS_ERROR_STALE) ||
+                        g_error_matches(error, G_IO_ERROR, G_IO_ERROR_BUSY);
     return passes ? error : NULL;
 }
 

@@ -61,16 +61,19 @@ char *host_purge_name(const char *path, const char *command_id);
 bool host_finish_purge(const char *root, const char *purged, bool *ret_there,
                        GError **error);
 
-/* An flock on a file `name` (no "/", not beginning with ".") under `<root>/.muster/` that
- * is made once and never unlinked, holding "pid starttime pidns" of its owner as text.
- * The lock ends with the process or with host_unlock(). */
+/* An flock on a file `name` (no "/", not beginning with ".") under `<root>/.muster/`, which is
+ * ours alone (0700), made once and never unlinked, holding "pid starttime pidns" of its owner
+ * for people.  The lock ends with the process or with host_unlock().  G_IO_ERROR_PERMISSION_DENIED
+ * and others if somebody else has put something there, or could. */
 struct host_lock;
 /* NULL without an error: somebody else has it. */
 struct host_lock *host_try_lock(const char *root, const char *name, GError **error);
-/* Waits for it.  A holder that is busy is waited for; one whose loop has not gone round for
- * `kill_after_ms` counts as stalled and is sent SIGKILL, if it is in our pid namespace and
- * not ourselves; the wait then goes on.  A new holder has its own `kill_after_ms`. `*cancel` (atomic) set to true ends the wait: NULL with
- * G_IO_ERROR_CANCELLED. */
+/* Waits for it, and tells once that it does.  A holder that is busy is waited for; one whose
+ * loop has not gone round for `kill_after_ms` counts as stalled and is sent SIGKILL: if the
+ * kernel says that it holds the lock, and it is this program under our user and not ourselves;
+ * the wait then goes on.  Another one that shows no sign of life is left alone: NULL with
+ * G_IO_ERROR_BUSY.  A new holder has its own `kill_after_ms`.  `*cancel` (atomic) set to true
+ * ends the wait: NULL with G_IO_ERROR_CANCELLED. */
 struct host_lock *host_wait_lock(const char *root, const char *name,
                                  int64_t kill_after_ms, const int *cancel,
                                  GError **error);

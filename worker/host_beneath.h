@@ -19,6 +19,17 @@ int beneath_open(int directory, const char *path, int flags, mode_t mode);
 /* The same with RESOLVE_NO_XDEV: a mount point on the way is EXDEV. */
 int beneath_open_here(int directory, const char *path, int flags);
 
+/* The directory `name` in `directory`, made with 0700 if `make` and it is not there: our user's own, and
+ * nobody else may look or write into it (a laxer mode of ours is mended).  What somebody else
+ * has put there is an error that says so: G_IO_ERROR_PERMISSION_DENIED.  `path` is for it. */
+int beneath_open_private(int directory, const char *name, bool make, const char *path,
+                         GError **error);
+/* Likewise for a file that is open: a plain file of our own, of one name; mode 0600. */
+bool beneath_check_private(int file, const char *path, GError **error);
+/* Whether others can rename what lies in a data root, which takes a lock's file away from who
+ * holds it: false with an error. */
+bool beneath_check_root(int directory, const char *root, GError **error);
+
 /* The names between root and path: char **, empty for the root itself; g_strfreev it.
  * NULL with G_IO_ERROR_INVALID_ARGUMENT if `path` is not inside, or has "." or "..". */
 char **beneath_split(const char *root, const char *path, GError **error);

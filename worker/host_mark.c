@@ -14,7 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define MARKS     ".muster/marks"
+#define OURS      ".muster"
+#define MARKS     "marks"
 #define GROUP     "mark"
 #define SUFFIX    ".mark"
 #define BYTES_MAX (64 * 1024)
@@ -69,16 +70,15 @@ static char *file_name(const char *server, const char *suffix)
     return g_strconcat(server, suffix, NULL);
 }
 
-/* -1 with errno. */
-static int open_marks(const char *root, bool make)
+static int open_marks(const char *root, bool make, GError **error)
 {
-    g_auto(Descriptor) top = beneath_open_root(root, NULL);
+    g_autofree char *ours = g_build_filename(root, OURS, NULL);
+    g_autofree char *path = g_build_filename(ours, MARKS, NULL);
+    g_auto(Descriptor) top = beneath_open_root(root, error);
+    g_auto(Descriptor) at = top < 0 ? -1
+                                    : beneath_open_private(top, OURS, make, ours, error);
 
-    if (top >= 0 && make &&
-        ((mkdirat(top, ".muster", 0700) != 0 && errno != EEXIST) ||
-         (mkdirat(top, MARKS, 0700) != 0 && errno != EEXIST)))
-        return -1;
-    return top < 0 ? -1 : beneath_open(top, MARKS, O_RDONLY | O_DIRECTORY, 0);
+    return at < 0 ? -1 : beneath_open_private(at, MARKS, make, path, error);
 }
 
 /* Only what a worker has written there: a plain file, one name, our own user's. */
@@ -174,7 +174,7 @@ static GKeyFile *own_mark(int marks, const struct owner_name *owner)
 
 enum mark mark_judge(const char *root, const struct owner_name *owner, const char *path)
 {
-    g_auto(Descriptor) marks = open_marks(root, false);
+    g_auto(Descriptor) marks = open_marks(root, false, NULL);
     g_autoptr(GKeyFile) mark = own_mark(marks, owner);
     struct being now, then;
 
@@ -217,13 +217,11 @@ static bool change_mark(const char *root, const struct owner_name *owner,
                         void (*change)(GKeyFile *mark, const void *data),
                         const void *data, GError **error)
 {
-    g_auto(Descriptor) marks = open_marks(root, true);
+    g_auto(Descriptor) marks = open_marks(root, true, error);
     g_autoptr(GKeyFile) mark = own_mark(marks, owner);
 
-    if (marks < 0) {
-        beneath_set_error(error, errno, "open " MARKS " in", root);
+    if (marks < 0)
         return false;
-    }
     if (!mark && is_anothers(root, marks, owner, error))
         return false;
     if (!mark)
@@ -285,7 +283,7 @@ static char *told_if_near(const char *root, GKeyFile *mark, struct places *place
 char *mark_of_another(const char *root, const struct owner_name *owner, const char *path,
                       bool around)
 {
-    g_auto(Descriptor) marks = open_marks(root, false);
+    g_auto(Descriptor) marks = open_marks(root, false, NULL);
     g_autoptr(MarksListed) listed = marks < 0 ? NULL : fdopendir(marks);
     g_autoptr(Places) places = places_new();
     const struct place *place = places_look(places, path);
@@ -333,7 +331,7 @@ bool mark_note_purge(const char *root, const struct owner_name *owner, const cha
 
 char **mark_purges(const char *root, const struct owner_name *owner)
 {
-    g_auto(Descriptor) marks = open_marks(root, false);
+    g_auto(Descriptor) marks = open_marks(root, false, NULL);
     g_autoptr(GKeyFile) mark = own_mark(marks, owner);
     char **purges = mark ? g_key_file_get_string_list(mark, GROUP, "purges", NULL, NULL)
                          : NULL;
@@ -343,7 +341,7 @@ char **mark_purges(const char *root, const struct owner_name *owner)
 
 void mark_remove(const char *root, const struct owner_name *owner)
 {
-    g_auto(Descriptor) marks = open_marks(root, false);
+    g_auto(Descriptor) marks = open_marks(root, false, NULL);
     g_autoptr(GKeyFile) mark = own_mark(marks, owner);
     g_autofree char *name = file_name(owner->server, SUFFIX);
 

@@ -483,6 +483,7 @@ void job_abandon(struct job *job)
         pulls_leave(job->site->pulls, job);
     if (job->wait != WAIT_REPLY && job->wait != WAIT_ERRAND)
         job->wait = WAIT_NOTHING;
+    job_end_waits(job);
     job->state = JOB_ABANDONED;
 }
 
@@ -495,6 +496,7 @@ void job_forget(struct job *job)
 void job_cancel(struct job *job)
 {
     job->cancel_asked = true;
+    job_end_waits(job);
     if (job->wait == WAIT_PULL) { /* nothing has been changed yet */
         pulls_leave(job->site->pulls, job);
         job->wait = WAIT_NOTHING;

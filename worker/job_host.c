@@ -45,12 +45,13 @@ static void give_directories(struct host_errand *errand)
 /* One lock for all workers of the engine, of whatever agent and data root. */
 static void lock_networks(struct host_errand *errand)
 {
-    static const int never = 0;
     const char *name = errand->lock_name;
-    errand->lock = host_wait_lock(HOST_LOCKS, name, errand->stall_ms, &never, NULL);
+    errand->lock = host_wait_lock(HOST_LOCKS, name, errand->stall_ms, &errand->cancel,
+                                  NULL);
     if (!errand->lock) /* not ours to write: the workers of this data root at least */
         errand->lock = host_wait_lock(g_ptr_array_index(errand->policy->data_roots, 0),
-                                      name, errand->stall_ms, &never, &errand->error);
+                                      name, errand->stall_ms, &errand->cancel,
+                                      &errand->error);
 }
 
 static void host_work(void *data)
@@ -138,9 +139,12 @@ static void host_done(void *data)
     struct job *job = errand->job;
     struct refusal refusal = {0};
     job->wait = WAIT_NOTHING;
+    job->errand = NULL;
     job->networks_lock = errand->lock ? errand->lock : job->networks_lock;
     job->facts.networks_locked = job->networks_lock != NULL;
     if (job->state == JOB_ABANDONED)
+        return;
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && job->cancel_asked)
         return;
     if (!error) {
         note_done(job, errand);
@@ -181,7 +185,14 @@ void job_send_errand(struct job *job, enum host_work work)
     errand->remark = g_string_new(NULL);
     errand->others = g_steal_pointer(&job->others);
     job->wait = WAIT_ERRAND;
+    job->errand = errand;
     errands_start(job->site->errands, host_work, host_done, errand);
+}
+
+void job_end_waits(struct job *job)
+{
+    if (job->errand)
+        g_atomic_int_set(&job->errand->cancel, true);
 }
 
 bool job_remembers_others(struct job *job, const struct request *request)

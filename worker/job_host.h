@@ -19,6 +19,7 @@ struct host_errand {
     const struct command *command;
     struct owner_name owner;
     char *lock_name;  /* networks: by the engine's id */
+    int cancel;       /* atomic: nobody waits for a lock any more */
     int64_t stall_ms; /* of another's that holds a lock */
     char *user;       /* directories: of the container */
     GString *remark;  /* likewise: what a person should know */

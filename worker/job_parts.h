@@ -55,8 +55,9 @@ struct job {
     enum outcome outcome;
     struct refusal refusal; /* of the result, when not done */
     struct host_lock *networks_lock;
-    struct neighbours *others; /* remembered, for the errand on its way, or NULL */
-    unsigned others_changes;   /* when the engine was asked for them */
+    struct host_errand *errand; /* on its thread, or NULL */
+    struct neighbours *others;  /* remembered, for the errand on its way, or NULL */
+    unsigned others_changes;    /* when the engine was asked for them */
     struct result *result;
 };
 
@@ -81,6 +82,8 @@ void job_take_plan(struct job *job);
 void job_finish(struct job *job);
 enum step job_step(const struct job *job); /* the one that runs */
 void job_wait_for_timer(struct job *job, int64_t now_ms, int64_t ms);
+/* What its errand waits for, it waits for no longer. */
+void job_end_waits(struct job *job);
 void job_send_errand(struct job *job, enum host_work work);
 /* A start that would ask for the list of all others, of which one is remembered that serves:
  * it goes on with that.  False: ask. */

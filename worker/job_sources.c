@@ -160,11 +160,10 @@ static bool are_apart(struct host_errand *errand, const GPtrArray *sources,
 /* Two that look and then mark would not see one another. */
 static bool lock_marks(struct host_errand *errand, struct host_lock **ret_lock)
 {
-    static const int never = 0;
     const char *root = policy_root_of(errand->policy, data_dir_of(errand));
 
-    *ret_lock = root ? host_wait_lock(root, "marks.lock", errand->stall_ms, &never,
-                                      &errand->error)
+    *ret_lock = root ? host_wait_lock(root, "marks.lock", errand->stall_ms,
+                                      &errand->cancel, &errand->error)
                      : NULL;
     return errand->error == NULL;
 }
