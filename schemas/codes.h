@@ -38,6 +38,7 @@
 #define CODE_WRONG_PLACE          "wrong_place" /* key, partition or topic are not its own */
 #define CODE_WRONG_AGENT          "wrong_agent"
 #define CODE_WRONG_ENGINE         "wrong_engine"
+#define CODE_QUEUE_FULL           "queue_full" /* too many of its server wait */
 #define CODE_EXPIRED              "expired"
 #define CODE_CANCELLED            "cancelled"
 #define CODE_TOO_LATE             "too_late"  /* cancel: its target was done */

@@ -8,8 +8,9 @@
 #include "placed.h"
 #include "recent.h"
 
-#define HOUR_MS   (INT64_C(3600) * 1000)
-#define HELD_MOST 1000 /* records of a partition, while one is looked up */
+#define HOUR_MS    (INT64_C(3600) * 1000)
+#define QUEUE_MOST 256  /* of one server, received and not answered */
+#define HELD_MOST  1000 /* records of a partition, while one is looked up */
 
 static struct log_tag *tag_of(struct partition *partition, bool control)
 {
@@ -157,6 +158,22 @@ static const char *wrong_here(const struct command *command, int64_t append_ms,
     return NULL;
 }
 
+/* The offsets' metadata tells of some 1,600 that wait, and then nobody's are taken any more: no
+ * server may have them all. */
+static const char *is_one_too_many(const struct intake *intake,
+                                   const struct command *command, char **ret_message)
+{
+    const enum action action = action_from_name(command->action);
+    if (action == ACTION_CANCEL || action == ACTION_SYNC ||
+        lanes_queued_of(intake->lanes, command->server_id) < QUEUE_MOST)
+        return NULL;
+    *ret_message = g_strdup_printf(
+        "%d commands of this server wait already, and other servers of its partition are to be "
+        "served too: ask again when some have ended, or cancel them",
+        QUEUE_MOST);
+    return CODE_QUEUE_FULL;
+}
+
 /* --- records ------------------------------------------------------------------------------------------ */
 
 /* One that was received, and what is known of it so far. */
@@ -297,6 +314,8 @@ static void take_command(struct intake *intake, struct arrival *arrival, int64_t
     }
     const char *code = arrival->begun ? NULL
                                       : wrong_here(command, record->append_ms, &message);
+    if (!code && !arrival->begun && known != KNOWN_BEGUN)
+        code = is_one_too_many(intake, command, &message);
     if (code) {
         reject(intake, partition, arrival->control, record, command, NULL, code, message,
                wall_ms);

@@ -488,6 +488,12 @@ uint64_t lanes_ended(const struct lanes *lanes, enum outcome outcome)
     return lanes->ended[outcome];
 }
 
+unsigned lanes_queued_of(const struct lanes *lanes, const char *server_id)
+{
+    const struct lane *lane = g_hash_table_lookup(lanes->by_server, server_id);
+    return lane ? lane->open : 0;
+}
+
 void lanes_add_open(const struct lanes *lanes, GHashTable *server_ids)
 {
     GHashTableIter iter;

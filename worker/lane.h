@@ -68,6 +68,7 @@ bool lanes_server_is_busy(const struct lanes *lanes,
                           const char *server_id); /* a job runs */
 unsigned lanes_queued(
     const struct lanes *lanes); /* received and without a terminal result */
+unsigned lanes_queued_of(const struct lanes *lanes, const char *server_id);
 unsigned lanes_running(const struct lanes *lanes); /* jobs, orphans too */
 unsigned lanes_waiting(
     const struct lanes *lanes); /* for the engine, beyond all patience */
