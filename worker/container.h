@@ -55,6 +55,7 @@ struct container {
     int64_t restart_count;
     char *health; /* "" without a check */
     char *error;  /* State.Error */
+    char *open; /* how it is more than a server's may be: "privileged"; "" if it is not */
 };
 
 struct container *container_new(void); /* absent */

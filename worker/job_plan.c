@@ -90,6 +90,46 @@ static void undo_refused(struct job *job)
     job_move(job, undo ? JOB_UNDOING : JOB_REPORTING);
 }
 
+/* The adopted one, under its own name or set aside, or NULL.  A rebuild that has begun was allowed
+ * to set it aside: it is not left there because the policy has changed. */
+static const struct container *adopted_one(const struct job *job)
+{
+    const struct facts *facts = &job->facts;
+    if (step_is_ours(facts) && step_is_adopted(facts->seen))
+        return facts->seen;
+    return !job->order->begun && facts->old && step_is_adopted(facts->old) ? facts->old
+                                                                           : NULL;
+}
+
+static bool adopt_is_allowed(const struct job *job, const struct container *container,
+                             struct refusal *ret_refusal)
+{
+    struct aside aside = {0};
+    const bool is_aside = aside_parse(container->name, &aside);
+    const bool allowed = policy_allows_adopt(
+        job->site->policy, is_aside ? aside.name : container->name, ret_refusal);
+    aside_clear(&aside);
+    if (!allowed || !*container->open)
+        return allowed;
+    return refusal_set(
+        ret_refusal, CODE_FORBIDDEN,
+        "rule adopt: the container %s is %s, and no server's may be; make it "
+        "again without that, and adopt the new one",
+        container->name, container->open);
+}
+
+/* Whatever the command calls it: by the name that it bears, at each action anew. */
+static bool refuse_adopted(struct job *job)
+{
+    const struct container *adopted = adopted_one(job);
+    struct refusal refusal = {0};
+    if (!adopted || job->order->tidies || adopt_is_allowed(job, adopted, &refusal))
+        return false;
+    job_fail(job, &refusal);
+    job->facts.fresh = true;
+    return true;
+}
+
 void job_take_plan(struct job *job)
 {
     struct facts *facts = &job->facts;
@@ -112,6 +152,6 @@ void job_take_plan(struct job *job)
     note_whether_it_ran(job);
     if (job->order->refused.code)
         undo_refused(job);
-    else if (job->tidying || !refuse_second(job))
+    else if (!refuse_adopted(job) && (job->tidying || !refuse_second(job)))
         follow_plan(job);
 }
