@@ -105,10 +105,11 @@ static void print_init(const struct call *call, int32_t partitions,
                              "min_insync", events->min_insync));
         return;
     }
-    clean_print(stdout, "bus     %s\nledger  %s\n", call->common->bus, call->common->ledger);
+    clean_print(stdout, "bus     %s\nledger  %s\n", call->common->bus,
+                call->common->ledger);
     if (events->brokers > 0)
         clean_print(stdout, "topics  %d replicas, %d of them in sync, on %d brokers\n",
-               events->replicas, events->min_insync, events->brokers);
+                    events->replicas, events->min_insync, events->brokers);
 }
 
 static int init(struct call *call, GError **error)
@@ -165,8 +166,8 @@ static void print_record(const struct listing *listing, const struct bus_record 
     const struct event *event = reading_event(&reading);
     if (!event) {
         clean_print(stderr, "muster: " TOPIC_EVENTS " %d@%" G_GINT64_FORMAT ": %s: %s\n",
-                record->partition, record->offset, reading_name(reading.kind),
-                reading.why);
+                    record->partition, record->offset, reading_name(reading.kind),
+                    reading.why);
         return;
     }
     if (listing->server_id && g_strcmp0(event->server_id, listing->server_id) != 0)
