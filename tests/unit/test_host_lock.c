@@ -246,8 +246,9 @@ static void test_t6_a_root_in_which_others_write(struct place *place,
 static void test_t6_neither_who_is_named_nor_a_stranger_is_killed(struct place *place,
                                                                   gconstpointer unused)
 {
-    const char *arguments[] = {
-        "flock", place->lock, "sh", "-c", "echo held; exec sleep 1000", NULL};
+    const char *arguments[] = {"flock", "--no-fork", place->lock,
+                               "sh",    "-c",        "echo held; exec sleep 1000",
+                               NULL};
     pid_t bystander = start_bystander();
     g_autofree char *text = text_naming(bystander);
     GPid stranger;
