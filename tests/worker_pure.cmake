@@ -1,5 +1,6 @@
 # The worker's decisions: what is seen, what it means, what is allowed, what is done.
 
+muster_test(adoption planner)
 muster_test(container planner)
 muster_test(keep planner)
 muster_test(log_clock planner)

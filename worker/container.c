@@ -6,6 +6,7 @@
  */
 #include "container.h"
 
+#include "container_reach.h"
 #include "shape.h"
 
 #include <gio/gio.h>
@@ -25,7 +26,7 @@ static const size_t text_fields[] = {
     offsetof(struct container, user),         offsetof(struct container, restart_policy),
     offsetof(struct container, started_text), offsetof(struct container, health),
     offsetof(struct container, error),        offsetof(struct container, agent_id),
-    offsetof(struct container, open),
+    offsetof(struct container, reach),
 };
 
 struct engine_network *engine_network_new(const char *name, const char *id)
@@ -299,25 +300,6 @@ static void take_state(struct container *seen, const json_t *state)
         set_text(&seen->health, "");
 }
 
-/* Its processes are the host's, or as good as that. */
-static const char *opened(const json_t *host)
-{
-    static const struct {
-        const char *field, *said;
-    } namespaces[] = {
-        {"PidMode", "in the host's PID namespace"},
-        {"IpcMode", "in the host's IPC namespace"},
-        {"UTSMode", "in the host's UTS namespace"},
-        {"NetworkMode", "in the host's network namespace"},
-    };
-    if (json_is_true(json_object_get(host, "Privileged")))
-        return "privileged";
-    for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++)
-        if (g_str_equal(text_at(host, namespaces[i].field), "host"))
-            return namespaces[i].said;
-    return "";
-}
-
 static bool take_inspected(struct container *seen, const json_t *object, GError **error)
 {
     const json_t *state = json_object_get(object, "State");
@@ -336,10 +318,10 @@ static bool take_inspected(struct container *seen, const json_t *object, GError 
     take_networks(seen, json_object_get(net, "Networks"));
     take_bindings(seen, json_object_get(host, "PortBindings"));
     take_mounts(seen, json_object_get(object, "Mounts"));
+    set_text(&seen->reach, container_reach(host, seen->mounts));
     set_text(&seen->image, text_at(config, "Image"));
     set_text(&seen->image_id, text_at(object, "Image"));
     set_text(&seen->user, text_at(config, "User"));
-    set_text(&seen->open, opened(host));
     set_text(&seen->restart_policy,
              text_at(json_object_get(host, "RestartPolicy"), "Name"));
     seen->restart_retries = json_integer_value(

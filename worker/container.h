@@ -36,9 +36,11 @@ struct container {
     char *command_id;
     char *spec_digest;
     char *canonical; /* LABEL_CONTAINER */
-    bool managed;    /* LABEL_MANAGED is "true" */
-    bool anothers;   /* container_disown_others(): of another agent of Muster's */
-    bool running;    /* State.Running: also while paused or restarting */
+    char *
+        reach; /* how its processes reach the host ("runs privileged"), or ""; not in a list */
+    bool managed;  /* LABEL_MANAGED is "true" */
+    bool anothers; /* container_disown_others(): of another agent of Muster's */
+    bool running;  /* State.Running: also while paused or restarting */
     char *user; /* Config.User, of the image or of the spec; "" for root, and in a list */
     char *restart_policy;
     int64_t restart_retries; /* of on-failure; 0: without end */
@@ -55,7 +57,6 @@ struct container {
     int64_t restart_count;
     char *health; /* "" without a check */
     char *error;  /* State.Error */
-    char *open; /* how it is more than a server's may be: "privileged"; "" if it is not */
 };
 
 struct container *container_new(void); /* absent */

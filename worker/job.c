@@ -416,9 +416,7 @@ static void turn_steps(struct job *job, int64_t now_ms)
         leave_hanging(job);
     if (!job->step_began)
         begin_step(job, step, now_ms);
-    job->facts.policy = job->site->policy;
-    job->facts.logs = job->site->logs;
-    const enum ask ask = step_ask(step, &job->facts, &want);
+    const enum ask ask = job_ask(job, step, &want);
     if (takes_cancel(job) && wants_more(ask)) {
         g_clear_pointer(&want.request, request_free);
         cancel_steps(job);

@@ -78,6 +78,9 @@ void job_leave(struct job *job, struct refusal *refusal_taken);
 void job_fail(struct job *job, struct refusal *refusal_taken);
 /* When the looks are fresh: settle a leftover, or do what the command wants. */
 void job_take_plan(struct job *job);
+/* step_ask(), unless the container that was seen may not be had: a policy may have changed, or
+ * its name, since the plan was made. */
+enum ask job_ask(struct job *job, enum step step, struct want *ret_want);
 /* Ends the job without another look. */
 void job_finish(struct job *job);
 enum step job_step(const struct job *job); /* the one that runs */

@@ -4,6 +4,7 @@
  */
 #include "job.h"
 
+#include "adoption.h"
 #include "job_parts.h"
 
 #include <string.h>
@@ -90,44 +91,45 @@ static void undo_refused(struct job *job)
     job_move(job, undo ? JOB_UNDOING : JOB_REPORTING);
 }
 
-/* The adopted one, under its own name or set aside, or NULL.  A rebuild that has begun was allowed
- * to set it aside: it is not left there because the policy has changed. */
-static const struct container *adopted_one(const struct job *job)
+static bool may_be_had(const struct job *job, struct refusal *ret_refusal)
 {
     const struct facts *facts = &job->facts;
-    if (step_is_ours(facts) && step_is_adopted(facts->seen))
-        return facts->seen;
-    return !job->order->begun && facts->old && step_is_adopted(facts->old) ? facts->old
-                                                                           : NULL;
+    const struct command *command = job->order->command;
+    const struct policy *policy = job->site->policy;
+    const bool by_id = !facts->adopted_gone;
+    return adoption_allows(policy, command, facts->seen, by_id, ret_refusal) &&
+           (!facts->old ||
+            adoption_allows(policy, command, facts->old, true, ret_refusal));
 }
 
-static bool adopt_is_allowed(const struct job *job, const struct container *container,
-                             struct refusal *ret_refusal)
+/* Nothing is told of it, either: it is not the server's.  But what this command has set aside
+ * comes back under its name. */
+static bool refuse_adoption(struct job *job)
 {
-    struct aside aside = {0};
-    const bool is_aside = aside_parse(container->name, &aside);
-    const bool allowed = policy_allows_adopt(
-        job->site->policy, is_aside ? aside.name : container->name, ret_refusal);
-    aside_clear(&aside);
-    if (!allowed || !*container->open)
-        return allowed;
-    return refusal_set(
-        ret_refusal, CODE_FORBIDDEN,
-        "rule adopt: the container %s is %s, and no server's may be; make it "
-        "again without that, and adopt the new one",
-        container->name, container->open);
-}
-
-/* Whatever the command calls it: by the name that it bears, at each action anew. */
-static bool refuse_adopted(struct job *job)
-{
-    const struct container *adopted = adopted_one(job);
     struct refusal refusal = {0};
-    if (!adopted || job->order->tidies || adopt_is_allowed(job, adopted, &refusal))
+    if (job->order->refused.code || may_be_had(job, &refusal))
         return false;
-    job_fail(job, &refusal);
-    job->facts.fresh = true;
+    if (job->facts.was_aside) {
+        job->order->refused = refusal;
+        return false;
+    }
+    job->outcome = OUTCOME_REJECTED;
+    job->refusal = refusal;
+    job->plan = (struct plan){.planned = PLANNED_REFUSED};
+    job->facts.fresh = false;
+    job_finish(job);
     return true;
+}
+
+enum ask job_ask(struct job *job, enum step step, struct want *ret_want)
+{
+    *ret_want = (struct want){0};
+    job->facts.policy = job->site->policy;
+    job->facts.logs = job->site->logs;
+    if (job->state == JOB_STEPPING && job->facts.fresh &&
+        !may_be_had(job, &ret_want->refusal))
+        return ASK_REFUSE;
+    return step_ask(step, &job->facts, ret_want);
 }
 
 void job_take_plan(struct job *job)
@@ -138,6 +140,8 @@ void job_take_plan(struct job *job)
         follow_plan(job);
         return;
     }
+    if (refuse_adoption(job))
+        return;
     const bool leftover = step_has_leftover(facts);
     job->tidying = leftover && !job->order->refused.code && job->tidied++ < TIDIES_MAX;
     if (!job->tidying && facts->old && (leftover || step_is_going(facts->old)))
@@ -152,6 +156,6 @@ void job_take_plan(struct job *job)
     note_whether_it_ran(job);
     if (job->order->refused.code)
         undo_refused(job);
-    else if (!refuse_adopted(job) && (job->tidying || !refuse_second(job)))
+    else if (job->tidying || !refuse_second(job))
         follow_plan(job);
 }

@@ -111,11 +111,6 @@ bool step_is_ours(const struct facts *facts)
     return container_whose(facts->seen, facts->command) == WHOSE_OURS;
 }
 
-bool step_is_adopted(const struct container *container)
-{
-    return container->status != CONTAINER_ABSENT && *container->server_id == '\0';
-}
-
 const char *step_own_id(const struct facts *facts)
 {
     return step_is_ours(facts) ? facts->seen->id : "";
@@ -301,9 +296,9 @@ bool step_is_going(const struct container *container)
 void step_saw(struct facts *facts, struct container *seen_taken)
 {
     const bool by_adopt = spec_of(facts)->adopt && !facts->adopted_gone;
-    const bool aside = is_aside(seen_taken) &&
-                       container_whose(seen_taken, facts->command) == WHOSE_OURS;
-    if (by_adopt && (seen_taken->status == CONTAINER_ABSENT || aside)) {
+    const enum whose whose = container_whose(seen_taken, facts->command);
+    if (by_adopt &&
+        (whose == WHOSE_NOBODYS || (whose == WHOSE_OURS && is_aside(seen_taken)))) {
         facts->adopted_gone = true;
         if (!facts->old_id)
             facts->old_id = g_strdup(spec_of(facts)->adopt);

@@ -174,7 +174,5 @@ bool step_has_leftover(const struct facts *facts);
 bool step_old_is_back(const struct facts *facts);
 /* What was seen under the name is the server's. */
 bool step_is_ours(const struct facts *facts);
-/* It is so by its adoption alone: a rebuild makes it one that Muster made. */
-bool step_is_adopted(const struct container *container);
 /* The id of the server's own container, "" if there is none; borrowed. */
 const char *step_own_id(const struct facts *facts);

@@ -188,17 +188,6 @@ static struct request *exec_request(const struct facts *facts)
     return request;
 }
 
-/* A command in what Muster did not make would run as somebody whom nobody has looked at. */
-static bool may_not_save(struct facts *facts)
-{
-    if (!step_is_adopted(stoppable(facts)))
-        return false;
-    if (!facts->remark)
-        facts->remark = g_strdup("not saved before its stop: no command is run in an "
-                                 "adopted container until a rebuild has replaced it");
-    return true;
-}
-
 static bool wants_no_save(const struct facts *facts)
 {
     return facts->command->options->skip_save || !spec_of(facts) ||
@@ -209,7 +198,7 @@ enum ask ask_save(struct facts *facts, struct want *want)
 {
     if (!facts->fresh)
         return ASK_LOOK;
-    if (facts->saved != MAYBE_UNKNOWN || wants_no_save(facts) || may_not_save(facts))
+    if (facts->saved != MAYBE_UNKNOWN || wants_no_save(facts))
         return ASK_NOTHING;
     int64_t most = facts->exec_id && !facts->exec_ended
                        ? spec_of(facts)->stop->save_timeout_s * 1000
