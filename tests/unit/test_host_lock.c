@@ -165,7 +165,8 @@ static void test_t6_a_lock_is_made_for_us_alone(struct place *place, gconstpoint
 
 /* --- Who plants --------------------------------------------------------------------------- */
 
-/* As a user without rights: makes what is not there yet, holds it, and names a victim. */
+/* As a user without rights: makes what is not there yet, holds it, and names a victim.  Who stands
+ * in the root needs no way to it: the tests' own directory is closed to others. */
 static pid_t plant_as_nobody(const struct place *place, const char *text)
 {
     int ready[2];
@@ -175,10 +176,10 @@ static pid_t plant_as_nobody(const struct place *place, const char *text)
     pid_t pid = fork();
     if (pid == 0) {
         umask(0);
-        if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+        if (chdir(place->root) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
             _exit(1);
-        g_mkdir(place->ours, 0777);
-        int file = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        g_mkdir(".muster", 0777);
+        int file = open(".muster/" LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (file < 0 || flock(file, LOCK_EX) != 0 ||
             write(file, text, strlen(text)) < 0 || write(ready[1], "x", 1) != 1)
             _exit(1);
