@@ -24,6 +24,7 @@ static void check_container(const struct container *seen)
     g_autoptr(State) state = container_state(seen, MAYBE_UNKNOWN);
     g_autofree char *note = plan_note(seen);
 
+    command->server_id = g_strdup("server");
     command->spec = spec_new();
     g_assert(seen->status != CONTAINER_ABSENT);
     g_assert(*seen->id && state->container_id);

@@ -7,6 +7,7 @@
  *
  * A seed corpus lies in corpus/step.
  */
+#include "policy.h"
 #include "step.h"
 
 #include <jansson.h>
@@ -132,8 +133,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     enum step step = (enum step)(data[0] % STEP_COUNT);
     g_autoptr(Command) command = a_command(data[1]);
+    g_autoptr(Policy) policy = policy_new();
     struct facts facts = {
         .command = command,
+        .policy = policy,
         .seen = container_new(),
         .api = data[1] & 0x80 ? 44 : 41,
         .ran = data[1] & 0x40,
