@@ -27,7 +27,8 @@
 #include <unistd.h>
 
 #define LOCK_DIRECTORY ".muster"
-#define POLL_MS        25 /* flock cannot wait with a time-out */
+#define POLL_MS        25  /* flock cannot wait with a time-out */
+#define LOOK_MS        200 /* at the holder: that reads all locks of the host */
 
 #define TELL_MS 1000 /* a wait that is longer is told, once */
 
@@ -77,7 +78,7 @@ static int open_file(const char *root, const char *name, GError **error)
     return opened;
 }
 
-/* `ret_holder` is set where NULL is returned without an error. */
+/* `ret_holder`, unless NULL, is set where NULL is returned without an error. */
 static struct host_lock *try_lock(const char *root, const char *name,
                                   struct holder *ret_holder, GError **error)
 {
@@ -87,9 +88,9 @@ static struct host_lock *try_lock(const char *root, const char *name,
     if (file < 0)
         return NULL;
     if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
+        if (errno == EWOULDBLOCK && ret_holder)
             holder_find(file, ret_holder);
-        else
+        else if (errno != EWOULDBLOCK)
             beneath_set_error(error, errno, "lock", name);
         return NULL;
     }
@@ -105,9 +106,7 @@ static struct host_lock *try_lock(const char *root, const char *name,
 
 struct host_lock *host_try_lock(const char *root, const char *name, GError **error)
 {
-    struct holder holder = {0};
-
-    return try_lock(root, name, &holder, error);
+    return try_lock(root, name, NULL, error);
 }
 
 static int64_t clock_ms(void)
@@ -132,6 +131,7 @@ struct waiting {
     int64_t bound_ms;
     int64_t began_ms;
     int64_t since_ms;
+    int64_t look_at_ms;
     struct holder last;
     bool told;
 };
@@ -189,9 +189,12 @@ struct host_lock *host_wait_lock(const char *root, const char *name,
 
     while (!is_cancelled(cancel, error)) {
         g_autoptr(GError) failure = NULL;
+        const bool look = clock_ms() >= waiting.look_at_ms;
         struct holder now = {0};
-        struct host_lock *lock = try_lock(root, name, &now, &failure);
-        if (lock || failure || !wait_on(&waiting, &now, &failure)) {
+        struct host_lock *lock = try_lock(root, name, look ? &now : NULL, &failure);
+        if (look)
+            waiting.look_at_ms = clock_ms() + LOOK_MS;
+        if (lock || failure || (look && !wait_on(&waiting, &now, &failure))) {
             if (failure)
                 g_propagate_error(error, g_steal_pointer(&failure));
             return lock;

@@ -72,6 +72,11 @@ int beneath_open_private(int directory, const char *name, bool make, const char 
         return -1;
     }
     at = beneath_open(directory, name, O_RDONLY | O_DIRECTORY, 0);
+    if (at < 0 && errno == ENOTDIR &&
+        fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        set_foreign(error, path, "a directory", &status);
+        return -1;
+    }
     if (at < 0 || fstat(at, &status) != 0) {
         beneath_set_error(error, errno, "open", path);
         return -1;

@@ -7,6 +7,7 @@
 #include "inside.h"
 #include "job.h"
 #include "job_parts.h"
+#include "log.h"
 #include "others.h"
 
 #include <gio/gio.h>
@@ -42,16 +43,35 @@ static void give_directories(struct host_errand *errand)
     }
 }
 
-/* One lock for all workers of the engine, of whatever agent and data root. */
+/* Everybody may have made something there before us. */
+static void tell_no_lock(const GError *error)
+{
+    static int told;
+
+    if (g_atomic_int_compare_and_exchange(&told, 0, 1))
+        log_warning("networks.lock", "why", error->message, "then",
+                    "the lock lies in the first data root: workers of others may make a "
+                    "network of one name at the same time");
+}
+
+/* One lock for all workers of the engine, of whatever agent and data root.  Where none can be, the
+ * workers of this data root at least have one; one that is held is not passed by. */
 static void lock_networks(struct host_errand *errand)
 {
     const char *name = errand->lock_name;
+    g_autoptr(GError) error = NULL;
     errand->lock = host_wait_lock(HOST_LOCKS, name, errand->stall_ms, &errand->cancel,
-                                  NULL);
-    if (!errand->lock) /* not ours to write: the workers of this data root at least */
-        errand->lock = host_wait_lock(g_ptr_array_index(errand->policy->data_roots, 0),
-                                      name, errand->stall_ms, &errand->cancel,
-                                      &errand->error);
+                                  &error);
+    if (errand->lock)
+        return;
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_BUSY) ||
+        g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        errand->error = g_steal_pointer(&error);
+        return;
+    }
+    tell_no_lock(error);
+    errand->lock = host_wait_lock(g_ptr_array_index(errand->policy->data_roots, 0), name,
+                                  errand->stall_ms, &errand->cancel, &errand->error);
 }
 
 static void host_work(void *data)
