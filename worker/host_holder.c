@@ -69,8 +69,7 @@ static bool is_same_file(int64_t pid)
            theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
 }
 
-/* An upgrade has put another file in its place: then the name says it, which nobody else can
- * bear under our user. */
+/* An upgrade has put another file in its place: then the name says it. */
 static bool is_our_program(const struct holder *holder)
 {
     struct holder self = {.pid = getpid()};
@@ -160,17 +159,18 @@ bool holder_is_self(const struct holder *holder)
 }
 
 /* The descriptor holds on to the process while the kernel is asked once more. */
-bool holder_kill(const struct holder *holder)
+bool holder_kill(const struct holder *holder, bool *ret_killed)
 {
     g_auto(Descriptor) process = -1;
 
+    *ret_killed = false;
     if (holder->pid <= 0 || holder->starttime == 0 || holder_is_self(holder) ||
         !is_our_program(holder))
         return false;
     process = (int)syscall(SYS_pidfd_open, (pid_t)holder->pid, 0);
-    if (process >= 0 && holder_starttime(holder->pid) == holder->starttime &&
-        pid_in_locks(holder) == holder->pid)
-        syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+    *ret_killed = process >= 0 && holder_starttime(holder->pid) == holder->starttime &&
+                  pid_in_locks(holder) == holder->pid &&
+                  syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0;
     return true;
 }
 

@@ -24,8 +24,8 @@ void holder_find(int file, struct holder *ret_holder);
 /* The same process, which has given no sign of life in between. */
 bool holder_equal(const struct holder *a, const struct holder *b);
 bool holder_is_self(const struct holder *holder);
-/* Kills it if it still holds the lock, and is this program under our own user.  False: it is not
- * to be killed. */
-bool holder_kill(const struct holder *holder);
+/* Kills it if it still holds the lock, and is this program under our own user; `ret_killed`:
+ * whether it came to that.  False: it is not to be killed. */
+bool holder_kill(const struct holder *holder, bool *ret_killed);
 /* "the process 12 (\"flock\", uid 0)"; g_free it. */
 char *holder_describe(const struct holder *holder);

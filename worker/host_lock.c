@@ -163,9 +163,11 @@ static bool wait_on(struct waiting *waiting, const struct holder *now, GError **
     g_autofree char *path = g_build_filename(waiting->root, LOCK_DIRECTORY, waiting->name,
                                              NULL);
     g_autofree char *who = holder_describe(now);
-    if (holder_kill(now)) {
-        log_warning("lock.killed", "lock", path, "held_by", who, "why",
-                    "its loop did not go round");
+    bool killed;
+    if (holder_kill(now, &killed)) {
+        if (killed)
+            log_warning("lock.killed", "lock", path, "held_by", who, "why",
+                        "its loop did not go round");
         return true;
     }
     g_set_error(
