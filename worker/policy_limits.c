@@ -237,14 +237,35 @@ static int64_t pairs_bytes(const GPtrArray *env)
     return bytes;
 }
 
-static bool env_names_allowed(const struct policy *policy, const GPtrArray *env,
-                              struct refusal *refusal)
+/* What a host says of variables and of labels. */
+struct pairs_limit {
+    const char *many, *one; /* "variables", "variable" */
+    int64_t count_most, bytes_most;
+    const GPtrArray *forbidden;
+};
+
+static bool pairs_allowed(const struct pairs_limit *limit, const GPtrArray *pairs,
+                          struct refusal *refusal)
 {
-    for (guint i = 0; i < env->len; i++) {
-        const struct pair *pair = g_ptr_array_index(env, i);
-        if (matches_any(policy->env_forbidden, pair->key))
+    const int64_t bytes = pairs_bytes(pairs);
+
+    if (pairs->len > limit->count_most)
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the server has %u %s; %" G_GINT64_FORMAT
+                           " are the most that this host allows",
+                           pairs->len, limit->many, limit->count_most);
+    if (bytes > limit->bytes_most)
+        return refusal_set(refusal, CODE_FORBIDDEN,
+                           "the server's %s have %" G_GINT64_FORMAT
+                           " bytes together; %" G_GINT64_FORMAT
+                           " are the most that this host allows",
+                           limit->many, bytes, limit->bytes_most);
+    for (guint i = 0; i < pairs->len; i++) {
+        const struct pair *pair = g_ptr_array_index(pairs, i);
+        if (matches_any(limit->forbidden, pair->key))
             return refusal_set(refusal, CODE_FORBIDDEN,
-                               "the variable %s may not be set on this host", pair->key);
+                               "the %s %s may not be set on this host", limit->one,
+                               pair->key);
     }
     return true;
 }
@@ -252,48 +273,21 @@ static bool env_names_allowed(const struct policy *policy, const GPtrArray *env,
 static bool limit_env(const struct policy *policy, const struct command *command,
                       struct refusal *refusal)
 {
-    const GPtrArray *env = command->spec->env;
-    const int64_t bytes = pairs_bytes(env);
+    const struct pairs_limit limit = {"variables", "variable", policy->env_count_most,
+                                      policy->env_bytes_most, policy->env_forbidden};
 
-    if (env->len > policy->env_count_most)
-        return refusal_set(refusal, CODE_FORBIDDEN,
-                           "the server has %u variables; %" G_GINT64_FORMAT
-                           " are the most that this host allows",
-                           env->len, policy->env_count_most);
-    if (bytes > policy->env_bytes_most)
-        return refusal_set(refusal, CODE_FORBIDDEN,
-                           "the server's variables have %" G_GINT64_FORMAT
-                           " bytes together; %" G_GINT64_FORMAT
-                           " are the most that this host allows",
-                           bytes, policy->env_bytes_most);
-    return env_names_allowed(policy, env, refusal);
+    return pairs_allowed(&limit, command->spec->env, refusal);
 }
 
 /* Other programs of the host do what labels say: proxies, updaters, backups. */
 static bool limit_labels(const struct policy *policy, const struct command *command,
                          struct refusal *refusal)
 {
-    const GPtrArray *labels = command->spec->labels;
-    const int64_t bytes = pairs_bytes(labels);
+    const struct pairs_limit limit = {"labels", "label", policy->labels_count_most,
+                                      policy->labels_bytes_most,
+                                      policy->labels_forbidden};
 
-    if (labels->len > policy->labels_count_most)
-        return refusal_set(refusal, CODE_FORBIDDEN,
-                           "the server has %u labels; %" G_GINT64_FORMAT
-                           " are the most that this host allows",
-                           labels->len, policy->labels_count_most);
-    if (bytes > policy->labels_bytes_most)
-        return refusal_set(refusal, CODE_FORBIDDEN,
-                           "the server's labels have %" G_GINT64_FORMAT
-                           " bytes together; %" G_GINT64_FORMAT
-                           " are the most that this host allows",
-                           bytes, policy->labels_bytes_most);
-    for (guint i = 0; i < labels->len; i++) {
-        const struct pair *label = g_ptr_array_index(labels, i);
-        if (matches_any(policy->labels_forbidden, label->key))
-            return refusal_set(refusal, CODE_FORBIDDEN,
-                               "the label %s may not be set on this host", label->key);
-    }
-    return true;
+    return pairs_allowed(&limit, command->spec->labels, refusal);
 }
 
 /* --- Who acts ------------------------------------------------------------------------ */
